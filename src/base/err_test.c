@@ -1,0 +1,2 @@
+#include "base/testing.h"
+int main(void) { return 0; }

@@ -1,0 +1,129 @@
+#include "base/str.h"
+
+struct str str_c(const char *c_string)
+{
+    return c_string ? (struct str){ c_string, strlen(c_string) } : STR_NIL;
+}
+
+bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.n == b.n && str_cmp_nocase(a, b) == 0;
+}
+
+int str_cmp(struct str a, struct str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int r = n ? memcmp(a.p, b.p, n) : 0;
+    return r ? r : (a.n > b.n) - (a.n < b.n);
+}
+
+int str_cmp_nocase(struct str a, struct str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    for (size_t i = 0; i < n; i++) {
+        int x = (unsigned char)ascii_lower(a.p[i]), y = (unsigned char)ascii_lower(b.p[i]);
+        if (x != y)
+            return x - y;
+    }
+    return (a.n > b.n) - (a.n < b.n);
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_eq(str_sub(s, 0, prefix.n), prefix);
+}
+
+bool str_starts_nocase(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_eq_nocase(str_sub(s, 0, prefix.n), prefix);
+}
+
+bool str_ends(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n && str_eq(str_skip(s, s.n - suffix.n), suffix);
+}
+
+ptrdiff_t str_find_char(struct str s, char c)
+{
+    const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
+    return at ? at - s.p : -1;
+}
+
+ptrdiff_t str_rfind_char(struct str s, char c)
+{
+    const char *at = s.n ? memrchr(s.p, c, s.n) : NULL;
+    return at ? at - s.p : -1;
+}
+
+ptrdiff_t str_find(struct str haystack, struct str needle)
+{
+    if (needle.n == 0)
+        return 0;
+    const char *at = haystack.n ? memmem(haystack.p, haystack.n, needle.p, needle.n) : NULL;
+    return at ? at - haystack.p : -1;
+}
+
+struct str str_sub(struct str s, size_t from, size_t n)
+{
+    if (from > s.n)
+        from = s.n;
+    if (n > s.n - from)
+        n = s.n - from;
+    return (struct str){ s.p ? s.p + from : NULL, n };
+}
+
+struct str str_skip(struct str s, size_t n)
+{
+    return str_sub(s, n, SIZE_MAX);
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.n && is_space(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && is_space(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+struct str str_cut(struct str s, char separator, struct str *rest)
+{
+    ptrdiff_t at = str_find_char(s, separator);
+    if (at < 0) {
+        *rest = STR_NIL;
+        return s;
+    }
+    *rest = str_skip(s, (size_t)at + 1);
+    return str_sub(s, 0, (size_t)at);
+}
+
+bool str_to_u64(struct str s, uint64_t max, uint64_t *value_out)
+{
+    uint64_t v = 0;
+    if (s.n == 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!ascii_is_digit(s.p[i]))
+            return false;
+        uint64_t digit = (uint64_t)(s.p[i] - '0');
+        if (v > (UINT64_MAX - digit) / 10)
+            return false;
+        v = v * 10 + digit;
+    }
+    if (v > max)
+        return false;
+    *value_out = v;
+    return true;
+}

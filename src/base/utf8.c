@@ -1,0 +1,132 @@
+#include "base/utf8.h"
+
+#include <stdlib.h>
+#include <utf8proc.h>
+
+int32_t utf8_next(const char **p, const char *end)
+{
+    const unsigned char *s = (const unsigned char *)*p;
+    size_t left = (size_t)(end - *p);
+    unsigned char c = s[0];
+    *p += 1;
+    if (c < 0x80)
+        return c;
+    size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (c < 0xc2 || c > 0xf4 || left < n)
+        return -1;
+    uint32_t v = c & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return -1;
+        v = v << 6 | (s[i] & 0x3f);
+    }
+    if ((n == 3 && (v < 0x800 || (v >= 0xd800 && v <= 0xdfff))) || (n == 4 && (v < 0x10000 || v > 0x10ffff)))
+        return -1;
+    *p += n - 1;
+    return (int32_t)v;
+}
+
+bool utf8_is_valid(struct str s)
+{
+    for (const char *p = s.p, *end = s.p + s.n; p < end;)
+        if (utf8_next(&p, end) < 0)
+            return false;
+    return true;
+}
+
+bool utf8_is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= 0) /* char is signed here: 0 and above 127 */
+            return false;
+    return true;
+}
+
+void utf8_put(struct buf *out, uint32_t c)
+{
+    if (c < 0x80) {
+        buf_add_char(out, (char)c);
+    } else if (c < 0x800) {
+        buf_add_bytes(out, (char[]){ (char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f)) }, 2);
+    } else if (c < 0x10000) {
+        buf_add_bytes(out, (char[]){ (char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f)) },
+                      3);
+    } else {
+        buf_add_bytes(out,
+                      (char[]){ (char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 0x3f)),
+                                (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f)) },
+                      4);
+    }
+}
+
+bool utf8_to_nfc(struct str s, struct arena *arena, struct str *out)
+{
+    if (!utf8_is_valid(s))
+        return false;
+    if (utf8_is_ascii(s)) {
+        *out = arena_dup(arena, s.p ? s : STR(""));
+        return true;
+    }
+    utf8proc_uint8_t *mapped = NULL;
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &mapped,
+                                      UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (n < 0)
+        return false;
+    *out = arena_dup(arena, str_make(mapped, (size_t)n));
+    free(mapped);
+    return true;
+}
+
+/* Case fold and decompose one code point into `out`. */
+static void fold_code_point(uint32_t c, struct buf *out)
+{
+    enum { ROOM = 32 };
+    utf8proc_int32_t parts[ROOM];
+    int boundary = 0;
+    utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, parts, ROOM, UTF8PROC_COMPAT | UTF8PROC_CASEFOLD,
+                                                 &boundary);
+    if (n < 0 || n > ROOM) {
+        utf8_put(out, c);
+        return;
+    }
+    for (utf8proc_ssize_t i = 0; i < n; i++)
+        utf8_put(out, (uint32_t)parts[i]);
+}
+
+void utf8_fold(struct str s, struct buf *out)
+{
+    const char *p = s.p, *end = s.p + s.n;
+    char *to = buf_reserve(out, s.n);
+    while (p < end && *p >= 0)
+        *to++ = ascii_lower(*p++);
+    out->n += (size_t)(p - s.p);
+    while (p < end) {
+        if (*p >= 0) {
+            buf_add_char(out, ascii_lower(*p++));
+            continue;
+        }
+        int32_t c = utf8_next(&p, end);
+        fold_code_point(c < 0 ? 0xfffd : (uint32_t)c, out);
+    }
+}
+
+void utf8_sanitize(struct str s, struct buf *out)
+{
+    for (const char *p = s.p, *end = s.p + s.n; p < end;) {
+        const char *from = p;
+        int32_t c = utf8_next(&p, end);
+        if (c < 0)
+            utf8_put(out, 0xfffd);
+        else if (c > 0)
+            buf_add_bytes(out, from, (size_t)(p - from));
+    }
+}
+
+struct str utf8_prefix(struct str s, size_t n_bytes)
+{
+    if (n_bytes >= s.n)
+        return s;
+    while (n_bytes > 0 && ((unsigned char)s.p[n_bytes] & 0xc0) == 0x80)
+        n_bytes--;
+    return str_sub(s, 0, n_bytes);
+}

@@ -1,0 +1,3 @@
+#include "store/store.h"
+
+#include "base/codec.h"

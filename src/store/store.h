@@ -1,0 +1,197 @@
+/* store.h: the contract of a storage engine. Everything above knows only this file; which engine is below is main's business.
+ *
+ * An engine keeps, per account,
+ *   state  a small ordered key-value map (keys compared as bytes) at one version number, changed by commit() alone;
+ *   blobs  immutable bytes (a message) with two small records beside them: `meta` (what FETCH asks for again and again)
+ *          and `header` (header fields as they came), each read without touching the bytes.
+ *
+ * Life of a blob:   blob_write -> PENDING -- commit with batch_add_blob --> LIVE -- commit with batch_drop_blob --> gone, space
+ *                                 PENDING -- blob_abandon, or the process ends --> gone                 collected later
+ * Promises
+ *   atomic    a commit is there whole or not at all, whatever happens to process or machine.
+ *   durable   when commit returns 0 the batch, and all bytes of the blobs that it adds, survive a power cut.
+ *   ordered   commits of one account follow each other by version; -ERR_CONFLICT when `expected_version` is not the version
+ *             stored: nothing was written, the caller reloads and plans again.
+ *   checked   every record carries a checksum that is verified when it is read: -ERR_CORRUPT with file and offset, never wrong bytes.
+ *   bounded   values up to STORE_VALUE_BYTES_MAX; a batch up to STORE_BATCH_BYTES_MAX.
+ * Short of space (-ERR_FULL): a commit that adds blobs is refused below the engine's free-space watermark; one that only
+ * changes state or drops blobs still works until the reserve is gone too, so that people can delete.
+ * After an engine's write error (-ERR_IO) the engine may refuse all further commits with -ERR_UNAVAILABLE; reads go on.
+ *
+ * Threads: every function may be called from any thread at once; all block until done. Callbacks run on the caller's thread,
+ * except watch callbacks. */
+#ifndef LOFT_STORE_STORE_H
+#define LOFT_STORE_STORE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum {
+    STORE_KEY_BYTES_MAX = 512,
+    STORE_VALUE_BYTES_MAX = 16 * 1024 * 1024,
+    STORE_BATCH_BYTES_MAX = 64 * 1024 * 1024,
+};
+#define STORE_BLOB_BYTES_MAX (UINT64_C(1) << 31) /* of one blob, uncompressed */
+
+/* Chosen by the caller (mail/directory.h), never reused. Account 0 is the directory of accounts itself. */
+struct account_id {
+    uint64_t n;
+};
+
+/* Given by the engine. Within one account the ids of later writes are greater; an id is never given twice. 0 is no blob. */
+struct blob_id {
+    uint64_t n;
+};
+
+struct store; /* an engine; opened by its own header: store/rocks/rocks.h, store/mem/mem.h, store/faulty/faulty.h */
+
+/* ---- batch: what one commit does. Operations apply in the order given. ---- */
+
+enum batch_op_kind { BATCH_PUT, BATCH_DELETE, BATCH_DELETE_RANGE, BATCH_ADD_BLOB, BATCH_DROP_BLOB };
+
+struct batch {
+    struct buf ops;        /* encoded; read back with batch_next */
+    size_t op_count;
+    size_t add_blob_count;
+};
+
+#define BATCH_INIT ((struct batch){ BUF_INIT, 0, 0 })
+
+void batch_deinit(struct batch *b);
+void batch_clear(struct batch *b);
+void batch_put(struct batch *b, struct str key, struct str value); /* copies both */
+void batch_delete(struct batch *b, struct str key);                /* an absent key is fine */
+void batch_delete_range(struct batch *b, struct str from, struct str to); /* from <= key < to */
+void batch_add_blob(struct batch *b, struct blob_id id);
+void batch_drop_blob(struct batch *b, struct blob_id id);
+
+struct batch_op {
+    enum batch_op_kind kind;
+    struct str key, value;  /* PUT: both; DELETE: key; DELETE_RANGE: key is from, value is to; borrow the batch */
+    struct blob_id blob;
+};
+
+/* for (size_t at = 0; batch_next(b, &at, &op);): the operations in order, for engines. */
+bool batch_next(const struct batch *b, size_t *at, struct batch_op *op);
+
+/* ---- reading ---- */
+
+/* One pair of a scan; both borrow until the callback returns. Return 0 to go on, 1 to stop (the scan returns 0), -ERR_x to fail. */
+typedef int store_pair_fn(void *ctx, struct str key, struct str value, struct err *err);
+
+enum blob_slot { BLOB_META, BLOB_HEADER };
+
+/* One record of a blob_scan; `record` borrows until the callback returns. Results as store_pair_fn. */
+typedef int store_blob_fn(void *ctx, struct blob_id id, struct str record, struct err *err);
+
+/* `version` is only a hint: read the account for the truth. Runs on a thread of the engine: be short, take no lock that is
+ * held across a store call. */
+typedef void store_watch_fn(void *ctx, struct account_id account, uint64_t version);
+
+typedef int store_account_fn(void *ctx, struct account_id account, uint64_t version, struct err *err);
+
+/* One finding of a scrub: what is damaged and where. */
+typedef void store_damage_fn(void *ctx, const char *what, const char *file, uint64_t offset);
+
+struct store_stats {
+    uint64_t commit_count, group_count;     /* commits, and the groups they were written in */
+    uint64_t flush_count;                   /* fsync and fdatasync calls, the engine's log included */
+    uint64_t written_bytes;                 /* handed to the file system for bodies and batches */
+    uint64_t blob_bytes_raw, blob_bytes_stored; /* live blobs: before and after compression */
+    uint64_t dead_bytes;                    /* awaiting collection */
+    uint64_t free_bytes, watermark_bytes;   /* of the file system; 0 where it does not apply */
+    bool below_watermark;
+    bool failed;                            /* refuses commits after a write error */
+};
+
+/* What an engine implements. Call through the store_ functions below. */
+struct store_ops {
+    const char *name; /* "rocks", "mem" */
+    void (*close)(struct store *store);
+    int (*version)(struct store *store, struct account_id account, uint64_t *version_out, struct err *err);
+    int (*commit)(struct store *store, struct account_id account, uint64_t expected_version, uint64_t new_version,
+                  const struct batch *batch, struct err *err);
+    int (*get)(struct store *store, struct account_id account, struct str key, struct buf *value_out, struct err *err);
+    int (*scan)(struct store *store, struct account_id account, struct str from, struct str to, uint64_t *version_out,
+                store_pair_fn *fn, void *ctx, struct err *err);
+    int (*blob_write)(struct store *store, struct account_id account, struct str bytes, struct str meta,
+                      struct str header, struct blob_id *id_out, struct err *err);
+    void (*blob_abandon)(struct store *store, struct account_id account, struct blob_id id);
+    int (*blob_read)(struct store *store, struct account_id account, struct blob_id id, uint64_t offset, uint64_t length,
+                     struct buf *out, struct err *err);
+    int (*blob_record)(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
+                       struct buf *out, struct err *err);
+    int (*blob_scan)(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
+                     struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err);
+    int (*accounts)(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
+    int (*drop_account)(struct store *store, struct account_id account, struct err *err);
+    int (*watch)(struct store *store, store_watch_fn *fn, void *ctx, struct err *err);
+    int (*checkpoint)(struct store *store, const char *folder, struct err *err);
+    int (*scrub)(struct store *store, store_damage_fn *fn, void *ctx, struct err *err);
+    void (*stats)(struct store *store, struct store_stats *out);
+};
+
+struct store {
+    const struct store_ops *ops; /* first member of every engine's own struct */
+};
+
+/* Close and free; waits for background work. Pending blobs are gone. */
+void store_close(struct store **store);
+
+/* 0 for an account that has never been committed to. */
+MUST_USE int store_version(struct store *store, struct account_id account, uint64_t *version_out, struct err *err);
+
+/* Write `batch` and set the account's version. new_version > expected_version. A blob added must be pending (or -ERR_NOT_FOUND),
+ * one dropped must be live (or -ERR_NOT_FOUND); then nothing is written.
+ *   errors  -ERR_CONFLICT, -ERR_FULL, -ERR_LIMIT (key, value or batch too large), -ERR_NOT_FOUND, -ERR_IO, -ERR_UNAVAILABLE.
+ *           After any error but -ERR_IO nothing was written and added blobs stay pending. After -ERR_IO the batch may or may not
+ *           be there after a restart. */
+MUST_USE int store_commit(struct store *store, struct account_id account, uint64_t expected_version,
+                          uint64_t new_version, const struct batch *batch, struct err *err);
+
+/* Append the value of `key` to `value_out`. -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT. */
+MUST_USE int store_get(struct store *store, struct account_id account, struct str key, struct buf *value_out,
+                       struct err *err);
+
+/* All pairs with from <= key < to (NIL `to`: to the end), in key order, as of one version (*version_out; may be NULL). */
+MUST_USE int store_scan(struct store *store, struct account_id account, struct str from, struct str to,
+                        uint64_t *version_out, store_pair_fn *fn, void *ctx, struct err *err);
+
+/* Store `bytes` (borrowed; may be a mapped file) as a pending blob. Compresses on the caller's thread.
+ *   meta, header  the two records; each up to STORE_VALUE_BYTES_MAX
+ *   errors        -ERR_FULL below the watermark, -ERR_LIMIT, -ERR_IO, -ERR_UNAVAILABLE. */
+MUST_USE int store_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
+                              struct str header, struct blob_id *id_out, struct err *err);
+void store_blob_abandon(struct store *store, struct account_id account, struct blob_id id);
+
+/* Append bytes [offset, offset + length) of the blob, clipped to its end, to `out`. Reading a part of a large blob does not
+ * decompress the whole. Live and pending blobs can be read. -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT (then `out` is as before). */
+MUST_USE int store_blob_read(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
+                             uint64_t length, struct buf *out, struct err *err);
+
+/* Append one record of the blob. Errors as store_blob_read. */
+MUST_USE int store_blob_record(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
+                               struct buf *out, struct err *err);
+
+/* The records of all live blobs with first <= id <= last, in order of id: one range read, 0.2 us a record when warm. */
+MUST_USE int store_blob_scan(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
+                             struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err);
+
+/* Every account with a version above 0, ascending. */
+MUST_USE int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
+
+/* Remove all state and blobs of an account, durably; its version is 0 again. */
+MUST_USE int store_drop_account(struct store *store, struct account_id account, struct err *err);
+
+/* Call `fn` after each commit to any account, from whichever process or instance it came. One watcher a store instance. */
+MUST_USE int store_watch(struct store *store, store_watch_fn *fn, void *ctx, struct err *err);
+
+/* A consistent copy in `folder` (must not exist), online. -ERR_CANNOT where an engine has no files. */
+MUST_USE int store_checkpoint(struct store *store, const char *folder, struct err *err);
+
+/* Read and verify everything; `fn` is told of each damage. Returns 0 even if damage was found, negative if it could not finish. */
+MUST_USE int store_scrub(struct store *store, store_damage_fn *fn, void *ctx, struct err *err);
+
+void store_stats(struct store *store, struct store_stats *out);
+
+#endif
