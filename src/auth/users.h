@@ -1,0 +1,83 @@
+/* users.h: who has an account here. The records live in the store itself, in account 0, the directory of accounts.
+ *
+ * State of account 0 (its version grows by one with each change to any user):
+ *   "N"             be64  the next account id to give. Ids are never reused, also not after a deletion.
+ *   "U/" name       one record, laid out in users.c, with a format version in front; the store adds the checksum
+ *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()
+ * A name is held normalised (users_normalise_name), so that it is found whichever way it is spelled.
+ * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is planned again.
+ * Threads: any number on one `struct users`. Calls block on the store; add and set_password also for one argon2id. */
+#ifndef LOFT_AUTH_USERS_H
+#define LOFT_AUTH_USERS_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "store/store.h"
+
+enum {
+    USER_NAME_BYTES_MAX = 255,
+    USER_PASSWORD_BYTES_MAX = 1024,
+    USER_HASH_BYTES_MAX = 128, /* crypto_pwhash_STRBYTES, with its NUL */
+};
+
+#define DIRECTORY_ACCOUNT ((struct account_id){ 0 })
+#define FIRST_ACCOUNT_ID  UINT64_C(1)
+
+/* A copy of one record: a plain value, owned by whoever holds it. */
+struct user {
+    char name[USER_NAME_BYTES_MAX + 1];
+    struct account_id account;
+    int64_t created_ms; /* wall clock */
+    bool disabled;      /* may not sign in; mail is still delivered */
+    uint64_t revision;  /* directory version that wrote this record: another one after each change */
+    char hash
+        [USER_HASH_BYTES_MAX]; /* argon2id, as crypto_pwhash_str writes it; keep it out of logs and answers */
+};
+
+struct users;
+
+struct users_params {
+    struct store *store;        /* borrows, until users_free */
+    const struct clock *clock;  /* borrows */
+    uint64_t hash_passes;       /* argon2id: passes over the memory, at least 1 */
+    uint64_t hash_memory_bytes; /* argon2id: memory of one computation, at least 8 KiB */
+};
+
+/* Opens the directory; an empty one is fine. -ERR_IO, -ERR_CORRUPT. */
+MUST_USE int users_open(const struct users_params *params, struct users **users_out, struct err *err);
+void users_free(struct users **users);
+
+/* The one spelling of a name: Unicode NFC, then A-Z to a-z (no other case folding), into `out` with a NUL.
+ *   errors  -ERR_INVALID: empty, not UTF-8, control characters (C0, DEL, C1), white space, '/', or a leading '.';
+ *           -ERR_LIMIT above USER_NAME_BYTES_MAX bytes after NFC. */
+MUST_USE int users_normalise_name(struct str name, char out[USER_NAME_BYTES_MAX + 1], struct err *err);
+
+/* Create a user with a fresh account id. -ERR_EXISTS; -ERR_INVALID (name, empty password or NUL in it); -ERR_LIMIT. */
+MUST_USE int users_add(struct users *users, struct str name, struct str password, struct user *user_out,
+                       struct err *err);
+
+/* -ERR_NOT_FOUND; -ERR_INVALID or -ERR_LIMIT for the password. Sessions that are signed in stay so. */
+MUST_USE int users_set_password(struct users *users, struct str name, struct str password, struct err *err);
+MUST_USE int users_set_disabled(struct users *users, struct str name, bool disabled, struct err *err);
+
+/* Remove the user. Its mail goes with users_purge(), which the caller calls once nothing has the account open any more;
+ * what a crash leaves in between is found by users_next_deleted() after the next start. -ERR_NOT_FOUND. */
+MUST_USE int users_delete(struct users *users, struct str name, struct account_id *account_out,
+                          struct err *err);
+
+/* Drop all mail of a deleted user. -ERR_NOT_FOUND when `account` does not belong to a deleted user. */
+MUST_USE int users_purge(struct users *users, struct account_id account, struct err *err);
+
+/* 1 and the account of some deleted user that is not purged yet, or 0. */
+MUST_USE int users_next_deleted(struct users *users, struct account_id *account_out, struct err *err);
+
+/* By name, normalised here. Answered from memory while the directory has not changed.
+ * -ERR_NOT_FOUND, also for a name that users_normalise_name refuses. */
+MUST_USE int users_find(struct users *users, struct str name, struct user *user_out, struct err *err);
+
+/* Every user in the byte order of names. Return 0 to go on, 1 to stop, -ERR_x to fail; `user` borrows until `fn` returns. */
+typedef int users_fn(void *ctx, const struct user *user, struct err *err);
+MUST_USE int users_list(struct users *users, users_fn *fn, void *ctx, struct err *err);
+
+#endif
