@@ -1,0 +1,109 @@
+/* account.h: accounts in memory: opened from the store, changed by group commit, watched by sessions.    DESIGN sections 1 and 5
+ *
+ * State of an account in the store (integers in keys are big-endian, so that they sort):
+ *   "A"                         account record: format, next ids, totals, fold position
+ *   "L" version                 log record: the deltas of one commit; dropped by the fold
+ *   "M" mailbox_id              mailbox record as of the fold
+ *   "C" mailbox_id chunk_id     packed messages as of the fold (chunk.h)
+ *   "S" name                    subscription of a name that has no mailbox, as of the fold
+ *   "R" blob_id                 reference count of a blob, where above one, as of the fold
+ *   "T" message_id_hash         thread id: written with the message
+ *   "V" mailbox_id modseq       UIDs that vanished with that modseq: written with the expunge (RFC 7162)
+ * What is not durable is visible to nobody.
+ *
+ * Locks: one mutex an account, held to take references and to publish, never across I/O or a callback to a session.
+ * Threads: any. An account stays in memory while it is referenced, and some time longer. */
+#ifndef LOFT_MAIL_ACCOUNT_H
+#define LOFT_MAIL_ACCOUNT_H
+
+#include "base/clock.h"
+#include "mail/change.h"
+
+struct mail; /* all accounts on one store */
+
+struct mail_options {
+    struct store *store;        /* borrows; outlives mail */
+    const struct clock *clock;  /* borrows */
+    const char *spool_folder;   /* borrows; where large incoming messages are spooled (incoming.h) */
+    uint32_t mailboxes_max;     /* an account; 0: 10,000 */
+    uint32_t fold_log_records;  /* fold when the log has more records; 0: 1024 */
+    uint32_t accounts_cached_max; /* unreferenced accounts kept in memory; 0: 1024 */
+    uint64_t message_bytes_max; /* APPENDLIMIT; 0: 64 MiB */
+    uint32_t vanished_ranges_max; /* kept a mailbox for QRESYNC; 0: 100,000 */
+};
+
+MUST_USE int mail_open(const struct mail_options *options, struct mail **mail_out, struct err *err);
+/* No account may be referenced any more. Folds what is long, stops the background thread. */
+void mail_close(struct mail **mail);
+const struct mail_options *mail_options(const struct mail *mail); /* with defaults filled in */
+
+struct account;
+
+/* A new, empty account with INBOX and the subscribed special-use mailboxes Drafts, Sent, Trash, Junk, Archive. -ERR_EXISTS. */
+MUST_USE int mail_account_create(struct mail *mail, struct account_id id, struct err *err);
+/* Remove for good. Open references see -ERR_UNAVAILABLE from then on; watchers are told with ACCOUNT_GONE. */
+MUST_USE int mail_account_delete(struct mail *mail, struct account_id id, struct err *err);
+/* Open (or find in memory). Own reference. -ERR_NOT_FOUND, -ERR_CORRUPT, -ERR_IO. */
+MUST_USE int mail_account_open(struct mail *mail, struct account_id id, struct account **account_out, struct err *err);
+struct account *account_ref(struct account *account);
+void account_unref(struct account **account);
+struct account_id account_id(const struct account *account);
+struct mail *account_mail(const struct account *account);
+
+/* Totals, exact, counted in the same commit as the change. A blob that two mailboxes refer to counts twice (as RFC 9208 users see it). */
+struct account_totals {
+    uint64_t version, message_count, size_bytes;
+    uint32_t mailbox_count;
+};
+void account_totals(struct account *account, struct account_totals *out);
+
+/* Plan and commit `count` changes in order, each on what the former left. Blocks until durable (or refused).
+ * Several threads at once are merged into one commit. Read each change's `result`.
+ *   returns 0 if every change went through; else the first negative result, its text in `err`. */
+MUST_USE int account_commit(struct account *account, struct change *changes, size_t count, struct err *err);
+
+/* The mailbox tree as it stands. Own reference. */
+struct tree *account_tree(struct account *account);
+
+/* ---- mailboxes ---- */
+
+struct mailbox;
+
+/* -ERR_NOT_FOUND. Own reference; stays valid when the mailbox is renamed or deleted. */
+MUST_USE int account_mailbox(struct account *account, struct str name, struct mailbox **mailbox_out, struct err *err);
+MUST_USE int account_mailbox_by_id(struct account *account, uint64_t mailbox_id, struct mailbox **mailbox_out, struct err *err);
+struct mailbox *mailbox_ref(struct mailbox *mailbox);
+void mailbox_unref(struct mailbox **mailbox);
+
+uint64_t mailbox_id(const struct mailbox *mailbox);          /* RFC 8474 MAILBOXID: mailbox_id_text() */
+uint32_t mailbox_uidvalidity(const struct mailbox *mailbox); /* never changes in a mailbox's life; greater for a re-created name */
+bool mailbox_is_deleted(const struct mailbox *mailbox);
+struct str mailbox_name(struct mailbox *mailbox, struct arena *arena); /* as it is now */
+struct snapshot *mailbox_snapshot(struct mailbox *mailbox);            /* as it is now; own reference */
+uint32_t mailbox_recent_count(struct mailbox *mailbox);                /* messages that no session has been told of (RFC 3501, 2.3.2) */
+
+/* UIDs that vanished after `modseq`, for QRESYNC, intersected with `known` (NULL: all).
+ *   complete_out  false when the log has been cut below `modseq`: then every UID below uidnext that is not in the mailbox is
+ *                 given (RFC 7162, 3.2.5: a server that forgot sends more, never less) */
+MUST_USE int mailbox_vanished_since(struct mailbox *mailbox, uint64_t modseq, const struct seqset *known,
+                                    struct arena *arena, struct seqset *uids_out, bool *complete_out, struct err *err);
+
+/* Ids on the wire: "F" mailbox, "M" email, "T" thread, and digits. RFC 8474, 4-5 */
+struct str mailbox_id_text(uint64_t id, struct arena *arena);
+
+/* ---- watching ---- */
+
+enum watch_event { WATCH_MAILBOX = 1u << 0, WATCH_TREE = 1u << 1, WATCH_ACCOUNT_GONE = 1u << 2 };
+
+/* Called after a commit was published, on the committing thread, with no lock held: be short (wake a connection). */
+struct watcher {
+    void (*fn)(struct watcher *watcher, unsigned events);
+    uint64_t mailbox_id; /* 0: every mailbox */
+    unsigned events;     /* which */
+    struct watcher *next, **link; /* the account's list */
+};
+void account_watch(struct account *account, struct watcher *watcher);
+/* When it returns, fn neither runs nor will run. Must not be called from fn. */
+void account_unwatch(struct account *account, struct watcher *watcher);
+
+#endif

@@ -1,0 +1,104 @@
+/* change.h: a change is a value. Each kind has one function that plans it against the account as it stands and yields records to write;
+ * planning touches nothing, so a change can be refused, retried on a newer version and batched with others (DESIGN: five ideas).
+ * The caller fills a struct, hands it to account_commit() and reads the results from it. All `str`, arrays and sets are
+ * borrowed until account_commit returns; results live in the change's arena, which the caller hands in. */
+#ifndef LOFT_MAIL_CHANGE_H
+#define LOFT_MAIL_CHANGE_H
+
+#include "mail/snapshot.h"
+#include "mail/tree.h"
+
+enum change_kind {
+    CHANGE_APPEND,    /* new messages into one mailbox: APPEND, MULTIAPPEND, delivery, import */
+    CHANGE_STORE,     /* flags and keywords */
+    CHANGE_EXPUNGE,
+    CHANGE_COPY,      /* COPY, or MOVE when `move` is set */
+    CHANGE_CREATE,
+    CHANGE_DELETE,
+    CHANGE_RENAME,
+    CHANGE_SUBSCRIBE, /* or unsubscribe */
+};
+
+enum { THREAD_REFERENCES_MAX = 20 }; /* Message-ID hashes looked at to find a new message's thread */
+
+/* A message whose bytes are a pending blob already (incoming.h makes it). */
+struct new_message {
+    struct blob_id blob;
+    uint32_t size_bytes;
+    uint8_t flags;
+    const struct str *keywords;
+    size_t keyword_count;
+    int64_t internal_date_s;
+    int16_t internal_zone_min;
+    uint64_t message_id_hash;              /* 0: none */
+    uint64_t references[THREAD_REFERENCES_MAX]; /* hashes of In-Reply-To and References, nearest first */
+    size_t reference_count;
+};
+
+enum store_mode { STORE_REPLACE, STORE_ADD, STORE_REMOVE };
+
+struct change {
+    enum change_kind kind;
+    struct arena *arena; /* results go here */
+
+    union {
+        struct {
+            struct str mailbox; /* by name */
+            const struct new_message *messages;
+            size_t count;
+            bool create; /* make the mailbox when it does not exist (delivery with user+folder by setting) */
+        } append;
+        struct {
+            uint64_t mailbox_id;
+            const struct seqset *uids;
+            enum store_mode mode;
+            uint8_t flags;
+            const struct str *keywords;
+            size_t keyword_count;
+            bool conditional;            /* UNCHANGEDSINCE was given */
+            uint64_t unchanged_since;
+        } store;
+        struct {
+            uint64_t mailbox_id;
+            const struct seqset *uids; /* NULL: all */
+            bool only_deleted;         /* only those with \Deleted: EXPUNGE, UID EXPUNGE, CLOSE */
+        } expunge;
+        struct {
+            uint64_t mailbox_id;
+            const struct seqset *uids;
+            struct str target; /* mailbox name */
+            bool move;
+        } copy;
+        struct {
+            struct str name;
+            uint8_t use;
+            bool subscribe;
+        } create;
+        struct {
+            struct str name;
+        } delete;
+        struct {
+            struct str from, to;
+        } rename;
+        struct {
+            struct str name;
+            bool subscribe;
+        } subscribe;
+    };
+
+    /* Results. `result` is 0 or -ERR_x with `err`: this change alone was refused, others of the group may have gone through.
+     *   -ERR_NOT_FOUND  the mailbox does not exist (the response code TRYCREATE is the session's business)
+     *   -ERR_EXISTS, -ERR_INVALID, -ERR_LIMIT (keywords, mailboxes, uids used up), -ERR_CANNOT (delete INBOX), -ERR_HAS_CHILDREN,
+     *   or an error of store_commit. */
+    int result;
+    struct err err;
+    uint64_t modseq;             /* given to what changed; 0 when nothing did */
+    uint64_t mailbox_id;         /* APPEND, COPY: target; CREATE: the new one */
+    uint32_t uidvalidity;        /* of that mailbox */
+    struct seqset uids;          /* APPEND: new uids. STORE: really changed. EXPUNGE, MOVE: gone from the source */
+    struct seqset source_uids;   /* COPY: those that were copied, matching `uids` one to one in order */
+    struct seqset modified;      /* STORE: failed the UNCHANGEDSINCE test */
+    struct seqset missing;       /* STORE, COPY: asked for, but no longer there */
+};
+
+#endif

@@ -1,0 +1,64 @@
+/* tree.h: the mailboxes of an account by name: an immutable, reference counted, sorted list, so that LIST reads it without a lock.
+ * Names are UTF-8 (NFC) with '/' between levels; INBOX is spelled so. A name may be subscribed without existing (RFC 9051, 6.3.7).
+ * A level above an existing mailbox need not exist itself: LIST shows it as \NonExistent (tree_list does that).
+ * Threads: any; a tree never changes. */
+#ifndef LOFT_MAIL_TREE_H
+#define LOFT_MAIL_TREE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/ref.h"
+
+enum {
+    MAILBOX_NAME_BYTES_MAX = 1000,
+    MAILBOX_DEPTH_MAX = 64,
+};
+#define MAILBOX_SEPARATOR '/'
+
+enum special_use { /* RFC 6154, 2; RFC 8457 */
+    USE_ALL = 1u << 0,
+    USE_ARCHIVE = 1u << 1,
+    USE_DRAFTS = 1u << 2,
+    USE_FLAGGED = 1u << 3,
+    USE_JUNK = 1u << 4,
+    USE_SENT = 1u << 5,
+    USE_TRASH = 1u << 6,
+    USE_IMPORTANT = 1u << 7,
+};
+
+struct mailbox; /* account.h */
+
+struct tree_entry {
+    struct str name;         /* bytes belong to the tree */
+    struct mailbox *mailbox; /* own reference; NULL: the name is only subscribed */
+    bool subscribed;
+    uint8_t use; /* enum special_use bits */
+};
+
+struct tree {
+    struct ref ref;
+    uint32_t count; /* entries, in order: INBOX first, then by bytes with '/' before everything, so that children follow their parent */
+    uint32_t mailbox_count;
+    struct tree_entry entries[];
+};
+
+struct tree *tree_ref(struct tree *tree);
+void tree_unref(struct tree **tree);
+
+const struct tree_entry *tree_find(const struct tree *tree, struct str name); /* NULL: absent */
+const struct tree_entry *tree_find_use(const struct tree *tree, enum special_use use);
+
+/* Entries [*first, *end) lie below `name` (not `name` itself). */
+void tree_children(const struct tree *tree, struct str name, uint32_t *first, uint32_t *end);
+
+/* The name as it is kept, in the arena: NFC, INBOX folded (also as the first level: "inbox/a" is "INBOX/a"), a trailing separator cut.
+ * -ERR_INVALID: empty, not UTF-8, control characters, U+2028/2029, an empty level, above MAILBOX_NAME_BYTES_MAX or MAILBOX_DEPTH_MAX,
+ * levels "." and "..": refused so that an export to files is safe. */
+MUST_USE int mailbox_name_check(struct str name, struct arena *arena, struct str *name_out, struct err *err);
+
+/* Copy-on-write edits: each returns a new tree (own reference); all existing mailbox references are shared. */
+struct tree *tree_new_empty(void);
+struct tree *tree_put(const struct tree *tree, const struct tree_entry *entry); /* insert or replace; copies the name, refs mailbox */
+struct tree *tree_remove(const struct tree *tree, struct str name);
+
+#endif

@@ -1,0 +1,40 @@
+/* view.h: a mailbox as one client knows it. The view holds the snapshot its client has been told of; view_sync moves it forward and
+ * says what to tell. Sequence numbers of a session always refer to its view's snapshot.
+ * Threads: one owner (the session). */
+#ifndef LOFT_MAIL_VIEW_H
+#define LOFT_MAIL_VIEW_H
+
+#include "mail/account.h"
+
+struct view {
+    struct mailbox *mailbox;   /* own reference */
+    struct snapshot *snapshot; /* what the client knows; own reference; may hold messages already expunged */
+    bool read_only;
+    struct recent_range { uint32_t first, last; } *recent; /* UIDs that are \Recent in this session; ascending, heap */
+    uint32_t recent_range_count;
+};
+
+/* Look at the mailbox as it is now. Unless read_only, messages not yet told to anyone become \Recent here and nowhere else. */
+void view_open(struct mailbox *mailbox, bool read_only, struct view *view_out);
+void view_close(struct view *view);
+
+bool view_is_recent(const struct view *view, uint32_t uid);
+uint32_t view_recent_count(const struct view *view);
+
+/* Cheap test whether view_sync would find something. */
+bool view_is_stale(const struct view *view);
+
+struct view_update {
+    struct snapshot_diff diff; /* empty vanished set when EXPUNGE had to wait */
+    bool exists_changed;       /* tell EXISTS (and RECENT to IMAP4rev1) */
+    bool mailbox_deleted;      /* the mailbox is gone: nothing further will come */
+};
+
+/* Move the view to the present.
+ *   may_expunge  false while FETCH, STORE or SEARCH by sequence number is answered (RFC 9051, 7.5.1): expunged messages stay in place,
+ *                flags and new messages are told all the same
+ *   update_out   arrays live in `arena` */
+MUST_USE int view_sync(struct view *view, bool may_expunge, struct arena *arena, struct view_update *update_out,
+                       struct err *err);
+
+#endif
