@@ -1,0 +1,75 @@
+/* tls.h: certificates and settings of a TLS server, and their reload.     RFC 8446, RFC 5246, RFC 8314
+ * TLS 1.2 and 1.3, AEAD with forward secrecy only, no compression, no renegotiation, no early data.
+ * - SNI (RFC 6066, 3): the certificate whose names match, exactly or by "*." for one label; else the first
+ * one. All contexts are made at load, none on demand, so that invented names cost no memory (CVE-2017-15130).
+ * - ALPN (RFC 7301): a client that offers none is fine; one that offers only what we do not speak is refused
+ * with no_application_protocol, so that a browser cannot be led here (ALPACA).
+ * - Tickets (RFC 5077, RFC 8446, 4.6.1) are sealed with keys that live in memory and rotate; resumption works
+ * across a reload.
+ * - Reload swaps all at once; connections made before keep what they began with until they end.
+ * Threads: any. */
+#ifndef LOFT_NET_TLS_H
+#define LOFT_NET_TLS_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct tls_context;
+struct ssl_st; /* OpenSSL's SSL */
+
+struct tls_pair {
+    const char *certificate_path; /* PEM: the certificate, then its chain */
+    const char *key_path;         /* PEM, without pass phrase; may be the same file */
+};
+
+enum tls_version { TLS_1_2, TLS_1_3 };
+
+enum {
+    TLS_PAIRS_MAX = 1000,
+    TLS_NAMES_MAX = 10000, /* of all certificates together */
+    TLS_FILE_BYTES_MAX = 1 << 20,
+    TLS_TICKET_ROTATE_MS = 6 * 3600 * 1000,
+    TLS_TICKET_LIFE_S = 12 * 3600, /* a key seals for 6 hours, opens for 12 more */
+};
+
+struct tls_options {
+    const struct tls_pair *pairs; /* copied; the first is the default; at least one */
+    size_t pair_count;
+    enum tls_version min_version;
+    const struct clock *clock; /* borrows, for the life of the context */
+};
+
+/* Load. -ERR_NOT_FOUND, -ERR_INVALID (the text names the file: no PEM, key of another certificate ...),
+ * -ERR_LIMIT, -ERR_IO. */
+MUST_USE int tls_context_new(const struct tls_options *options, struct tls_context **tls_out,
+                             struct err *err);
+void tls_context_ref(struct tls_context *tls);
+void tls_context_unref(struct tls_context **tls); /* frees with the last; accepts NULL */
+
+/* Read the files again; `pairs` NULL: the same ones. On an error nothing has changed. */
+MUST_USE int tls_context_reload(struct tls_context *tls, const struct tls_pair *pairs, size_t pair_count,
+                                struct err *err);
+
+/* When the first of the certificates runs out, in ms since 1970: for a warning and for metrics. */
+int64_t tls_context_expires_wall_ms(struct tls_context *tls);
+
+/* A list for ALPN in wire format (RFC 7301, 3.1), made once per listener: lives as long as every SSL that
+ * uses it. */
+struct tls_alpn {
+    uint8_t n;
+    unsigned char wire[63];
+};
+/* `names` separated by blanks: "imap". "" for none: ALPN is ignored. -ERR_INVALID when it does not fit. */
+MUST_USE int tls_alpn_make(struct str names, struct tls_alpn *alpn_out, struct err *err);
+
+/* One server side of a connection on the non-blocking `fd`, which it does not own. Borrows `alpn`.
+ * It sends nothing yet; SSL_do_handshake is the caller's. Freed with SSL_free. -ERR_IO when OpenSSL is out of
+ * memory. */
+MUST_USE int tls_session_new(struct tls_context *tls, int fd, const struct tls_alpn *alpn,
+                             struct ssl_st **ssl_out, struct err *err);
+
+/* Fill err (-ERR_CLOSED) from this thread's OpenSSL queue and empty that. */
+int tls_error(struct err *err, const char *what);
+
+#endif
