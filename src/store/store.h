@@ -18,8 +18,10 @@
  * changes state or drops blobs still works until the reserve is gone too, so that people can delete.
  * After an engine's write error (-ERR_IO) the engine may refuse all further commits with -ERR_UNAVAILABLE; reads go on.
  *
- * Threads: every function may be called from any thread at once; all block until done. Callbacks run on the caller's thread,
- * except watch callbacks. */
+ * Limits of arguments are checked once, in store.c, before an engine sees them; on an error every `out` buffer is as before.
+ *
+ * Threads: every function may be called from any thread at once; all block until done. Callbacks run on the caller's thread
+ * with no lock of the engine held, so they may call the store themselves; watch callbacks are the exception, see below. */
 #ifndef LOFT_STORE_STORE_H
 #define LOFT_STORE_STORE_H
 
@@ -27,25 +29,30 @@
 #include "base/err.h"
 
 enum {
-    STORE_KEY_BYTES_MAX = 512,
-    STORE_VALUE_BYTES_MAX = 16 * 1024 * 1024,
-    STORE_BATCH_BYTES_MAX = 64 * 1024 * 1024,
+    STORE_KEY_BYTES_MAX = 512,                /* of a state key, and of the bounds of a range; a key has at least 1 byte */
+    STORE_VALUE_BYTES_MAX = 16 * 1024 * 1024, /* of a state value, and of a record of a blob; 0 bytes are a value too */
+    STORE_BATCH_BYTES_MAX = 64 * 1024 * 1024, /* of batch.ops, encoded */
 };
-#define STORE_BLOB_BYTES_MAX (UINT64_C(1) << 31) /* of one blob, uncompressed */
+#define STORE_BLOB_BYTES_MAX (UINT64_C(1) << 31)     /* of one blob, uncompressed; 0 bytes are a blob too */
+#define STORE_VERSION_MAX ((uint64_t)INT64_MAX)      /* a version is a modseq: 63 bits (RFC 7162, 1) */
 
 /* Chosen by the caller (mail/directory.h), never reused. Account 0 is the directory of accounts itself. */
 struct account_id {
     uint64_t n;
 };
 
-/* Given by the engine. Within one account the ids of later writes are greater; an id is never given twice. 0 is no blob. */
+/* Given by the engine. Within one account the ids of later writes are greater; an id is never given twice, whatever became
+ * of the first: dropped, abandoned, its account dropped, the store reopened. An id means a blob only together with its account:
+ * under another account it is -ERR_NOT_FOUND. 0 is no blob. */
 struct blob_id {
     uint64_t n;
 };
 
 struct store; /* an engine; opened by its own header: store/rocks/rocks.h, store/mem/mem.h, store/faulty/faulty.h */
 
-/* ---- batch: what one commit does. Operations apply in the order given. ---- */
+/* ---- batch: what one commit does. Operations apply in the order given, on blobs too: put, delete_range over it, put again
+ * leaves the second value; add, then drop of the same blob leaves none. A batch without operations sets the version only.
+ * A batch has one owner at a time; it may be committed again, after a conflict say. ---- */
 
 enum batch_op_kind { BATCH_PUT, BATCH_DELETE, BATCH_DELETE_RANGE, BATCH_ADD_BLOB, BATCH_DROP_BLOB };
 
@@ -59,24 +66,28 @@ struct batch {
 
 void batch_deinit(struct batch *b);
 void batch_clear(struct batch *b);
-void batch_put(struct batch *b, struct str key, struct str value); /* copies both */
+void batch_put(struct batch *b, struct str key, struct str value); /* copies both; a NIL value is stored as "" */
 void batch_delete(struct batch *b, struct str key);                /* an absent key is fine */
-void batch_delete_range(struct batch *b, struct str from, struct str to); /* from <= key < to */
+
+/* from <= key < to; NIL `to`: to the end. An empty range (from >= to) adds no operation: engines never see one. */
+void batch_delete_range(struct batch *b, struct str from, struct str to);
 void batch_add_blob(struct batch *b, struct blob_id id);
 void batch_drop_blob(struct batch *b, struct blob_id id);
 
 struct batch_op {
     enum batch_op_kind kind;
-    struct str key, value;  /* PUT: both; DELETE: key; DELETE_RANGE: key is from, value is to; borrow the batch */
+    struct str key, value; /* PUT: both; DELETE: key; DELETE_RANGE: key is from, value is to (NIL: the end); borrow the batch */
     struct blob_id blob;
 };
 
-/* for (size_t at = 0; batch_next(b, &at, &op);): the operations in order, for engines. */
+/* for (size_t at = 0; batch_next(b, &at, &op);): the operations in order, for engines. Stops at damaged bytes, and then `at`
+ * stays below ops.n; store_commit has checked that, so engines need not. */
 bool batch_next(const struct batch *b, size_t *at, struct batch_op *op);
 
 /* ---- reading ---- */
 
-/* One pair of a scan; both borrow until the callback returns. Return 0 to go on, 1 to stop (the scan returns 0), -ERR_x to fail. */
+/* One pair of a scan; both borrow until the callback returns and are never NIL. Return 0 to go on, 1 to stop (the scan
+ * returns 0), -ERR_x to fail (the scan returns that). */
 typedef int store_pair_fn(void *ctx, struct str key, struct str value, struct err *err);
 
 enum blob_slot { BLOB_META, BLOB_HEADER };
@@ -84,8 +95,10 @@ enum blob_slot { BLOB_META, BLOB_HEADER };
 /* One record of a blob_scan; `record` borrows until the callback returns. Results as store_pair_fn. */
 typedef int store_blob_fn(void *ctx, struct blob_id id, struct str record, struct err *err);
 
-/* `version` is only a hint: read the account for the truth. Runs on a thread of the engine: be short, take no lock that is
- * held across a store call. */
+/* `version` is only a hint: read the account for the truth. Calls may come out of order, and several commits of one account may
+ * become one call; after the last commit to an account there is always a call. Runs on a thread of the engine or inside
+ * whichever store call changed the account, maybe before that returns: be short, call no store function that writes, watches
+ * or closes, take no lock that is held across a store call. */
 typedef void store_watch_fn(void *ctx, struct account_id account, uint64_t version);
 
 typedef int store_account_fn(void *ctx, struct account_id account, uint64_t version, struct err *err);
@@ -94,10 +107,10 @@ typedef int store_account_fn(void *ctx, struct account_id account, uint64_t vers
 typedef void store_damage_fn(void *ctx, const char *what, const char *file, uint64_t offset);
 
 struct store_stats {
-    uint64_t commit_count, group_count;     /* commits, and the groups they were written in */
+    uint64_t commit_count, group_count;     /* since open: commits that succeeded, and the groups they were written in */
     uint64_t flush_count;                   /* fsync and fdatasync calls, the engine's log included */
     uint64_t written_bytes;                 /* handed to the file system for bodies and batches */
-    uint64_t blob_bytes_raw, blob_bytes_stored; /* live blobs: before and after compression */
+    uint64_t blob_bytes_raw, blob_bytes_stored; /* live blobs without their records: before and after compression */
     uint64_t dead_bytes;                    /* awaiting collection */
     uint64_t free_bytes, watermark_bytes;   /* of the file system; 0 where it does not apply */
     bool below_watermark;
@@ -135,37 +148,45 @@ struct store {
     const struct store_ops *ops; /* first member of every engine's own struct */
 };
 
-/* Close and free; waits for background work. Pending blobs are gone. */
+/* Close and free; waits for background work. Pending blobs are gone. No other call may run or follow; NULL is fine. */
 void store_close(struct store **store);
 
 /* 0 for an account that has never been committed to. */
 MUST_USE int store_version(struct store *store, struct account_id account, uint64_t *version_out, struct err *err);
 
-/* Write `batch` and set the account's version. new_version > expected_version. A blob added must be pending (or -ERR_NOT_FOUND),
- * one dropped must be live (or -ERR_NOT_FOUND); then nothing is written.
- *   errors  -ERR_CONFLICT, -ERR_FULL, -ERR_LIMIT (key, value or batch too large), -ERR_NOT_FOUND, -ERR_IO, -ERR_UNAVAILABLE.
+/* Write `batch` and set the account's version. A blob added must be pending at this point of the batch, and written by this
+ * instance for this account; one dropped must be live at this point of the batch, be it through this batch: else
+ * -ERR_NOT_FOUND and nothing is written. The version is compared first.
+ *   errors  -ERR_INVALID (new_version not above expected_version, or above STORE_VERSION_MAX), -ERR_LIMIT (key, value or batch
+ *           too large, empty key), -ERR_CONFLICT, -ERR_NOT_FOUND, -ERR_FULL, -ERR_IO, -ERR_UNAVAILABLE.
  *           After any error but -ERR_IO nothing was written and added blobs stay pending. After -ERR_IO the batch may or may not
- *           be there after a restart. */
+ *           be there, now or after a restart: reload the account before you go on; blobs added may be live or pending, and
+ *           store_blob_abandon is right for both. */
 MUST_USE int store_commit(struct store *store, struct account_id account, uint64_t expected_version,
                           uint64_t new_version, const struct batch *batch, struct err *err);
 
-/* Append the value of `key` to `value_out`. -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT. */
+/* Append the value of `key` to `value_out`. -ERR_NOT_FOUND, -ERR_LIMIT, -ERR_IO, -ERR_CORRUPT. */
 MUST_USE int store_get(struct store *store, struct account_id account, struct str key, struct buf *value_out,
                        struct err *err);
 
-/* All pairs with from <= key < to (NIL `to`: to the end), in key order, as of one version (*version_out; may be NULL). */
+/* All pairs with from <= key < to (NIL `to`: to the end; from >= to: none), in key order, as of one version (*version_out; may
+ * be NULL; set before the first callback, also when there are no pairs). Commits go on meanwhile and are not seen.
+ * -ERR_LIMIT, -ERR_IO, -ERR_CORRUPT, or what `fn` returned. */
 MUST_USE int store_scan(struct store *store, struct account_id account, struct str from, struct str to,
                         uint64_t *version_out, store_pair_fn *fn, void *ctx, struct err *err);
 
-/* Store `bytes` (borrowed; may be a mapped file) as a pending blob. Compresses on the caller's thread.
- *   meta, header  the two records; each up to STORE_VALUE_BYTES_MAX
- *   errors        -ERR_FULL below the watermark, -ERR_LIMIT, -ERR_IO, -ERR_UNAVAILABLE. */
+/* Store `bytes` (borrowed; may be a mapped file) as a pending blob of this instance. Compresses on the caller's thread.
+ *   meta, header  the two records; each up to STORE_VALUE_BYTES_MAX; NIL is stored as ""
+ *   errors        -ERR_FULL below the watermark, -ERR_LIMIT, -ERR_IO, -ERR_UNAVAILABLE; then there is no pending blob. */
 MUST_USE int store_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
                               struct str header, struct blob_id *id_out, struct err *err);
+
+/* Forget a pending blob. One that is live, gone or unknown is left as it is. */
 void store_blob_abandon(struct store *store, struct account_id account, struct blob_id id);
 
-/* Append bytes [offset, offset + length) of the blob, clipped to its end, to `out`. Reading a part of a large blob does not
- * decompress the whole. Live and pending blobs can be read. -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT (then `out` is as before). */
+/* Append bytes [offset, offset + length) of the blob, clipped to its end, to `out`: nothing from the end on, all from `offset`
+ * with UINT64_MAX. Reading a part of a large blob does not decompress the whole. Live blobs can be read, and pending ones of
+ * this instance. A blob dropped meanwhile is read whole or -ERR_NOT_FOUND. -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT. */
 MUST_USE int store_blob_read(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
                              uint64_t length, struct buf *out, struct err *err);
 
@@ -173,20 +194,23 @@ MUST_USE int store_blob_read(struct store *store, struct account_id account, str
 MUST_USE int store_blob_record(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
                                struct buf *out, struct err *err);
 
-/* The records of all live blobs with first <= id <= last, in order of id: one range read, 0.2 us a record when warm. */
+/* The records of all live blobs of one version with first <= id <= last (first > last: none), in order of id: one range read,
+ * 0.2 us a record when warm. */
 MUST_USE int store_blob_scan(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
                              struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err);
 
-/* Every account with a version above 0, ascending. */
+/* Every account with a version above 0, ascending. `fn` returns as store_pair_fn. */
 MUST_USE int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
 
-/* Remove all state and blobs of an account, durably; its version is 0 again. */
+/* Remove all state and blobs of an account, the pending ones too, durably and at once; its version is 0 again, and watchers are
+ * told so. An account that was never committed to is fine. */
 MUST_USE int store_drop_account(struct store *store, struct account_id account, struct err *err);
 
-/* Call `fn` after each commit to any account, from whichever process or instance it came. One watcher a store instance. */
+/* Call `fn` after each commit to any account, from whichever process or instance it came. One watcher a store instance: a second
+ * call replaces the first, NULL takes it away. When this returns, the former watcher does not run and is never called again. */
 MUST_USE int store_watch(struct store *store, store_watch_fn *fn, void *ctx, struct err *err);
 
-/* A consistent copy in `folder` (must not exist), online. -ERR_CANNOT where an engine has no files. */
+/* A consistent copy in `folder`, online. -ERR_EXISTS; -ERR_CANNOT where an engine has no files. */
 MUST_USE int store_checkpoint(struct store *store, const char *folder, struct err *err);
 
 /* Read and verify everything; `fn` is told of each damage. Returns 0 even if damage was found, negative if it could not finish. */
