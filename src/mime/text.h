@@ -1,0 +1,52 @@
+/* text.h: the text of a message as SEARCH sees it: decoded, in UTF-8, folded by utf8_fold.     RFC 9051, 6.4.4.
+ * In pieces, memory bounded whatever the size of the message. What a person sees is searched: encoded-words, transfer encodings
+ * and charsets decoded; HTML without its tags, scripts and comments, entities resolved. Parts that are not text are passed
+ * over (their file names are in their MIME headers, which TEXT covers).     Threads: see charset.h. */
+#ifndef LOFT_MIME_TEXT_H
+#define LOFT_MIME_TEXT_H
+
+#include "mime/meta.h"
+
+enum {
+    TEXT_PIECE_BYTES = 64 * 1024, /* of a message's bytes that are decoded at a time */
+    TEXT_OVERLAP_BYTES_MAX = 4096,
+};
+
+enum text_scope {
+    TEXT_HEADER = 1u << 0, /* the message's header */
+    TEXT_BODY = 1u << 1,   /* all text parts, MIME headers of parts, headers of embedded messages */
+};                         /* SEARCH BODY is TEXT_BODY, SEARCH TEXT is both */
+
+/* One piece of folded text, valid until it returns. Return 0 to go on, 1 to stop (found), -ERR_x to fail.
+ * A piece begins with the last `overlap` bytes of the one before if both are of one text: a needle of at most
+ * overlap + 1 bytes is never cut. No piece holds bytes of two header fields or of two parts. */
+typedef int mime_text_fn(void *ctx, struct str piece);
+
+/* Tell the text of a message.
+ *   message  its bytes, those that `view` was made of (checked: -ERR_CORRUPT)
+ *   overlap  at most TEXT_OVERLAP_BYTES_MAX (asserted): length of the longest needle, less one
+ *   returns  1 when `fn` stopped, 0 at the end, or what `fn` failed with; -ERR_CORRUPT */
+MUST_USE int mime_text_each(struct str message, const struct meta_view *view, unsigned scope, size_t overlap,
+                            struct charset_cache *cache, mime_text_fn *fn, void *ctx, struct err *err);
+
+/* Append one header value decoded and folded: for SEARCH SUBJECT, FROM, HEADER ... */
+void mime_text_of_value(struct str raw, struct charset_cache *cache, struct buf *out);
+
+/* A header field as "name: value", decoded and folded, a line each, for a raw header.  Results as mime_text_each. */
+MUST_USE int mime_text_each_field(struct str header, struct charset_cache *cache, mime_text_fn *fn,
+                                  void *ctx);
+
+/* HTML to text, in pieces: what stands between tags, white space kept, entities resolved, block elements set apart.
+ * UTF-8 in, UTF-8 out; a tag may be cut anywhere. */
+struct html_stripper {
+    int state;
+    char tag[12]; /* name of the tag being read */
+    uint8_t tag_n;
+    char entity[12];
+    uint8_t entity_n;
+    char quote;    /* inside a quoted attribute */
+    char skip[12]; /* inside <script> or <style>: passed over until its end tag */
+};
+void html_strip(struct html_stripper *h, struct str in, bool last, struct buf *out); /* h starts zeroed */
+
+#endif
