@@ -35,8 +35,6 @@ struct new_message {
     size_t reference_count;
 };
 
-enum store_mode { STORE_REPLACE, STORE_ADD, STORE_REMOVE };
-
 struct change {
     enum change_kind kind;
     struct arena *arena; /* results go here */

@@ -15,6 +15,8 @@ enum flag {
     FLAG_ALL = (1u << 5) - 1
 }; /* \Recent belongs to a session (view.h), not to a message */
 
+enum store_mode { STORE_REPLACE, STORE_ADD, STORE_REMOVE }; /* FLAGS, +FLAGS, -FLAGS */
+
 enum { KEYWORDS_MAX = 256, KEYWORD_BYTES_MAX = 100, KEYWORD_WORDS = KEYWORDS_MAX / 64 };
 
 /* Which keywords of a mailbox's table a message has: bit i is the table's name i. */

@@ -1,0 +1,77 @@
+/* fetch_args.h: FETCH and UID FETCH.          RFC 9051, 6.4.5 and 9 (fetch); RFC 3501 (RFC822 items); RFC 7162, 7 (MODSEQ,
+ * CHANGEDSINCE, VANISHED); RFC 3516 (BINARY); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVEDATE); RFC 8970 (PREVIEW) */
+#ifndef LOFT_IMAP_WIRE_FETCH_ARGS_H
+#define LOFT_IMAP_WIRE_FETCH_ARGS_H
+
+#include "imap/wire/parser.h"
+
+enum fetch_item {
+    FETCH_UID = 1u << 0,
+    FETCH_FLAGS = 1u << 1,
+    FETCH_INTERNALDATE = 1u << 2,
+    FETCH_RFC822_SIZE = 1u << 3,
+    FETCH_ENVELOPE = 1u << 4,
+    FETCH_BODYSTRUCTURE = 1u << 5,
+    FETCH_BODY = 1u << 6, /* BODY without a section: BODYSTRUCTURE without extension data */
+    FETCH_MODSEQ = 1u << 7,
+    FETCH_EMAILID = 1u << 8,
+    FETCH_THREADID = 1u << 9,
+    FETCH_SAVEDATE = 1u << 10,
+    FETCH_PREVIEW = 1u << 11,
+    FETCH_SECTION = 1u << 12,       /* BODY[...], BODY.PEEK[...] */
+    FETCH_BINARY = 1u << 13,        /* BINARY[...], BINARY.PEEK[...] */
+    FETCH_BINARY_SIZE = 1u << 14,   /* BINARY.SIZE[...] */
+    FETCH_RFC822 = 1u << 15,        /* BODY[], told as RFC822 */
+    FETCH_RFC822_HEADER = 1u << 16, /* BODY.PEEK[HEADER] */
+    FETCH_RFC822_TEXT = 1u << 17,   /* BODY[TEXT] */
+};
+
+enum section_text {
+    SECTION_ALL, /* the part itself */
+    SECTION_HEADER,
+    SECTION_HEADER_FIELDS,
+    SECTION_HEADER_FIELDS_NOT,
+    SECTION_TEXT,
+    SECTION_MIME,
+};
+
+/* What stands in the brackets. RFC822, RFC822.HEADER and RFC822.TEXT have theirs filled in too, so that one function reads all. */
+struct section {
+    uint32_t *parts; /* "1.2.3" */
+    size_t part_count;
+    enum section_text text;
+    struct str *fields; /* header names as the client spelled them */
+    size_t field_count;
+};
+
+struct fetch_att {
+    enum fetch_item item;
+    bool sets_seen;   /* no .PEEK: \Seen is set by reading */
+    bool lazy;        /* PREVIEW (LAZY) */
+    bool has_partial; /* <offset.length> */
+    uint64_t offset, length;
+    struct section section;
+};
+
+struct fetch_args {
+    bool uid;
+    struct seqset set;
+    struct fetch_att
+        *atts; /* in the order asked, macros spelled out, duplicates of items without a section dropped:
+                               the answer follows this order (Outlook Express wants UID where it asked for it) */
+    size_t att_count;
+    uint32_t items; /* enum fetch_item bits of all atts */
+    bool sets_seen; /* of any att */
+    bool has_changed_since;
+    uint64_t changed_since; /* 0 is accepted: iOS 16 sends it, all messages match */
+    bool
+        vanished; /* only with UID FETCH and CHANGEDSINCE: checked here; that QRESYNC is enabled: the caller */
+};
+
+/* `p` stands behind the command name. args_out: struct fetch_args in p->arena. -ERR_SYNTAX, -ERR_LIMIT. */
+MUST_USE int fetch_args_parse(struct parser *p, const void **args_out, struct err *err);
+
+/* Append the name of an item as the answer tells it: "BODY[1.HEADER.FIELDS (Date)]<0>", "BINARY.SIZE[2]", "RFC822.TEXT", "FLAGS". */
+void fetch_att_write_name(const struct fetch_att *att, struct buf *out);
+
+#endif

@@ -1,0 +1,93 @@
+/* search_args.h: SEARCH and UID SEARCH.          RFC 9051, 6.4.4 and 9 (search); RFC 3501; RFC 4731 and 5182 (RETURN); RFC 7162, 3.1.5;
+ * RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
+ * The program is a tree in one flat array, parents before children: node i's subtree is nodes[i .. nodes[i].end), its first
+ * child i + 1, the next child nodes[child].end. nodes[0] is SEARCH_AND over all keys given. */
+#ifndef LOFT_IMAP_WIRE_SEARCH_ARGS_H
+#define LOFT_IMAP_WIRE_SEARCH_ARGS_H
+
+#include "imap/wire/parser.h"
+
+enum { SEARCH_NODES_MAX = 4096, SEARCH_DEPTH_MAX = 128 };
+
+enum search_key {
+    SEARCH_AND, /* one child or more */
+    SEARCH_OR,  /* two children */
+    SEARCH_NOT, /* one child */
+    SEARCH_ALL,
+    SEARCH_FLAG,       /* flag; ANSWERED ... */
+    SEARCH_NO_FLAG,    /* flag; UNANSWERED ... */
+    SEARCH_KEYWORD,    /* text */
+    SEARCH_NO_KEYWORD, /* text */
+    SEARCH_RECENT,     /* RFC 3501 */
+    SEARCH_OLD,        /* NOT RECENT */
+    SEARCH_NEW,        /* RECENT UNSEEN */
+    SEARCH_SEQ,        /* set */
+    SEARCH_UID,        /* set */
+    SEARCH_BEFORE,     /* day, of INTERNALDATE, time and zone disregarded */
+    SEARCH_ON,
+    SEARCH_SINCE,
+    SEARCH_SENT_BEFORE, /* day, of the Date header */
+    SEARCH_SENT_ON,
+    SEARCH_SENT_SINCE,
+    SEARCH_SAVED_BEFORE, /* day, of SAVEDATE */
+    SEARCH_SAVED_ON,
+    SEARCH_SAVED_SINCE,
+    SEARCH_SAVEDATE_SUPPORTED,
+    SEARCH_OLDER,   /* number: seconds */
+    SEARCH_YOUNGER, /* number: seconds */
+    SEARCH_LARGER,  /* number: bytes, above */
+    SEARCH_SMALLER, /* number: bytes, below */
+    SEARCH_MODSEQ, /* number: at least; any entry name and type were checked and dropped: all flags share one modseq here */
+    SEARCH_FROM, /* text, in the charset told, as it came: the caller decodes and folds it */
+    SEARCH_TO,
+    SEARCH_CC,
+    SEARCH_BCC,
+    SEARCH_SUBJECT,
+    SEARCH_BODY,
+    SEARCH_TEXT,
+    SEARCH_HEADER,  /* header: name; text: "" asks whether the header is there */
+    SEARCH_EMAILID, /* text */
+    SEARCH_THREADID,
+};
+
+struct search_node {
+    enum search_key key;
+    uint32_t end; /* index behind the subtree */
+    union {
+        enum flag flag;
+        int32_t day; /* days since 1970-01-01 */
+        uint64_t number;
+        struct seqset set; /* "*" and "$" symbolic */
+        struct {
+            struct str text, header;
+        };
+    };
+};
+
+enum search_return { /* RFC 4731, 3.1; RFC 5182 */
+                     SEARCH_RETURN_MIN = 1u << 0,
+                     SEARCH_RETURN_MAX = 1u << 1,
+                     SEARCH_RETURN_ALL = 1u << 2,
+                     SEARCH_RETURN_COUNT = 1u << 3,
+                     SEARCH_RETURN_SAVE = 1u << 4,
+};
+
+struct search_args {
+    bool uid;
+    bool has_return;      /* RETURN was given: answer ESEARCH */
+    unsigned return_bits; /* enum search_return; ALL where "RETURN ()" was given (RFC 4731, 3.1) */
+    struct str charset;   /* NIL: none given, US-ASCII or UTF-8 */
+    struct search_node *nodes;
+    size_t node_count;
+    bool uses_modseq; /* a MODSEQ key: CONDSTORE is enabled by it, results carry MODSEQ (RFC 7162, 3.1.5) */
+    bool uses_saved;  /* "$" */
+    bool uses_seq;    /* a message set, that is, sequence numbers even in UID SEARCH */
+};
+
+/* `p` stands behind the command name. args_out: struct search_args in p->arena. -ERR_SYNTAX, -ERR_LIMIT (nodes, depth). */
+MUST_USE int search_args_parse(struct parser *p, const void **args_out, struct err *err);
+
+/* RFC 5256 and others embed a search program: charset apart, "search-key *(SP search-key)" to the end of the line. */
+bool parse_search_keys(struct parser *p, struct search_args *args);
+
+#endif

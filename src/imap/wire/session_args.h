@@ -1,0 +1,39 @@
+/* session_args.h: commands about the session: LOGIN, AUTHENTICATE, ENABLE, ID, and those without arguments.
+ * RFC 9051, 6.1 to 6.3.1 and 9; RFC 4959 (initial response); RFC 5161; RFC 2971 */
+#ifndef LOFT_IMAP_WIRE_SESSION_ARGS_H
+#define LOFT_IMAP_WIRE_SESSION_ARGS_H
+
+#include "imap/wire/parser.h"
+
+enum { ID_PAIRS_MAX = 30, ID_FIELD_BYTES_MAX = 30, ID_VALUE_BYTES_MAX = 1024 }; /* RFC 2971, 3.3 */
+
+struct login_args {
+    struct str user, password; /* both borrow: the session wipes the command's bytes */
+};
+
+struct authenticate_args {
+    struct str mechanism;
+    bool has_initial;   /* an initial response came along */
+    struct str initial; /* base64 as sent, "" where "=" was sent (RFC 4959, 3) */
+};
+
+struct enable_args {
+    struct str *names; /* unknown ones too: they are to be ignored (RFC 5161, 3.1) */
+    size_t count;
+};
+
+struct id_args {
+    struct id_pair {
+        struct str field, value; /* value may be NIL */
+    } * pairs;
+    size_t count; /* 0: NIL or "()" */
+};
+
+/* `p` stands behind the command name; args_out lives in p->arena (NULL for no_args_parse). -ERR_SYNTAX, -ERR_LIMIT. */
+MUST_USE int no_args_parse(struct parser *p, const void **args_out, struct err *err);
+MUST_USE int login_args_parse(struct parser *p, const void **args_out, struct err *err);
+MUST_USE int authenticate_args_parse(struct parser *p, const void **args_out, struct err *err);
+MUST_USE int enable_args_parse(struct parser *p, const void **args_out, struct err *err);
+MUST_USE int id_args_parse(struct parser *p, const void **args_out, struct err *err);
+
+#endif
