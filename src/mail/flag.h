@@ -41,14 +41,18 @@ struct keyword_table {
     struct str names[]; /* bytes lie behind the array, in the same allocation */
 };
 
+/* A keyword is an atom (RFC 9051, 9: flag-keyword) of at most KEYWORD_BYTES_MAX bytes: what we give back in FETCH must parse. */
+bool keyword_name_is_valid(struct str name);
+
 struct keyword_table *keyword_table_new(const struct str *names, size_t count); /* count <= KEYWORDS_MAX; copies */
 struct keyword_table *keyword_table_ref(struct keyword_table *table);
 void keyword_table_unref(struct keyword_table **table);
 int keyword_table_find(const struct keyword_table *table, struct str name); /* index, or -1 */
 
-/* The set of `names` by `table`; names that it lacks are added to a new table.
+/* The set of `names` by `table`; names that it lacks are added to a new table. The same name twice is fine.
  *   table_out  own reference: `table` itself when nothing was new
- *   returns    0; -ERR_LIMIT above KEYWORDS_MAX or a name above KEYWORD_BYTES_MAX, text names the limit */
+ *   returns    0; -ERR_LIMIT above KEYWORDS_MAX or a name above KEYWORD_BYTES_MAX, text names the limit;
+ *              -ERR_INVALID for a name that is no atom */
 MUST_USE int keyword_table_intern(struct keyword_table *table, const struct str *names, size_t count,
                                   struct keyword_table **table_out, struct keyword_set *set_out, struct err *err);
 

@@ -30,8 +30,8 @@ struct snapshot {
     uint32_t exists, unseen, deleted;
     uint64_t size_bytes, deleted_size_bytes;
     uint64_t highest_modseq; /* of the mailbox: counts expunges too; at least 1 */
-    uint32_t uidnext;
-    struct keyword_table *keywords; /* own reference */
+    uint32_t uidnext;               /* at least 1 */
+    struct keyword_table *keywords; /* own reference; never NULL */
     uint32_t node_count;
     uint32_t *before; /* messages before node i; behind the nodes, same allocation */
     struct snapshot_node *nodes[];
@@ -77,27 +77,32 @@ MUST_USE int snapshot_uids_to_seqs(const struct snapshot *s, const struct seqset
 /* All UIDs as a set. */
 MUST_USE int snapshot_uids(const struct snapshot *s, struct arena *arena, struct seqset *uids_out, struct err *err);
 
-/* ---- making the next snapshot: a draft takes edits, then becomes a snapshot that shares all untouched chunks ---- */
+/* ---- making the next snapshot: a draft takes edits, then becomes a snapshot that shares all untouched chunks ----
+ * Errors are those of chunk_columns, and what `fn` returns. After one the draft is sound, but part of the edit may have been done:
+ * free it, unless the same messages were read before (then their chunks are loaded and only `fn` can fail). */
 
 struct snapshot_draft; /* one owner */
 
 struct snapshot_draft *snapshot_draft_new(struct snapshot *base); /* takes a reference of its own */
 void snapshot_draft_free(struct snapshot_draft **draft);
 
-/* Append rows; uids ascend and are >= uidnext. Fills the last chunk first. Moves uidnext. */
+/* Append rows; uids ascend and are >= uidnext (asserted). Fills the last chunk first; one that cannot be read is left alone and a new
+ * one begun, so that damage there does not stop delivery. Moves uidnext and highest_modseq. -ERR_LIMIT for a uid above UID_MAX:
+ * then nothing was added. */
 MUST_USE int snapshot_draft_add(struct snapshot_draft *d, const struct message *rows, size_t count, struct err *err);
 
 /* Call `fn` for each message whose uid is in `uids`, in order, as it stands in the draft. It may change flags, keywords and modseq
- * of *row, and returns 1 if it did, 0 if not, -ERR_x to stop. */
+ * of *row, and returns 1 if it did, 0 if not, -ERR_x to stop. highest_modseq follows. */
 typedef int snapshot_edit_fn(void *ctx, struct message *row, struct err *err);
 MUST_USE int snapshot_draft_edit(struct snapshot_draft *d, const struct seqset *uids, snapshot_edit_fn *fn, void *ctx,
                                  struct err *err);
 
-/* Remove those of `uids` for which `fn` (may be NULL: all) returns 1; `fn` sees each row before it goes. Small neighbours merge. */
+/* Remove those of `uids` for which `fn` (may be NULL: all) returns 1; `fn` sees each row before it goes. Small neighbours merge.
+ * highest_modseq stays: snapshot_draft_touch. */
 MUST_USE int snapshot_draft_remove(struct snapshot_draft *d, const struct seqset *uids, snapshot_edit_fn *fn, void *ctx,
                                    struct err *err);
 
-/* Read as it stands in the draft: rows whose uid is in `uids`, in order; fn returns 0 or -ERR_x. */
+/* Read as it stands in the draft: rows whose uid is in `uids`, in order; fn returns 0, or -ERR_x to stop. */
 MUST_USE int snapshot_draft_read(struct snapshot_draft *d, const struct seqset *uids, snapshot_edit_fn *fn, void *ctx,
                                  struct err *err);
 
@@ -108,7 +113,8 @@ void snapshot_draft_set_uidnext(struct snapshot_draft *d, uint32_t uidnext); /* 
 void snapshot_draft_touch(struct snapshot_draft *d, uint64_t modseq);        /* highest_modseq becomes at least this */
 uint32_t snapshot_draft_exists(const struct snapshot_draft *d);
 
-/* The next snapshot (own reference). The draft goes on from it: it can be edited and finished again. */
+/* The next snapshot (own reference); the base itself when nothing changed. The draft goes on from it: it can be edited and
+ * finished again. */
 struct snapshot *snapshot_draft_finish(struct snapshot_draft *d);
 
 /* ---- what changed between two snapshots of one mailbox ---- */
@@ -123,7 +129,9 @@ struct snapshot_diff {
     bool keywords_changed;        /* the table has new names */
 };
 
-/* Chunks that both share are skipped without being looked at. Arrays live in `arena`. */
+/* `old` is an earlier snapshot of the mailbox, or one made by keep_expunged. Nodes and chunks that both share are skipped without
+ * being looked at. Arrays live in `arena`. Errors of chunk_columns; -ERR_CORRUPT when `new` has a message in the midst of `old` that
+ * `old` lacks. */
 MUST_USE int snapshot_diff(const struct snapshot *old, const struct snapshot *new, struct arena *arena,
                            struct snapshot_diff *diff_out, struct err *err);
 
@@ -131,12 +139,15 @@ MUST_USE int snapshot_diff(const struct snapshot *old, const struct snapshot *ne
  * shown while EXPUNGE must wait (RFC 9051, 7.5.1). Own reference. Returns `new` itself when nothing is gone. */
 MUST_USE int snapshot_keep_expunged(struct snapshot *old, struct snapshot *new, struct snapshot **out, struct err *err);
 
-/* ---- stored form of the chunk list, for mailbox records: summaries only; dirty chunks must have got an id before ---- */
+/* ---- stored form, for mailbox records: highest modseq, uidnext, keywords, and the summaries of the chunks (layout:
+ * snapshot_codec.c). Every chunk must have an id before. Decoding loads no chunk. -ERR_CORRUPT. ---- */
 void snapshot_encode(const struct snapshot *s, struct buf *out);
 MUST_USE int snapshot_decode(struct reader *r, const struct chunk_source *source, struct snapshot **out, struct err *err);
 
-/* Visit each dirty chunk (summary.id == 0), in order; used by the fold to store it and give it an id. */
+/* Visit chunks in order; fn returns 0, or -ERR_x to stop. For the fold: the dirty ones are to be written (chunk_is_dirty), all of them
+ * give the ids in use, so that the keys of others can be deleted. */
 typedef int snapshot_chunk_fn(void *ctx, struct chunk *chunk, struct err *err);
-MUST_USE int snapshot_each_chunk(const struct snapshot *s, snapshot_chunk_fn *fn, void *ctx, struct err *err);
+MUST_USE int snapshot_each_dirty(const struct snapshot *s, snapshot_chunk_fn *fn, void *ctx, struct err *err);
+MUST_USE int snapshot_each(const struct snapshot *s, snapshot_chunk_fn *fn, void *ctx, struct err *err);
 
 #endif

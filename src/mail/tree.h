@@ -1,6 +1,6 @@
 /* tree.h: the mailboxes of an account by name: an immutable, reference counted, sorted list, so that LIST reads it without a lock.
  * Names are UTF-8 (NFC) with '/' between levels; INBOX is spelled so. A name may be subscribed without existing (RFC 9051, 6.3.7).
- * A level above an existing mailbox need not exist itself: LIST shows it as \NonExistent (tree_list does that).
+ * A level above an existing mailbox need not exist itself: it has no entry; LIST shows it as \NonExistent.
  * Threads: any; a tree never changes. */
 #ifndef LOFT_MAIL_TREE_H
 #define LOFT_MAIL_TREE_H
@@ -45,8 +45,11 @@ struct tree {
 struct tree *tree_ref(struct tree *tree);
 void tree_unref(struct tree **tree);
 
+/* The order of names: INBOX and what lies below it first, then by bytes, '/' lowest. < 0, 0, > 0. */
+int mailbox_name_compare(struct str a, struct str b);
+
 const struct tree_entry *tree_find(const struct tree *tree, struct str name); /* NULL: absent */
-const struct tree_entry *tree_find_use(const struct tree *tree, enum special_use use);
+const struct tree_entry *tree_find_use(const struct tree *tree, enum special_use use); /* first that has it; NULL: none */
 
 /* Entries [*first, *end) lie below `name` (not `name` itself). */
 void tree_children(const struct tree *tree, struct str name, uint32_t *first, uint32_t *end);
@@ -56,9 +59,13 @@ void tree_children(const struct tree *tree, struct str name, uint32_t *first, ui
  * levels "." and "..": refused so that an export to files is safe. */
 MUST_USE int mailbox_name_check(struct str name, struct arena *arena, struct str *name_out, struct err *err);
 
-/* Copy-on-write edits: each returns a new tree (own reference); all existing mailbox references are shared. */
+/* Copy-on-write edits: each returns a new tree (own reference); all existing mailbox references are shared. An edit copies the list
+ * (0.2 ms at 10,000 mailboxes): whoever has many edits, as RENAME of a tree or opening an account, hands them in at once. */
 struct tree *tree_new_empty(void);
+/* First the removals (absent names are fine), then insert or replace; of equal names in `puts` the last one counts. */
+struct tree *tree_edit(const struct tree *tree, const struct str *removes, size_t remove_count, const struct tree_entry *puts,
+                       size_t put_count);
 struct tree *tree_put(const struct tree *tree, const struct tree_entry *entry); /* insert or replace; copies the name, refs mailbox */
-struct tree *tree_remove(const struct tree *tree, struct str name);
+struct tree *tree_remove(const struct tree *tree, struct str name); /* absent: an equal tree */
 
 #endif
