@@ -1,9 +1,12 @@
-/* config.h: settings. config_table.c has one row for each: name, type, unit, default, range, help. From that table come the parser, the
+/* config.h: settings. config_table.c has one row for each: name, type, unit, default, range, help. From
+ * that table come the parser, the
  * checks, `loft config show|explain` and the manual page loft.conf(5).
  *
  * Sources, the later wins: default, INI file, overrides ("section.key=value", from -o) in their order.
- * A number may carry a suffix: bytes K M G (1024), seconds and milliseconds ms s m h d; bare, it is in the unit in the setting's name.
- * A relative path in a file counts from the folder of that file, in an override from the working folder, in a default from data.folder.
+ * A number may carry a suffix: bytes K M G (1024), seconds and milliseconds ms s m h d; bare, it is in the
+ * unit in the setting's name.
+ * A relative path in a file counts from the folder of that file, in an override from the working folder,
+ * in a default from data.folder.
  * Threads: a struct config never changes once loaded; reloading makes a new one. */
 #ifndef LOFT_ADMIN_CONFIG_H
 #define LOFT_ADMIN_CONFIG_H
@@ -18,7 +21,8 @@ enum {
     CONFIG_LISTEN_MAX = 16, /* addresses of one listener */
 };
 
-/* One address to listen on: "HOST:PORT", "[IPV6]:PORT", "*:PORT" (all addresses, IPv4 and IPv6), or a path with a '/' in it. */
+/* One address to listen on: "HOST:PORT", "[IPV6]:PORT", "*:PORT" (all addresses, IPv4 and IPv6), or a path
+ * with a '/' in it. */
 struct config_address {
     const char *path; /* of a local socket; NULL for TCP */
     const char *host; /* numeric or a name; "*" for all; NULL for a local socket */
@@ -32,7 +36,8 @@ struct config_listen {
 
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 
-/* Fields are named as the settings are; `section.key` is .section.key here. Strings are never NULL and belong to the config. */
+/* Fields are named as the settings are; `section.key` is .section.key here. Strings are never NULL and
+ * belong to the config. */
 struct config {
     struct {
         const char *folder;
@@ -94,12 +99,15 @@ struct config_sources {
     const char *default_data_folder; /* for data.folder while nothing sets it */
 };
 
-/* One mistake: `text` says where ("loft.conf:12" or "-o"), what, and what to do. Borrows until the callback returns. */
+/* One mistake: `text` says where ("loft.conf:12" or "-o"), what, and what to do. Borrows until the
+ * callback returns. */
 typedef void config_problem_fn(void *ctx, const char *text);
 
-/* Read everything; tells `problem` (may be NULL) of every mistake, and `err` of the first. config_out only on success.
+/* Read everything; tells `problem` (may be NULL) of every mistake, and `err` of the first. config_out only
+ * on success.
  *   errors  -ERR_NOT_FOUND, -ERR_IO, -ERR_LIMIT for the file; -ERR_SYNTAX for lines that are no settings;
- *           -ERR_INVALID for unknown names (with the nearest known one) and values outside type or range (with both) */
+ *           -ERR_INVALID for unknown names (with the nearest known one) and values outside type or range
+ *           (with both) */
 MUST_USE int config_load(const struct config_sources *sources, config_problem_fn *problem, void *ctx,
                          struct config **config_out, struct err *err);
 void config_free(struct config **config);
@@ -107,7 +115,8 @@ void config_free(struct config **config);
 /* Whether file or override set it, or the default holds. `name` is a known "section.key". */
 bool config_is_set(const struct config *config, const char *name);
 
-/* Append the effective values: "section.key = value  # where from" a line, or one JSON object {"section.key": value, ...}. */
+/* Append the effective values: "section.key = value  # where from" a line, or one JSON object
+ * {"section.key": value, ...}. */
 void config_show(const struct config *config, bool json, struct buf *out);
 
 /* Append what there is to know about `name` ("imap.listen"), or of all settings of a section ("imap").

@@ -1,0 +1,256 @@
+#include "admin/config_table.h"
+
+#include <assert.h>
+
+#define K            UINT64_C(1024)
+#define M            (1024 * K)
+#define G            (1024 * M)
+#define FIELD(field) offsetof(struct config, field)
+enum { PATH_BYTES_MAX = 4095, SOCKET_PATH_BYTES_MAX = 107, MAILBOX_NAME_BYTES_MAX = 255 };
+
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL }; /* enum log_level */
+static const char *const log_formats[] = { "text", "json", NULL };                  /* enum log_format */
+static const char *const tls_versions[] = { "1.2", "1.3", NULL }; /* enum config_tls_version */
+
+const struct config_section config_sections[] = {
+    { "data", "Where mail is kept." },
+    { "log", "What is written to standard error." },
+    { "server", "The process itself." },
+    { "imap", "IMAP with STARTTLS, and what holds for IMAP on every port." },
+    { "imaps", "IMAP under TLS from the first byte." },
+    { "lmtp", "Delivery of mail by a mail transfer agent." },
+    { "tls", "Certificates and versions." },
+    { "auth", "Signing in." },
+    { "limits", "How much one address, one account and everybody together may use." },
+    { "mailboxes",
+      "Mailboxes that a new account is given, subscribed and with their special use (RFC 6154)." },
+    { "store", "The embedded storage engine." },
+};
+const size_t config_section_count = ARRAY_COUNT(config_sections);
+
+/* Order: data.folder first, because other defaults are paths in it; sections as above. */
+const struct config_setting config_settings[] = {
+    { "data.folder", CONFIG_PATH, .min = 1, .max = PATH_BYTES_MAX, .offset = FIELD(data.folder),
+      .help = "Folder that holds all mail and everything the server makes itself." },
+
+    { "log.level", CONFIG_WORD, .standard = "info", .words = log_levels, .offset = FIELD(log.level),
+      .help = "Least level of the events that are logged." },
+    { "log.format", CONFIG_WORD, .standard = "text", .words = log_formats, .offset = FIELD(log.format),
+      .help = "text is one line for people, json one object a line for programs." },
+
+    { "server.workers", CONFIG_NUMBER, .standard = "64", .min = 1, .max = 4096,
+      .offset = FIELD(server.workers),
+      .help = "Threads that serve connections. A connection that waits needs none." },
+    { "server.workers_max", CONFIG_NUMBER, .standard = "256", .min = 1, .max = 4096,
+      .offset = FIELD(server.workers_max),
+      .help = "Threads are added up to this number while all of them are blocked." },
+    { "server.control_socket", CONFIG_PATH, .standard = "control.sock", .min = 1,
+      .max = SOCKET_PATH_BYTES_MAX, .offset = FIELD(server.control_socket),
+      .help = "Local socket over which the command line talks to the running server." },
+
+    { "imap.listen", CONFIG_LISTEN, .standard = "*:143", .max = CONFIG_LISTEN_MAX,
+      .offset = FIELD(imap.listen),
+      .help = "Addresses for IMAP with STARTTLS. When this is not set and port 143 may not be bound, 1143 is "
+              "used." },
+    { "imap.proxy_protocol", CONFIG_BOOL, .standard = "no", .offset = FIELD(imap.proxy_protocol),
+      .help = "Every connection to imap.listen must begin with a HAProxy PROXY header, version 1 or 2, that "
+              "names the client. "
+              "Say yes only where nobody but the proxy can connect." },
+    { "imap.login_timeout_s", CONFIG_NUMBER, CONFIG_SECONDS, "60", 5, 3600,
+      .offset = FIELD(imap.login_timeout_s),
+      .help = "A client that has not signed in by then is disconnected." },
+    { "imap.autologout_s", CONFIG_NUMBER, CONFIG_SECONDS, "30m", 1800, 86400,
+      .offset = FIELD(imap.autologout_s),
+      .help = "A client that says nothing for as long is disconnected, also while it idles. At least 30 "
+              "minutes (RFC 9051, 5.4)." },
+    { "imap.idle_heartbeat_s", CONFIG_NUMBER, CONFIG_SECONDS, "2m", 10, 1740,
+      .offset = FIELD(imap.idle_heartbeat_s),
+      .help = "How often an idling client is told that the server is there, so that no box in between "
+              "forgets the connection." },
+    { "imap.max_line_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64K", 8 * K, 16 * M,
+      .offset = FIELD(imap.max_line_bytes),
+      .help = "Longest command line, without its literals, of a client that has signed in." },
+    { "imap.max_literal_bytes", CONFIG_NUMBER, CONFIG_BYTES, "128K", 4 * K, 64 * M,
+      .offset = FIELD(imap.max_literal_bytes), .help = "Longest literal that is not a message to append." },
+    { "imap.max_command_bytes", CONFIG_NUMBER, CONFIG_BYTES, "1M", 64 * K, 256 * M,
+      .offset = FIELD(imap.max_command_bytes),
+      .help = "Longest command, with all its literals but those of APPEND." },
+    { "imap.max_append_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 64 * K, 1 * G,
+      .offset = FIELD(imap.max_append_bytes),
+      .help = "Largest message that APPEND takes; announced as APPENDLIMIT (RFC 7889)." },
+
+    { "imaps.listen", CONFIG_LISTEN, .standard = "*:993", .max = CONFIG_LISTEN_MAX,
+      .offset = FIELD(imaps.listen),
+      .help =
+          "Addresses for IMAP under TLS. When this is not set and port 993 may not be bound, 1993 is used." },
+    { "imaps.proxy_protocol", CONFIG_BOOL, .standard = "no", .offset = FIELD(imaps.proxy_protocol),
+      .help = "As imap.proxy_protocol, for imaps.listen. The header comes before TLS." },
+
+    { "lmtp.listen", CONFIG_LISTEN, .standard = "./lmtp.sock", .max = CONFIG_LISTEN_MAX,
+      .offset = FIELD(lmtp.listen),
+      .help = "Addresses for LMTP. Whoever can connect can deliver: use a local socket or a network of your "
+              "own." },
+    { "lmtp.proxy_protocol", CONFIG_BOOL, .standard = "no", .offset = FIELD(lmtp.proxy_protocol),
+      .help = "As imap.proxy_protocol, for lmtp.listen." },
+    { "lmtp.max_message_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 64 * K, 1 * G,
+      .offset = FIELD(lmtp.max_message_bytes),
+      .help = "Largest message that is taken; announced as SIZE (RFC 1870)." },
+    { "lmtp.max_recipients", CONFIG_NUMBER, .standard = "1000", .min = 100, .max = 100000,
+      .offset = FIELD(lmtp.max_recipients),
+      .help = "Recipients of one message. At least 100 (RFC 5321, 4.5.3.1.8)." },
+    { "lmtp.timeout_s", CONFIG_NUMBER, CONFIG_SECONDS, "5m", 10, 3600, .offset = FIELD(lmtp.timeout_s),
+      .help = "A sender that says nothing for as long is disconnected (RFC 5321, 4.5.3.2.7: at least 5 "
+              "minutes)." },
+    { "lmtp.recipient_delimiter", CONFIG_STRING, .standard = "+", .max = 1,
+      .offset = FIELD(lmtp.recipient_delimiter),
+      .help = "Character between user and mailbox: anna+lists@example.org goes to the mailbox lists of "
+              "anna@example.org. "
+              "Empty for none." },
+    { "lmtp.create_folder", CONFIG_BOOL, .standard = "no", .offset = FIELD(lmtp.create_folder),
+      .help = "Make the mailbox that follows the delimiter when there is none; otherwise such mail goes to "
+              "INBOX." },
+
+    { "tls.certificate", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(tls.certificate),
+      .help = "PEM file with the certificate and those between it and the root. Empty: a self-signed one is "
+              "made in the data folder." },
+    { "tls.key", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(tls.key),
+      .help = "PEM file with the private key of tls.certificate." },
+    { "tls.sni_folder", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(tls.sni_folder),
+      .help = "Folder with further pairs NAME.crt and NAME.key, chosen by the name that a client asks for "
+              "(SNI)." },
+    { "tls.min_version", CONFIG_WORD, .standard = "1.2", .words = tls_versions,
+      .offset = FIELD(tls.min_version), .help = "Oldest version of TLS that is spoken." },
+
+    { "auth.plaintext_on_loopback", CONFIG_BOOL, .standard = "no",
+      .offset = FIELD(auth.plaintext_on_loopback),
+      .help = "Take passwords without TLS from this machine itself. From elsewhere they are never taken "
+              "without TLS." },
+    { "auth.failure_delay_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "500", 0, 60000,
+      .offset = FIELD(auth.failure_delay_ms),
+      .help = "How long the answer to a failed sign-in waits; twice as long after each further failure of "
+              "that address or name." },
+    { "auth.failure_delay_max_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "15s", 0, 600000,
+      .offset = FIELD(auth.failure_delay_max_ms),
+      .help = "Where the doubling of auth.failure_delay_ms stops." },
+    { "auth.failure_forget_s", CONFIG_NUMBER, CONFIG_SECONDS, "5m", 1, 86400,
+      .offset = FIELD(auth.failure_forget_s),
+      .help = "One failed sign-in is forgotten each time this passes." },
+    { "auth.known_good_count", CONFIG_NUMBER, .standard = "10000", .min = 0, .max = 10000000,
+      .offset = FIELD(auth.known_good_count),
+      .help = "Sign-ins whose password was right are remembered as keyed digests in memory, this many, to be "
+              "fast the next time." },
+    { "auth.known_good_s", CONFIG_NUMBER, CONFIG_SECONDS, "1h", 1, 604800, .offset = FIELD(auth.known_good_s),
+      .help = "How long such a sign-in is remembered." },
+    { "auth.hashes_at_once", CONFIG_NUMBER, .standard = "2", .min = 1, .max = 256,
+      .offset = FIELD(auth.hashes_at_once),
+      .help =
+          "Password hashes computed at the same time. Each takes auth.hash_memory_bytes and one processor." },
+    { "auth.hash_passes", CONFIG_NUMBER, .standard = "2", .min = 1, .max = 100,
+      .offset = FIELD(auth.hash_passes),
+      .help = "Passes of argon2id over its memory (RFC 9106) for new passwords. Existing ones keep theirs." },
+    { "auth.hash_memory_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 8 * K, 4 * G,
+      .offset = FIELD(auth.hash_memory_bytes), .help = "Memory of argon2id for new passwords." },
+
+    { "limits.connections", CONFIG_NUMBER, .standard = "20000", .min = 1, .max = 10000000,
+      .offset = FIELD(limits.connections), .help = "Connections of all clients together." },
+    { "limits.connections_per_address", CONFIG_NUMBER, .standard = "200", .min = 1, .max = 1000000,
+      .offset = FIELD(limits.connections_per_address),
+      .help = "Connections from one address. Many people may share one behind a router." },
+    { "limits.connections_per_account", CONFIG_NUMBER, .standard = "100", .min = 1, .max = 1000000,
+      .offset = FIELD(limits.connections_per_account),
+      .help = "Connections signed in to one account. Some clients open one for each mailbox." },
+    { "limits.mailboxes_per_account", CONFIG_NUMBER, .standard = "10000", .min = 10, .max = 1000000,
+      .offset = FIELD(limits.mailboxes_per_account), .help = "Mailboxes of one account." },
+    { "limits.keywords_per_mailbox", CONFIG_NUMBER, .standard = "128", .min = 128, .max = 1024,
+      .offset = FIELD(limits.keywords_per_mailbox), .help = "Different keywords in one mailbox." },
+
+    { "mailboxes.drafts", CONFIG_STRING, .standard = "Drafts", .max = MAILBOX_NAME_BYTES_MAX,
+      .offset = FIELD(mailboxes.drafts),
+      .help = "Name of the mailbox for drafts. Empty, here and below: not made." },
+    { "mailboxes.sent", CONFIG_STRING, .standard = "Sent", .max = MAILBOX_NAME_BYTES_MAX,
+      .offset = FIELD(mailboxes.sent), .help = "Name of the mailbox for sent mail." },
+    { "mailboxes.trash", CONFIG_STRING, .standard = "Trash", .max = MAILBOX_NAME_BYTES_MAX,
+      .offset = FIELD(mailboxes.trash), .help = "Name of the mailbox for mail that is to be deleted." },
+    { "mailboxes.junk", CONFIG_STRING, .standard = "Junk", .max = MAILBOX_NAME_BYTES_MAX,
+      .offset = FIELD(mailboxes.junk), .help = "Name of the mailbox for unwanted mail." },
+    { "mailboxes.archive", CONFIG_STRING, .standard = "Archive", .max = MAILBOX_NAME_BYTES_MAX,
+      .offset = FIELD(mailboxes.archive), .help = "Name of the mailbox for archived mail." },
+
+    { "store.cache_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 1 * M, 1024 * G,
+      .offset = FIELD(store.cache_bytes), .help = "Memory for what was read of state and meta." },
+    { "store.segment_bytes", CONFIG_NUMBER, CONFIG_BYTES, "256M", 1 * M, 2 * G,
+      .offset = FIELD(store.segment_bytes), .help = "Size of the files that hold message bytes." },
+    { "store.watermark_bytes", CONFIG_NUMBER, CONFIG_BYTES, "512M", 0, 1024 * G,
+      .offset = FIELD(store.watermark_bytes),
+      .help = "With less free disk space no mail is taken any more; deleting still works." },
+    { "store.ballast_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 0, 1024 * G,
+      .offset = FIELD(store.ballast_bytes),
+      .help = "Size of a file that only holds space to be freed when the disk is full after all." },
+    { "store.collect_below_percent", CONFIG_NUMBER, .standard = "50", .min = 1, .max = 99,
+      .offset = FIELD(store.collect_below_percent),
+      .help = "A segment is rewritten once less than this share of it is still in use." },
+    { "store.collect_bytes_per_s", CONFIG_NUMBER, CONFIG_BYTES, "16M", 64 * K, 16 * G,
+      .offset = FIELD(store.collect_bytes_per_s), .help = "How fast such rewriting may go." },
+    { "store.compression_level", CONFIG_NUMBER, .standard = "1", .min = 0, .max = 19,
+      .offset = FIELD(store.compression_level),
+      .help = "Level of zstd for message bytes. 0 stores them as they are." },
+};
+const size_t config_setting_count = ARRAY_COUNT(config_settings);
+
+const struct config_setting *config_setting_find(struct str name)
+{
+    for (size_t i = 0; i < config_setting_count; i++)
+        if (str_eq(name, str_c(config_settings[i].name)))
+            return &config_settings[i];
+    return NULL;
+}
+
+enum { DISTANCE_BYTES_MAX = 64 };
+
+/* Levenshtein: letters inserted, left out or changed. Both are at most DISTANCE_BYTES_MAX long. */
+static size_t edit_distance(struct str a, struct str b)
+{
+    size_t row[DISTANCE_BYTES_MAX + 1];
+    assert(a.n <= DISTANCE_BYTES_MAX && b.n <= DISTANCE_BYTES_MAX);
+    for (size_t k = 0; k <= b.n; k++)
+        row[k] = k;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= b.n; k++) {
+            size_t changed = diagonal + (ascii_lower(a.p[i - 1]) != ascii_lower(b.p[k - 1]));
+            size_t best = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
+            diagonal = row[k];
+            row[k] = changed < best ? changed : best;
+        }
+    }
+    return row[b.n];
+}
+
+/* Somebody may know the key and not its section: "listenn" is as near to "imap.listen" as the key alone
+ * is. */
+static size_t name_distance(struct str given, const char *name)
+{
+    struct str key, whole = str_c(name);
+    str_cut(whole, '.', &key);
+    size_t distance = edit_distance(given, whole) * 2;
+    if (str_find_char(given, '.') >= 0)
+        return distance;
+    size_t by_key = edit_distance(given, key) * 2 + 1;
+    return by_key < distance ? by_key : distance;
+}
+
+const struct config_setting *config_setting_nearest(struct str name)
+{
+    const struct config_setting *nearest = NULL;
+    size_t least = SIZE_MAX;
+    name = str_sub(name, 0, DISTANCE_BYTES_MAX);
+    for (size_t i = 0; i < config_setting_count; i++) {
+        size_t distance = name_distance(name, config_settings[i].name);
+        if (distance < least) {
+            least = distance;
+            nearest = &config_settings[i];
+        }
+    }
+    return nearest;
+}
