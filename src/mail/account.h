@@ -1,17 +1,21 @@
 /* account.h: accounts in memory: opened from the store, changed by group commit, watched by sessions.    DESIGN sections 1 and 5
  *
  * State of an account in the store (integers in keys are big-endian, so that they sort):
- *   "A"                         account record: format, next ids, totals, fold position
- *   "L" version                 log record: the deltas of one commit; dropped by the fold
+ *   "A"                         account record: format, version, next ids, totals, fold position
+ *   "L" version part            log record: the deltas of one commit, in parts where it is large; dropped by the fold
  *   "M" mailbox_id              mailbox record as of the fold
  *   "C" mailbox_id chunk_id     packed messages as of the fold (chunk.h)
  *   "S" name                    subscription of a name that has no mailbox, as of the fold
  *   "R" blob_id                 reference count of a blob, where above one, as of the fold
- *   "T" message_id_hash         thread id: written with the message
+ *   "T" message_id_hash         thread id: written with the message, for its own Message-ID and references not known before
  *   "V" mailbox_id modseq       UIDs that vanished with that modseq: written with the expunge (RFC 7162)
- * What is not durable is visible to nobody.
+ *   "V" mailbox_id 0            the modseq up to which those have been cut
+ * Each commit writes an "L" record that names the version before it, or is a fold, which leaves no "L" at all: so whoever reads
+ * the log knows whether it is whole. What is not durable is visible to nobody.
  *
  * Locks: one mutex an account, held to take references and to publish, never across I/O or a callback to a session.
+ * Lifetimes: keep the account referenced while you hold anything that came from it (tree, mailbox, view), and keep the mailbox
+ * referenced while you hold a snapshot of it: cold chunks are read through it.
  * Threads: any. An account stays in memory while it is referenced, and some time longer. */
 #ifndef LOFT_MAIL_ACCOUNT_H
 #define LOFT_MAIL_ACCOUNT_H
@@ -57,9 +61,17 @@ struct account_totals {
 };
 void account_totals(struct account *account, struct account_totals *out);
 
+/* Catch up with what other instances committed to this account; costs nothing when the store has not told of any.
+ * account_commit and view_sync do so themselves. -ERR_UNAVAILABLE when the account was deleted; -ERR_IO, -ERR_CORRUPT. */
+MUST_USE int account_refresh(struct account *account, struct err *err);
+
+/* Write dirty chunks and mailbox records and drop the log now, rather than when it is long. For tests and administration. */
+MUST_USE int account_fold(struct account *account, struct err *err);
+
 /* Plan and commit `count` changes in order, each on what the former left. Blocks until durable (or refused).
- * Several threads at once are merged into one commit. Read each change's `result`.
- *   returns 0 if every change went through; else the first negative result, its text in `err`. */
+ * Several threads at once are merged into one commit. Read each change's `result`. Must not be called from a watcher.
+ *   returns 0 if every change went through; else the first negative result, its text in `err`. After -ERR_IO the changes may
+ *           or may not be there: nobody has seen them, and the account is read again before the next commit. */
 MUST_USE int account_commit(struct account *account, struct change *changes, size_t count, struct err *err);
 
 /* The mailbox tree as it stands. Own reference. */
@@ -69,7 +81,8 @@ struct tree *account_tree(struct account *account);
 
 struct mailbox;
 
-/* -ERR_NOT_FOUND. Own reference; stays valid when the mailbox is renamed or deleted. */
+/* -ERR_NOT_FOUND, also for names that can be none; `name` need not be checked before (INBOX in any case, NFC).
+ * Own reference; stays valid when the mailbox is renamed or deleted. */
 MUST_USE int account_mailbox(struct account *account, struct str name, struct mailbox **mailbox_out, struct err *err);
 MUST_USE int account_mailbox_by_id(struct account *account, uint64_t mailbox_id, struct mailbox **mailbox_out, struct err *err);
 struct mailbox *mailbox_ref(struct mailbox *mailbox);
@@ -83,24 +96,31 @@ struct snapshot *mailbox_snapshot(struct mailbox *mailbox);            /* as it 
 uint32_t mailbox_recent_count(struct mailbox *mailbox);                /* messages that no session has been told of (RFC 3501, 2.3.2) */
 
 /* UIDs that vanished after `modseq`, for QRESYNC, intersected with `known` (NULL: all).
+ *   as_of         the snapshot that the client is shown (view.snapshot): what vanished later is left out, view_sync will tell it
  *   complete_out  false when the log has been cut below `modseq`: then every UID below uidnext that is not in the mailbox is
  *                 given (RFC 7162, 3.2.5: a server that forgot sends more, never less) */
-MUST_USE int mailbox_vanished_since(struct mailbox *mailbox, uint64_t modseq, const struct seqset *known,
-                                    struct arena *arena, struct seqset *uids_out, bool *complete_out, struct err *err);
+MUST_USE int mailbox_vanished_since(struct mailbox *mailbox, const struct snapshot *as_of, uint64_t modseq,
+                                    const struct seqset *known, struct arena *arena, struct seqset *uids_out,
+                                    bool *complete_out, struct err *err);
 
 /* Ids on the wire: "F" mailbox, "M" email, "T" thread, and digits. RFC 8474, 4-5 */
 struct str mailbox_id_text(uint64_t id, struct arena *arena);
+struct str email_id_text(uint64_t id, struct arena *arena);
+struct str thread_id_text(uint64_t id, struct arena *arena);
 
 /* ---- watching ---- */
 
 enum watch_event { WATCH_MAILBOX = 1u << 0, WATCH_TREE = 1u << 1, WATCH_ACCOUNT_GONE = 1u << 2 };
 
-/* Called after a commit was published, on the committing thread, with no lock held: be short (wake a connection). */
+/* Called after a commit was published, on the committing thread (maybe one's own), or after another instance's commit was seen,
+ * with no lock held: be short (wake a connection). May be called from several threads at once. WATCH_MAILBOX comes also when a
+ * watched mailbox is deleted; WATCH_TREE for names, subscriptions and special use. */
 struct watcher {
     void (*fn)(struct watcher *watcher, unsigned events);
     uint64_t mailbox_id; /* 0: every mailbox */
     unsigned events;     /* which */
-    struct watcher *next, **link; /* the account's list */
+    struct watcher *next, *previous; /* from here on the account's: its list, and calls under way */
+    unsigned running;
 };
 void account_watch(struct account *account, struct watcher *watcher);
 /* When it returns, fn neither runs nor will run. Must not be called from fn. */

@@ -44,7 +44,7 @@ struct change {
             struct str mailbox; /* by name */
             const struct new_message *messages;
             size_t count;
-            bool create; /* make the mailbox when it does not exist (delivery with user+folder by setting) */
+            bool create; /* make and subscribe the mailbox when it does not exist (delivery with user+folder by setting) */
         } append;
         struct {
             uint64_t mailbox_id;
@@ -67,36 +67,43 @@ struct change {
             struct str target; /* mailbox name */
             bool move;
         } copy;
-        struct {
+        struct { /* missing levels above are made too */
             struct str name;
-            uint8_t use;
+            uint8_t use; /* enum special_use bits; -ERR_CANNOT when another mailbox has one of them */
             bool subscribe;
         } create;
-        struct {
+        struct { /* children and the subscription stay */
             struct str name;
         } delete;
+        /* With all children; subscriptions and special use move along. INBOX: its messages move to a new mailbox, it stays, and
+         * so do its children (RFC 9051, 6.3.6). A level without a mailbox of its own can be renamed for its children. */
         struct {
             struct str from, to;
         } rename;
-        struct {
+        struct { /* the name need not exist */
             struct str name;
             bool subscribe;
         } subscribe;
     };
 
     /* Results. `result` is 0 or -ERR_x with `err`: this change alone was refused, others of the group may have gone through.
-     *   -ERR_NOT_FOUND  the mailbox does not exist (the response code TRYCREATE is the session's business)
-     *   -ERR_EXISTS, -ERR_INVALID, -ERR_LIMIT (keywords, mailboxes, uids used up), -ERR_CANNOT (delete INBOX), -ERR_HAS_CHILDREN,
-     *   or an error of store_commit. */
+     *   -ERR_NOT_FOUND     the mailbox does not exist (the response code TRYCREATE is the session's business)
+     *   -ERR_EXISTS        CREATE, RENAME: the new name, or that of a child, is taken
+     *   -ERR_INVALID       CREATE, RENAME, SUBSCRIBE: no name for a mailbox; RENAME below itself
+     *   -ERR_LIMIT         keywords, mailboxes, uids used up
+     *   -ERR_CANNOT        DELETE INBOX; CREATE with a special use that another mailbox has (the session says USEATTR)
+     *   -ERR_HAS_CHILDREN  DELETE of a name that has only children
+     *   -ERR_UNAVAILABLE   the account was deleted, or other machines change it all the time
+     *   or an error of the store: -ERR_FULL, -ERR_IO, -ERR_CORRUPT ... */
     int result;
     struct err err;
     uint64_t modseq;             /* given to what changed; 0 when nothing did */
     uint64_t mailbox_id;         /* APPEND, COPY: target; CREATE: the new one */
     uint32_t uidvalidity;        /* of that mailbox */
-    struct seqset uids;          /* APPEND: new uids. STORE: really changed. EXPUNGE, MOVE: gone from the source */
-    struct seqset source_uids;   /* COPY: those that were copied, matching `uids` one to one in order */
+    struct seqset uids;          /* APPEND, COPY, MOVE: new uids. STORE: really changed. EXPUNGE: gone */
+    struct seqset source_uids;   /* COPY, MOVE: those copied or moved, matching `uids` one to one in order */
     struct seqset modified;      /* STORE: failed the UNCHANGEDSINCE test */
-    struct seqset missing;       /* STORE, COPY: asked for, but no longer there */
+    struct seqset missing;       /* STORE, COPY, MOVE: asked for, but not there */
 };
 
 #endif

@@ -9,19 +9,21 @@
 struct view {
     struct mailbox *mailbox;   /* own reference */
     struct snapshot *snapshot; /* what the client knows; own reference; may hold messages already expunged */
+    struct snapshot *latest;   /* the mailbox when the view was last synced: `snapshot` without those; own reference */
     bool read_only;
     struct recent_range { uint32_t first, last; } *recent; /* UIDs that are \Recent in this session; ascending, heap */
     uint32_t recent_range_count;
 };
 
-/* Look at the mailbox as it is now. Unless read_only, messages not yet told to anyone become \Recent here and nowhere else. */
+/* Look at the mailbox as it is now. Messages not yet told to anyone become \Recent here and, unless read_only, nowhere else.
+ * Takes a reference of its own to the mailbox; the caller keeps the account referenced. */
 void view_open(struct mailbox *mailbox, bool read_only, struct view *view_out);
 void view_close(struct view *view);
 
 bool view_is_recent(const struct view *view, uint32_t uid);
 uint32_t view_recent_count(const struct view *view);
 
-/* Cheap test whether view_sync would find something. */
+/* Cheap test whether view_sync(may_expunge) would find something. */
 bool view_is_stale(const struct view *view);
 
 struct view_update {
