@@ -1,12 +1,13 @@
-/* users.h: who has an account here. The records live in the store itself, in account 0, the directory of accounts.
+/* users.h: who has an account here. The records live in the store itself, in account 0, the directory.
  *
  * State of account 0 (its version grows by one with each change to any user):
  *   "N"             be64  the next account id to give. Ids are never reused, also not after a deletion.
- *   "U/" name       one record, laid out in users.c, with a format version in front; the store adds the checksum
+ *   "U/" name       one record, laid out in users.c, with a format version; the store adds the checksum
  *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()
  * A name is held normalised (users_normalise_name), so that it is found whichever way it is spelled.
- * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is planned again.
- * Threads: any number on one `struct users`. Calls block on the store; add and set_password also for one argon2id. */
+ * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is planned
+ * again.
+ * Threads: any number on one `struct users`. Calls block on the store; add and set_password also hash. */
 #ifndef LOFT_AUTH_USERS_H
 #define LOFT_AUTH_USERS_H
 
@@ -49,11 +50,12 @@ MUST_USE int users_open(const struct users_params *params, struct users **users_
 void users_free(struct users **users);
 
 /* The one spelling of a name: Unicode NFC, then A-Z to a-z (no other case folding), into `out` with a NUL.
- *   errors  -ERR_INVALID: empty, not UTF-8, control characters (C0, DEL, C1), white space, '/', or a leading '.';
+ *   errors  -ERR_INVALID: empty, not UTF-8, control characters, white space, '/', or a leading '.';
  *           -ERR_LIMIT above USER_NAME_BYTES_MAX bytes after NFC. */
 MUST_USE int users_normalise_name(struct str name, char out[USER_NAME_BYTES_MAX + 1], struct err *err);
 
-/* Create a user with a fresh account id. -ERR_EXISTS; -ERR_INVALID (name, empty password or NUL in it); -ERR_LIMIT. */
+/* Create a user with a fresh account id. -ERR_EXISTS; -ERR_INVALID (name; password empty or with a NUL);
+ * -ERR_LIMIT. */
 MUST_USE int users_add(struct users *users, struct str name, struct str password, struct user *user_out,
                        struct err *err);
 
@@ -61,7 +63,7 @@ MUST_USE int users_add(struct users *users, struct str name, struct str password
 MUST_USE int users_set_password(struct users *users, struct str name, struct str password, struct err *err);
 MUST_USE int users_set_disabled(struct users *users, struct str name, bool disabled, struct err *err);
 
-/* Remove the user. Its mail goes with users_purge(), which the caller calls once nothing has the account open any more;
+/* Remove the user. Its mail goes with users_purge(), to be called once nothing has the account open any more;
  * what a crash leaves in between is found by users_next_deleted() after the next start. -ERR_NOT_FOUND. */
 MUST_USE int users_delete(struct users *users, struct str name, struct account_id *account_out,
                           struct err *err);
@@ -76,7 +78,8 @@ MUST_USE int users_next_deleted(struct users *users, struct account_id *account_
  * -ERR_NOT_FOUND, also for a name that users_normalise_name refuses. */
 MUST_USE int users_find(struct users *users, struct str name, struct user *user_out, struct err *err);
 
-/* Every user in the byte order of names. Return 0 to go on, 1 to stop, -ERR_x to fail; `user` borrows until `fn` returns. */
+/* Every user in the byte order of names. Return 0 to go on, 1 to stop, -ERR_x to fail; `user` borrows until
+ * `fn` returns. */
 typedef int users_fn(void *ctx, const struct user *user, struct err *err);
 MUST_USE int users_list(struct users *users, users_fn *fn, void *ctx, struct err *err);
 

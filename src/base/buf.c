@@ -19,7 +19,7 @@ char *buf_reserve(struct buf *b, size_t more)
     if (more > SIZE_MAX / 2 - b->n)
         abort();
     size_t need = b->n + more;
-    if (need > b->cap) {
+    if (need > b->cap || !b->p) {
         size_t cap = b->cap ? b->cap : 128;
         while (cap < need)
             cap *= 2;

@@ -1,0 +1,20 @@
+/* password.h: passwords to hashes, and yes or no.     RFC 9106 (argon2id); RFC 8265, 4.2 (OpaqueString)
+ * Threads: any. */
+#ifndef LOFT_AUTH_PASSWORD_H
+#define LOFT_AUTH_PASSWORD_H
+
+#include "auth/users.h"
+
+/* The one spelling of a password: NFC, other spaces to U+0020, so that it does not depend on the keyboard.
+ * Bytes that are no UTF-8 (LOGIN may bring them) stay as they are. Into `out`, cleared first; wipe it.
+ * -ERR_INVALID: empty, or with a NUL; -ERR_LIMIT above USER_PASSWORD_BYTES_MAX. */
+MUST_USE int password_prepare(struct str password, struct buf *out, struct err *err);
+
+/* `prepared` as an argon2id string with a fresh salt. -ERR_UNAVAILABLE when there is no memory for it. */
+MUST_USE int password_hash(struct str prepared, uint64_t passes, uint64_t memory_bytes,
+                           char hash_out[USER_HASH_BYTES_MAX], struct err *err);
+
+/* As slow as `hash` asks for, whatever the answer. */
+bool password_matches(struct str prepared, const char *hash);
+
+#endif
