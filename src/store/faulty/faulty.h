@@ -33,11 +33,9 @@ enum faulty_op {
 };
 
 enum faulty_when {
-    /* The inner engine never sees the call. */
-    FAULTY_BEFORE,
-    /* It is done, and the answer is lost. A commit or drop_account is there all the same, which the contract allows with
-     * ERR_IO only; a scan has called back for everything; a blob written is abandoned. */
-    FAULTY_AFTER,
+    FAULTY_BEFORE, /* the inner engine never sees the call */
+    FAULTY_AFTER, /* it is done, and the answer is lost. A commit or drop_account is there all the same, which the contract
+                    * allows with ERR_IO only; a scan has called back for everything; a blob written is abandoned */
 };
 
 struct faulty_plan {

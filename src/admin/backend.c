@@ -1,0 +1,125 @@
+#include "admin/backend.h"
+
+#include "base/file.h"
+#include "store/rocks/rocks.h"
+
+#include <stdlib.h>
+
+static void on_store_event(void *ctx, enum rocks_event event, const char *text)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } events[] = {
+        [ROCKS_SEGMENT_COLLECTED] = { "segment-collected", LEVEL_DEBUG }, [ROCKS_DAMAGE] = { "store-damage", LEVEL_ERROR },
+        [ROCKS_WRITE_FAILED] = { "store-write-failed", LEVEL_ERROR },     [ROCKS_BALLAST_RELEASED] = { "ballast-released", LEVEL_ERROR },
+        [ROCKS_BALLAST_RESTORED] = { "ballast-restored", LEVEL_INFO },
+    };
+    struct backend *backend = ctx;
+    LOG_AT(&backend->log, events[event].level, events[event].name, KV("text", text));
+}
+
+static int open_store(const struct config *config, struct backend *b, struct err *err)
+{
+    struct rocks_options options = rocks_options_default();
+    struct buf folder = BUF_INIT;
+    buf_printf(&folder, "%s/store", config->data.folder);
+    options.folder = buf_c(&folder);
+    options.clock = &clock_system;
+    options.watermark_bytes = config->store.watermark_bytes;
+    options.ballast_bytes = config->store.ballast_bytes;
+    options.segment_bytes = config->store.segment_bytes;
+    options.block_cache_bytes = config->store.cache_bytes;
+    options.collect_below_percent = (unsigned)config->store.collect_below_percent;
+    options.collect_bytes_per_s = config->store.collect_bytes_per_s;
+    options.event = on_store_event;
+    options.event_ctx = b;
+    int r = rocks_store_open(&options, &b->store, err);
+    buf_deinit(&folder);
+    return r;
+}
+
+static int open_users(const struct config *config, struct backend *b, struct err *err)
+{
+    const struct users_params params = { .store = b->store,
+                                         .clock = &clock_system,
+                                         .hash_passes = config->auth.hash_passes,
+                                         .hash_memory_bytes = config->auth.hash_memory_bytes };
+    return users_open(&params, &b->users, err);
+}
+
+static int open_mail(const struct config *config, struct backend *b, struct err *err)
+{
+    struct buf spool = BUF_INIT;
+    buf_printf(&spool, "%s/spool", config->data.folder);
+    int r = file_mkdir_all(buf_c(&spool), 0700, err);
+    b->spool_folder = strdup(buf_c(&spool));
+    buf_deinit(&spool);
+    if (!b->spool_folder)
+        abort();
+    if (r < 0)
+        return r;
+    const struct mail_options options = { .store = b->store,
+                                          .clock = &clock_system,
+                                          .spool_folder = b->spool_folder,
+                                          .mailboxes_max = (uint32_t)config->limits.mailboxes_per_account,
+                                          .message_bytes_max = config->imap.max_append_bytes };
+    return mail_open(&options, &b->mail, err);
+}
+
+/* What a crash between the deletion of a user and that of the mail left behind. */
+static int purge_deleted(struct backend *b, struct err *err)
+{
+    struct account_id id;
+    int r;
+    while ((r = users_next_deleted(b->users, &id, err)) == 1) {
+        r = users_purge(b->users, id, err);
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
+int backend_open(const struct config *config, struct logger log, struct backend *backend_out, struct err *err)
+{
+    struct backend *b = backend_out;
+    *b = (struct backend){ .log = log };
+    int r = file_mkdir_all(config->data.folder, 0700, err);
+    if (r == 0)
+        r = open_store(config, b, err);
+    if (r == 0)
+        r = open_users(config, b, err);
+    if (r == 0)
+        r = open_mail(config, b, err);
+    if (r == 0)
+        r = purge_deleted(b, err);
+    if (r < 0)
+        backend_close(b);
+    return r;
+}
+
+void backend_close(struct backend *b)
+{
+    if (b->mail)
+        mail_close(&b->mail);
+    users_free(&b->users);
+    if (b->store)
+        store_close(&b->store);
+    free(b->spool_folder);
+    b->spool_folder = NULL;
+}
+
+int backend_add_user(struct backend *b, struct str name, struct str password, struct user *user_out, struct err *err)
+{
+    int r = users_add(b->users, name, password, user_out, err);
+    if (r < 0)
+        return r;
+    r = mail_account_create(b->mail, user_out->account, err);
+    if (r < 0) {
+        struct err ignored;
+        struct account_id id;
+        if (users_delete(b->users, name, &id, &ignored) == 0 && users_purge(b->users, id, &ignored) < 0)
+            log_warn(&b->log, "purge-failed", KV("text", (const char *)ignored.text)); /* the next start tries again */
+    }
+    return r;
+}

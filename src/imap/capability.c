@@ -1,0 +1,79 @@
+#include "imap/capability.h"
+
+#include "net/addr.h"
+
+enum when {
+    ALWAYS = 1,
+    BEFORE_LOGIN = 2,
+    AFTER_LOGIN = 4,
+    IF_STARTTLS = 8,   /* the listener offers it and it is not on yet */
+    IF_LOGIN = 16,     /* passwords may be sent */
+    IF_NO_LOGIN = 32,
+};
+
+static const struct {
+    const char *name;
+    unsigned when;
+} capabilities[] = {
+    { "IMAP4rev2", ALWAYS },
+    { "IMAP4rev1", ALWAYS },
+    { "LITERAL-", BEFORE_LOGIN },             /* RFC 7888, 5: a stranger sends small ones only */
+    { "LITERAL+", AFTER_LOGIN },              /* RFC 7888, 4 */
+    { "SASL-IR", BEFORE_LOGIN },              /* RFC 4959 */
+    { "STARTTLS", BEFORE_LOGIN | IF_STARTTLS },
+    { "LOGINDISABLED", BEFORE_LOGIN | IF_NO_LOGIN },
+    { "AUTH=PLAIN", BEFORE_LOGIN | IF_LOGIN },
+    { "ID", ALWAYS },                         /* RFC 2971 */
+    { "ENABLE", ALWAYS },                     /* RFC 5161 */
+    { "IDLE", AFTER_LOGIN },                  /* RFC 2177 */
+    { "NAMESPACE", AFTER_LOGIN },             /* RFC 2342 */
+    { "CHILDREN", AFTER_LOGIN },              /* RFC 3348 */
+    { "UIDPLUS", AFTER_LOGIN },               /* RFC 4315 */
+    { "UNSELECT", AFTER_LOGIN },              /* RFC 3691 */
+    { "MOVE", AFTER_LOGIN },                  /* RFC 6851 */
+    { "CONDSTORE", AFTER_LOGIN },             /* RFC 7162 */
+    { "QRESYNC", AFTER_LOGIN },               /* RFC 7162 */
+    { "ESEARCH", AFTER_LOGIN },               /* RFC 4731 */
+    { "SEARCHRES", AFTER_LOGIN },             /* RFC 5182 */
+    { "WITHIN", AFTER_LOGIN },                /* RFC 5032 */
+    { "LIST-EXTENDED", AFTER_LOGIN },         /* RFC 5258 */
+    { "LIST-STATUS", AFTER_LOGIN },           /* RFC 5819 */
+    { "STATUS=SIZE", AFTER_LOGIN },           /* RFC 8438 */
+    { "SPECIAL-USE", AFTER_LOGIN },           /* RFC 6154 */
+    { "CREATE-SPECIAL-USE", AFTER_LOGIN },    /* RFC 6154 */
+    { "BINARY", AFTER_LOGIN },                /* RFC 3516 */
+    { "MULTIAPPEND", AFTER_LOGIN },           /* RFC 3502 */
+    { "OBJECTID", AFTER_LOGIN },              /* RFC 8474 */
+    { "SAVEDATE", AFTER_LOGIN },              /* RFC 8514 */
+    { "PREVIEW", AFTER_LOGIN },               /* RFC 8970 */
+};
+
+bool capability_login_allowed(const struct session *s)
+{
+    return conn_is_tls(s->conn) || (s->server->settings.plaintext_on_loopback && addr_is_loopback(conn_peer(s->conn)));
+}
+
+static bool applies(const struct session *s, unsigned when)
+{
+    bool before = s->state == STATE_NOT_AUTHENTICATED;
+    if ((when & BEFORE_LOGIN && !before) || (when & AFTER_LOGIN && before))
+        return false;
+    if (when & IF_STARTTLS && !conn_can_start_tls(s->conn))
+        return false;
+    if (when & IF_LOGIN && !capability_login_allowed(s))
+        return false;
+    return !(when & IF_NO_LOGIN && capability_login_allowed(s));
+}
+
+void capability_write(const struct session *s, struct buf *out)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(capabilities); i++) {
+        if (!applies(s, capabilities[i].when))
+            continue;
+        if (i > 0)
+            buf_add_char(out, ' ');
+        buf_add(out, str_c(capabilities[i].name));
+    }
+    if (s->state != STATE_NOT_AUTHENTICATED) /* RFC 7889 */
+        buf_printf(out, " APPENDLIMIT=%llu", (unsigned long long)s->server->settings.message_bytes_max);
+}

@@ -1,0 +1,13 @@
+/* capability.h: what we announce, by state. Never announce what does not fully work. */
+#ifndef LOFT_IMAP_CAPABILITY_H
+#define LOFT_IMAP_CAPABILITY_H
+
+#include "imap/session.h"
+
+/* The names for this session as it is now, separated by spaces: "IMAP4rev2 IMAP4rev1 ...". */
+void capability_write(const struct session *s, struct buf *out);
+
+/* May this connection send passwords?  RFC 9051, 6.2.3 */
+bool capability_login_allowed(const struct session *s);
+
+#endif

@@ -1,0 +1,215 @@
+#include "imap/cmd/append.h"
+#include "imap/cmd/command.h"
+#include "imap/wire/append_args.h"
+#include "imap/wire/writer.h"
+#include "mail/incoming.h"
+
+#include <stdlib.h>
+
+enum { MESSAGES_MAX = 1000 }; /* of one MULTIAPPEND */
+
+struct append {
+    struct str mailbox;
+    struct new_message *messages; /* in the session's arena, like what they point to */
+    size_t count, cap;
+    struct incoming *incoming;    /* the message that is coming in */
+    uint64_t left;                /* bytes of it that have not come yet */
+    bool literal8;
+    int failed;                   /* 0, or the error that the tagged reply will tell; what still comes is dropped */
+    struct err err;
+};
+
+static void abandon_all(struct session *s, struct append *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        incoming_abandon(s->account, &a->messages[i]);
+    a->count = 0;
+}
+
+void append_drop(struct session *s)
+{
+    struct append *a = s->append;
+    if (!a)
+        return;
+    incoming_free(&a->incoming);
+    abandon_all(s, a);
+    free(a);
+    s->append = NULL;
+    s->command = NULL;
+    s->tag = STR_NIL;
+    arena_deinit(&s->arena);
+}
+
+/* Refuse the message that the framer stands before: the tagged reply now, the rest is swallowed. */
+static void refuse(struct session *s, int r, const struct err *err)
+{
+    struct append *a = s->append;
+    if (a) {
+        incoming_free(&a->incoming);
+        abandon_all(s, a);
+        free(a);
+        s->append = NULL;
+    }
+    framer_refuse_message(&s->framer);
+    session_finish(s, r, err);
+}
+
+/* "a APPEND mailbox": check what can be checked before the client sends its megabytes. */
+static int begin(struct session *s, struct parser *p, struct err *err)
+{
+    struct str name;
+    const void *args;
+    s->command = &command_append;
+    s->command_count++;
+    if (!parse_tag(p, &s->tag)) {
+        s->tag = STR("*");
+        return parser_error(p, err);
+    }
+    if (!parse_sp(p) || !parse_command_name(p, &name))
+        return parser_error(p, err);
+    if (!(s->state & IN_AUTHENTICATED))
+        return err_set(err, ERR_STATE, "Log in first");
+    int r = append_args_parse(p, &args, err);
+    if (r < 0)
+        return r;
+    s->append = calloc(1, sizeof *s->append);
+    if (!s->append)
+        abort();
+    s->append->mailbox = ((const struct append_args *)args)->mailbox;
+    struct mailbox *mailbox;
+    r = account_mailbox(s->account, s->append->mailbox, &mailbox, err);
+    if (r == -ERR_NOT_FOUND)
+        session_code(s, "TRYCREATE"); /* RFC 9051, 6.3.12 */
+    if (r == 0)
+        mailbox_unref(&mailbox);
+    return r;
+}
+
+/* The next message's flags and date; its bytes follow. */
+static int expect_message(struct session *s, struct parser *p, struct err *err)
+{
+    struct append *a = s->append;
+    struct append_message args;
+    int r = append_message_parse(p, &args, err);
+    if (r < 0)
+        return r;
+    if (a->count == MESSAGES_MAX)
+        return err_set(err, ERR_LIMIT, "More than %d messages in one APPEND", MESSAGES_MAX);
+    if (args.size_bytes == 0) /* RFC 3502, 6.3.11: an empty message cancels the whole command */
+        return err_set(err, ERR_CANNOT, "Empty message: nothing was appended");
+    a->messages = arena_grow(&s->arena, a->messages, a->count, &a->cap, sizeof *a->messages);
+    struct new_message *m = &a->messages[a->count];
+    *m = (struct new_message){ .flags = args.flags.flags, .keywords = args.flags.keywords, .keyword_count = args.flags.keyword_count };
+    m->internal_date_s = args.has_date ? args.date.unix_s : clock_wall_ms(s->server->clock) / 1000;
+    m->internal_zone_min = args.has_date ? args.date.zone_min : 0;
+    a->literal8 = args.literal8;
+    a->left = args.size_bytes;
+    a->incoming = incoming_new(account_mail(s->account), s->server->settings.message_bytes_max);
+    return 0;
+}
+
+void append_piece(struct session *s, struct str piece)
+{
+    struct parser p;
+    struct err err = { 0 };
+    int r = 0;
+    parser_init(&p, piece, &parser_limits_after_login, session_utf8(s), &s->arena);
+    if (!s->append)
+        r = begin(s, &p, &err);
+    if (r == 0)
+        r = expect_message(s, &p, &err);
+    if (r < 0) {
+        refuse(s, r, &err);
+        return;
+    }
+    if (s->framer.literal_sync)
+        buf_add_lit(session_out(s), "+ OK\r\n");
+    s->input = INPUT_MESSAGE;
+}
+
+/* The message is whole: parse it and make it a pending blob. */
+static void take_whole(struct session *s)
+{
+    struct append *a = s->append;
+    if (a->failed == 0)
+        a->failed = incoming_prepare(a->incoming, s->account, STR_NIL, &a->messages[a->count], &a->err);
+    if (a->failed == 0)
+        a->count++;
+    incoming_free(&a->incoming);
+    s->input = INPUT_COMMAND;
+    framer_resume(&s->framer);
+}
+
+bool append_take(struct session *s)
+{
+    struct append *a = s->append;
+    struct str bytes = conn_input(s->conn);
+    if (bytes.n > a->left)
+        bytes.n = (size_t)a->left;
+    if (bytes.n == 0 && a->left > 0)
+        return false;
+    if (a->failed == 0 && !a->literal8 && str_find_char(bytes, '\0') >= 0) /* RFC 9051, 4.3: no NUL in a literal */
+        a->failed = err_set(&a->err, ERR_CANNOT, "NUL in a message: send it as literal8");
+    if (a->failed == 0)
+        a->failed = incoming_write(a->incoming, bytes, &a->err);
+    a->left -= bytes.n;
+    conn_consume(s->conn, bytes.n);
+    if (a->left == 0)
+        take_whole(s);
+    return true;
+}
+
+/* "APPENDUID uidvalidity uids" once the commit is through. */
+static int commit(struct session *s, struct append *a, struct err *err)
+{
+    struct change change = { .kind = CHANGE_APPEND, .arena = &s->arena };
+    change.append.mailbox = a->mailbox;
+    change.append.messages = a->messages;
+    change.append.count = a->count;
+    int r = account_commit(s->account, &change, 1, err);
+    if (r == -ERR_NOT_FOUND)
+        session_code(s, "TRYCREATE");
+    if (r < 0)
+        return r;
+    a->count = 0; /* they are the mailbox's now */
+    struct buf uids = BUF_INIT;
+    seqset_write(&change.uids, &uids);
+    session_code(s, "APPENDUID %u " STR_FMT, change.uidvalidity, STR_ARG(buf_str(&uids)));
+    buf_deinit(&uids);
+    return 0;
+}
+
+void append_end(struct session *s, struct str line)
+{
+    struct append *a = s->append;
+    struct parser p;
+    struct err err = { 0 };
+    parser_init(&p, line, &parser_limits_after_login, session_utf8(s), &s->arena);
+    int r = append_end_parse(&p, &err);
+    if (r == 0 && (r = a->failed) < 0)
+        err = a->err;
+    if (r == 0)
+        r = commit(s, a, &err);
+    abandon_all(s, a);
+    free(a);
+    s->append = NULL;
+    command_finish(s, r, &err);
+}
+
+/* An APPEND without a message literal: "a APPEND INBOX" and the line ends. */
+static int append_parse(struct parser *p, const void **args_out, struct err *err)
+{
+    struct append_message message;
+    int r = append_args_parse(p, args_out, err);
+    if (r == 0)
+        r = append_message_parse(p, &message, err);
+    return r < 0 ? r : err_set(err, ERR_SYNTAX, "expected a message literal");
+}
+
+static int append_run(struct session *s, const void *args, struct err *err)
+{
+    (void)s, (void)args;
+    return err_set(err, ERR_SYNTAX, "expected a message literal");
+}
+
+const struct command command_append = { STR_INIT("APPEND"), IN_AUTHENTICATED, 0, append_parse, append_run };

@@ -1,0 +1,102 @@
+/* cmd_basic.c: the commands about the session itself: NOOP, CAPABILITY, LOGOUT, STARTTLS, ENABLE, ID, NAMESPACE.     RFC 9051, 6.1, 6.2.1, 6.3.1 */
+#include "imap/capability.h"
+#include "imap/cmd/command.h"
+#include "imap/wire/session_args.h"
+#include "imap/wire/writer.h"
+
+int noop_run(struct session *s, const void *args, struct err *err)
+{
+    (void)s, (void)args, (void)err;
+    return 0; /* the dispatcher tells what is new after every command: that is all a NOOP is for */
+}
+
+int capability_run(struct session *s, const void *args, struct err *err)
+{
+    (void)args, (void)err;
+    buf_add_lit(session_out(s), "* CAPABILITY ");
+    capability_write(s, session_out(s));
+    buf_add_lit(session_out(s), "\r\n");
+    return 0;
+}
+
+int logout_run(struct session *s, const void *args, struct err *err)
+{
+    (void)args, (void)err;
+    session_untagged(s, "BYE", NULL, "See you");
+    write_status(session_out(s), s->tag, "OK", STR_NIL, STR("LOGOUT completed"), false);
+    s->state = STATE_LOGOUT;
+    conn_close_after_flush(s->conn);
+    return 0;
+}
+
+/* RFC 9051, 6.2.1: what the client sent behind STARTTLS in clear is dropped by conn_start_tls, never run. */
+int starttls_run(struct session *s, const void *args, struct err *err)
+{
+    (void)args;
+    if (conn_is_tls(s->conn))
+        return err_set(err, ERR_STATE, "TLS is on already");
+    if (!conn_can_start_tls(s->conn))
+        return err_set(err, ERR_CANNOT, "TLS is not available here");
+    write_status(session_out(s), s->tag, "OK", STR_NIL, STR("Begin TLS negotiation now"), false);
+    int r = conn_start_tls(s->conn, err);
+    if (r < 0)
+        session_bye(s, NULL, "TLS cannot be started");
+    s->answered = true;
+    return 0;
+}
+
+/* RFC 5161, 3.1; RFC 9051, 6.3.1: only what is new and known is listed. */
+int enable_run(struct session *s, const void *args, struct err *err)
+{
+    (void)err;
+    const struct enable_args *a = args;
+    struct buf *out = session_out(s);
+    struct {
+        const char *name;
+        bool *on;
+    } known[] = { { "IMAP4rev2", &s->rev2 }, { "CONDSTORE", &s->condstore }, { "QRESYNC", &s->qresync } };
+    buf_add_lit(out, "* ENABLED");
+    for (size_t i = 0; i < a->count; i++) {
+        for (size_t k = 0; k < ARRAY_COUNT(known); k++) {
+            if (*known[k].on || !str_eq_nocase(a->names[i], str_c(known[k].name)))
+                continue;
+            *known[k].on = true;
+            buf_printf(out, " %s", known[k].name);
+        }
+    }
+    s->condstore = s->condstore || s->qresync; /* RFC 7162, 3.2.3 */
+    buf_add_lit(out, "\r\n");
+    return 0;
+}
+
+int id_run(struct session *s, const void *args, struct err *err)
+{
+    (void)err;
+    const struct id_args *a = args;
+    struct buf client = BUF_INIT;
+    for (size_t i = 0; i < a->count; i++)
+        if (str_eq_nocase(a->pairs[i].field, STR("name")) || str_eq_nocase(a->pairs[i].field, STR("version"))) {
+            if (client.n)
+                buf_add_char(&client, ' ');
+            buf_add(&client, a->pairs[i].value);
+        }
+    if (s->presence)
+        presence_set_client(s->server->presence, s->presence, buf_str(&client));
+    if (client.n)
+        log_info(&s->log, "client", KV("id", buf_str(&client)));
+    buf_deinit(&client);
+    /* The version is told to those who are signed in only: strangers need not know what to attack. */
+    if (s->state == STATE_NOT_AUTHENTICATED)
+        buf_add_lit(session_out(s), "* ID (\"name\" \"Loft\")\r\n");
+    else
+        buf_add_lit(session_out(s), "* ID (\"name\" \"Loft\" \"version\" \"" LOFT_VERSION "\")\r\n");
+    return 0;
+}
+
+/* RFC 2342: personal mailboxes only; those of others come with shared mailboxes. */
+int namespace_run(struct session *s, const void *args, struct err *err)
+{
+    (void)args, (void)err;
+    buf_add_lit(session_out(s), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    return 0;
+}

@@ -1,0 +1,163 @@
+/* cmd_select.c: SELECT, EXAMINE, UNSELECT, CLOSE.     RFC 9051, 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 7162, 3.1.8 and 3.2.5 (QRESYNC) */
+#include "imap/cmd/command.h"
+#include "imap/update.h"
+#include "imap/wire/mailbox_args.h"
+#include "imap/wire/writer.h"
+
+/* The untagged responses of a mailbox that was opened: RFC 9051, 6.3.2. */
+static int respond_opened(struct session *s, struct str name, struct err *err)
+{
+    struct buf *out = session_out(s);
+    const struct snapshot *snapshot = s->view.snapshot;
+    update_write_flags(s);
+    buf_printf(out, "* %u EXISTS\r\n", snapshot->exists);
+    if (!s->rev2) {
+        uint32_t unseen;
+        int r = snapshot_first_unseen(snapshot, &unseen, err);
+        if (r < 0)
+            return r;
+        buf_printf(out, "* %u RECENT\r\n", view_recent_count(&s->view));
+        if (unseen)
+            buf_printf(out, "* OK [UNSEEN %u] First unseen\r\n", unseen);
+    }
+    buf_printf(out, "* OK [UIDVALIDITY %u] UIDs valid\r\n", mailbox_uidvalidity(s->view.mailbox));
+    buf_printf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", snapshot->uidnext);
+    buf_printf(out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n", (unsigned long long)snapshot->highest_modseq);
+    buf_printf(out, "* OK [MAILBOXID (" STR_FMT ")] Ok\r\n", STR_ARG(mailbox_id_text(mailbox_id(s->view.mailbox), &s->arena)));
+    if (s->rev2) { /* RFC 9051, 6.3.2: LIST tells the name as it really is */
+        buf_add_lit(out, "* LIST () \"/\" ");
+        write_mailbox(out, name, true);
+        buf_add_lit(out, "\r\n");
+    }
+    return 0;
+}
+
+/* UIDs that the client need not be told of again: where its sample of numbers and UIDs still agrees from the start, nothing below the
+ * last agreeing pair has vanished. RFC 7162, 3.2.5.2 */
+static int matched_below(struct session *s, const struct select_args *a, uint32_t *uid_out, struct err *err)
+{
+    struct seqset_iter seqs = seqset_each(&a->match_seqs), uids = seqset_each(&a->match_uids);
+    uint32_t seq, uid;
+    *uid_out = 0;
+    while (seqset_next(&seqs, &seq) && seqset_next(&uids, &uid)) {
+        struct message m;
+        if (seq > s->view.snapshot->exists)
+            break;
+        int r = snapshot_message(s->view.snapshot, seq, &m, err);
+        if (r < 0)
+            return r;
+        if (m.uid != uid)
+            break;
+        *uid_out = uid;
+    }
+    return 0;
+}
+
+/* VANISHED (EARLIER) and FETCH of all that changed since the client was here. RFC 7162, 3.2.5.1 */
+static int respond_resync(struct session *s, const struct select_args *a, struct err *err)
+{
+    if (a->uidvalidity != mailbox_uidvalidity(s->view.mailbox))
+        return 0; /* RFC 7162, 3.2.5: as if QRESYNC had not been given */
+    struct seqset known = { 0 }, vanished;
+    bool complete;
+    uint32_t matched = 0;
+    seqset_init(&known, &s->arena);
+    if (a->has_known_uids)
+        seqset_copy(&a->known_uids, &s->arena, &known);
+    else if (s->view.snapshot->uidnext > 1) /* none given: all that there ever were */
+        seqset_add_range(&known, 1, s->view.snapshot->uidnext - 1);
+    int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->modseq, &known, &s->arena, &vanished, &complete, err);
+    if (r < 0)
+        return r;
+    if (a->has_match && !complete && (r = matched_below(s, a, &matched, err)) < 0)
+        return r;
+    if (matched) {
+        struct seqset below, rest;
+        seqset_init(&below, &s->arena);
+        seqset_add_range(&below, 1, matched);
+        seqset_difference(&vanished, &below, &s->arena, &rest);
+        vanished = rest;
+    }
+    if (!seqset_is_empty(&vanished)) {
+        buf_add_lit(session_out(s), "* VANISHED (EARLIER) ");
+        seqset_write(&vanished, session_out(s));
+        buf_add_lit(session_out(s), "\r\n");
+    }
+    struct snapshot_cursor cursor = snapshot_cursor_at(s->view.snapshot, 1);
+    struct chunk_span span;
+    while ((r = snapshot_cursor_next(&cursor, &span, err)) == 1) {
+        if (span.chunk->summary.modseq_max <= a->modseq)
+            continue;
+        for (uint32_t i = span.first; i < span.columns->count; i++) {
+            struct message m;
+            if (span.columns->modseq[i] <= a->modseq || (a->has_known_uids && !seqset_contains(&known, span.columns->uid[i])))
+                continue;
+            chunk_row(span.columns, i, &m);
+            update_write_fetch(s, span.seq + (i - span.first), &m, true);
+        }
+    }
+    return r;
+}
+
+static int open_mailbox(struct session *s, const struct select_args *a, bool read_only, struct err *err)
+{
+    struct mailbox *mailbox = NULL;
+    if (a->qresync && !s->qresync)
+        return err_set(err, ERR_STATE, "QRESYNC has not been enabled"); /* RFC 7162, 3.2.5 */
+    if (s->state == STATE_SELECTED) {
+        session_deselect(s); /* also when the new one does not open: RFC 9051, 6.3.2 */
+        session_untagged(s, "OK", "CLOSED", "Previous mailbox closed");
+    }
+    int r = account_mailbox(s->account, a->mailbox, &mailbox, err);
+    if (r < 0)
+        return r;
+    view_open(mailbox, read_only, &s->view);
+    mailbox_unref(&mailbox);
+    s->state = STATE_SELECTED;
+    s->condstore = s->condstore || a->condstore || a->qresync;
+    presence_set_mailbox(s->server->presence, s->presence, a->mailbox);
+    struct str name = mailbox_name(s->view.mailbox, &s->arena);
+    r = respond_opened(s, name, err);
+    if (r == 0 && a->qresync)
+        r = respond_resync(s, a, err);
+    if (r < 0) {
+        session_deselect(s);
+        return r;
+    }
+    session_code(s, read_only ? "READ-ONLY" : "READ-WRITE");
+    return 0;
+}
+
+int select_run(struct session *s, const void *args, struct err *err)
+{
+    return open_mailbox(s, args, false, err);
+}
+
+int examine_run(struct session *s, const void *args, struct err *err)
+{
+    return open_mailbox(s, args, true, err);
+}
+
+int unselect_run(struct session *s, const void *args, struct err *err)
+{
+    (void)args, (void)err;
+    session_deselect(s);
+    return 0;
+}
+
+/* CLOSE expunges without telling. RFC 9051, 6.4.1 */
+int close_run(struct session *s, const void *args, struct err *err)
+{
+    (void)args;
+    int r = 0;
+    if (!s->view.read_only) {
+        struct change change = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
+        change.expunge.mailbox_id = mailbox_id(s->view.mailbox);
+        change.expunge.only_deleted = true;
+        r = account_commit(s->account, &change, 1, err);
+        if (r == 0 && s->qresync && change.modseq) /* RFC 7162, 3.2.8 */
+            session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
+    }
+    session_deselect(s);
+    return r;
+}

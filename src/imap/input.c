@@ -1,0 +1,227 @@
+/* input.c: from bytes to commands: framing, dispatch, and running again what had to wait. */
+#include "imap/cmd/append.h"
+#include "imap/cmd/command.h"
+#include "imap/cmd/login.h"
+#include "imap/cmd/idle.h"
+#include "imap/session.h"
+#include "imap/update.h"
+#include "imap/wire/writer.h"
+
+enum { COMMANDS_AT_ONCE = 64 }; /* of one client before others get their turn */
+
+static const struct framer_limits *limits(const struct session *s)
+{
+    return s->state == STATE_NOT_AUTHENTICATED ? &s->server->settings.before_login : &s->server->settings.after_login;
+}
+
+static const struct parser_limits *parser_limits(const struct session *s)
+{
+    return s->state == STATE_NOT_AUTHENTICATED ? &parser_limits_before_login : &parser_limits_after_login;
+}
+
+/* Tell what has changed in the selected mailbox before the tagged reply. */
+static int send_updates(struct session *s, int r, struct err *err)
+{
+    const struct command *command = s->command;
+    if (s->state != STATE_SELECTED || s->updates_sent || (command->flags & CMD_NO_UPDATES) || r == -ERR_SYNTAX)
+        return r;
+    bool may_expunge = !(command->flags & CMD_USES_SEQ) || s->uid_form;
+    struct err update_err;
+    int u = update_send(s, may_expunge, NULL, &update_err);
+    if (u < 0 && r == 0) {
+        *err = update_err;
+        r = u;
+    }
+    return r;
+}
+
+void command_finish(struct session *s, int r, struct err *err)
+{
+    r = send_updates(s, r, err);
+    if (s->state != STATE_LOGOUT)
+        session_finish(s, r, err);
+}
+
+void session_run_command(struct session *s)
+{
+    struct err err = { 0 };
+    int r = s->command->run(s, s->args, &err);
+    if (r == -ERR_AGAIN) {
+        if (s->input == INPUT_COMMAND)
+            s->input = INPUT_HELD;
+        return;
+    }
+    if (s->state != STATE_LOGOUT) /* else it has said goodbye itself */
+        command_finish(s, r, &err);
+}
+
+static int check_state(const struct session *s, const struct command *command, struct err *err)
+{
+    if (command->states & s->state)
+        return 0;
+    if (s->state == STATE_NOT_AUTHENTICATED)
+        return err_set(err, ERR_STATE, "Log in first");
+    if (!(command->states & STATE_AUTHENTICATED) && (command->states & STATE_SELECTED))
+        return err_set(err, ERR_STATE, "No mailbox selected");
+    return err_set(err, ERR_STATE, "Already logged in");
+}
+
+/* Parse and run one complete command, which lies in the arena. */
+static void run_line(struct session *s, struct str line)
+{
+    struct parser p;
+    struct err err = { 0 };
+    struct str name;
+    parser_init(&p, line, parser_limits(s), session_utf8(s), &s->arena);
+    s->command_count++;
+    if (!parse_tag(&p, &s->tag)) {
+        parser_error(&p, &err);
+        write_status(session_out(s), STR_NIL, "BAD", STR_NIL, str_c(err.text), false);
+        goto gone;
+    }
+    if (!parse_sp(&p) || !parse_command_name(&p, &name)) {
+        parser_error(&p, &err);
+        goto bad;
+    }
+    const struct command *command = command_find(name, p.uid);
+    if (!command) {
+        err_set(&err, ERR_SYNTAX, "Unknown command");
+        goto bad;
+    }
+    s->command = command;
+    s->uid_form = p.uid;
+    int r = check_state(s, command, &err);
+    if (r == 0)
+        r = command->parse(&p, &s->args, &err);
+    if (r == 0 && (command->flags & CMD_WRITES) && s->view.read_only)
+        r = err_set(&err, ERR_DENIED, "The mailbox is open for reading only");
+    if (r < 0)
+        session_finish(s, r, &err);
+    else
+        session_run_command(s);
+    return;
+bad:
+    write_status(session_out(s), s->tag, "BAD", STR_NIL, str_c(err.text), session_utf8(s));
+gone:
+    s->tag = STR_NIL;
+    arena_deinit(&s->arena);
+}
+
+/* Copy the framed bytes into the arena and drop them from the input: what is parsed must outlive the connection's buffer. */
+static struct str take(struct session *s, size_t n)
+{
+    struct str line = arena_dup(&s->arena, str_sub(conn_input(s->conn), 0, n));
+    conn_consume(s->conn, n);
+    return line;
+}
+
+static void refuse(struct session *s, const struct err *err)
+{
+    struct str tag = framer_tag(conn_input(s->conn));
+    write_status(session_out(s), tag, s->framer.too_big ? "NO" : "BAD", s->framer.too_big ? STR("TOOBIG") : STR_NIL,
+                 str_c(err->text), session_utf8(s));
+    log_info(&s->log, "command-refused", KV("text", (const char *)err->text));
+    append_drop(s);
+    conn_consume(s->conn, s->framer.n);
+}
+
+/* One step of framing. Returns false when more bytes (or an event) are needed. */
+static bool step(struct session *s)
+{
+    struct err err = { 0 };
+    switch (framer_next(&s->framer, conn_input(s->conn), &err)) {
+    case FRAMER_MORE:
+        return false;
+    case FRAMER_CONTINUE:
+        buf_add_lit(session_out(s), "+ OK\r\n");
+        return true;
+    case FRAMER_COMMAND: {
+        struct str line = take(s, s->framer.n);
+        if (s->append)
+            append_end(s, line);
+        else
+            run_line(s, line);
+        framer_start(&s->framer, limits(s));
+        return true;
+    }
+    case FRAMER_MESSAGE:
+        append_piece(s, take(s, s->framer.n));
+        return true;
+    case FRAMER_REFUSE:
+        refuse(s, &err);
+        return true;
+    case FRAMER_SKIP:
+        conn_consume(s->conn, s->framer.n);
+        return conn_input(s->conn).n > 0;
+    case FRAMER_SKIPPED:
+        conn_consume(s->conn, s->framer.n);
+        framer_start(&s->framer, limits(s));
+        return true;
+    case FRAMER_CLOSE:
+        session_bye(s, NULL, "Too much data for a refused command");
+        return false;
+    }
+    return false;
+}
+
+/* A line that is no command: DONE, or an answer to a SASL challenge. */
+static bool step_line(struct session *s)
+{
+    struct err err = { 0 };
+    enum framer_event event = framer_next(&s->framer, conn_input(s->conn), &err);
+    if (event == FRAMER_MORE)
+        return false;
+    if (event != FRAMER_COMMAND) {
+        session_bye(s, NULL, "Line too long");
+        return false;
+    }
+    /* The line lives in an arena of its own: the command in progress keeps the session's. */
+    struct arena arena = ARENA_INIT;
+    struct str line = arena_dup(&arena, str_sub(conn_input(s->conn), 0, s->framer.n));
+    conn_consume(s->conn, s->framer.n);
+    if (s->input == INPUT_IDLE)
+        idle_line(s, str_trim(line));
+    else
+        sasl_line(s, str_trim(line));
+    arena_deinit(&arena);
+    if (s->input == INPUT_COMMAND)
+        framer_start(&s->framer, limits(s));
+    else
+        framer_start_line(&s->framer, limits(s));
+    return true;
+}
+
+void session_read(struct session *s)
+{
+    for (unsigned done = 0; s->state != STATE_LOGOUT; done++) {
+        if (done == COMMANDS_AT_ONCE) {
+            conn_yield(s->conn);
+            return;
+        }
+        bool more = false;
+        enum session_input before = s->input;
+        switch (s->input) {
+        case INPUT_HELD:
+            return;
+        case INPUT_MESSAGE:
+            more = append_take(s);
+            break;
+        case INPUT_COMMAND:
+            more = step(s);
+            break;
+        case INPUT_IDLE:
+        case INPUT_SASL:
+            more = step_line(s);
+            break;
+        }
+        /* A command that now waits for lines of another kind: they are framed without literals. */
+        if (before == INPUT_COMMAND && (s->input == INPUT_IDLE || s->input == INPUT_SASL))
+            framer_start_line(&s->framer, limits(s));
+        if (!more)
+            break;
+        if (session_must_wait(s)) /* pipelined commands whose answers nobody reads */
+            return;
+    }
+    if (s->at_eof && s->state != STATE_LOGOUT && s->input != INPUT_HELD)
+        conn_close_after_flush(s->conn);
+}

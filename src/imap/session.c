@@ -1,0 +1,295 @@
+#include "imap/session.h"
+
+#include "imap/capability.h"
+#include "imap/cmd/append.h"
+#include "imap/cmd/command.h"
+#include "imap/cmd/login.h"
+#include "imap/reply.h"
+#include "imap/update.h"
+#include "imap/wire/writer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void touch(struct session *s)
+{
+    const struct imap_settings *settings = &s->server->settings;
+    if (s->state != STATE_NOT_AUTHENTICATED) /* before login the first deadline stands: it is for the whole of it */
+        s->deadline_ms = conn_now_mono_ms(s->conn) + settings->autologout_ms;
+}
+
+void session_arm_timer(struct session *s)
+{
+    int64_t at = s->deadline_ms;
+    if (s->heartbeat_ms && s->heartbeat_ms < at)
+        at = s->heartbeat_ms;
+    int64_t held = held_reply_deadline_ms(s);
+    if (held && held < at)
+        at = held;
+    conn_set_deadline(s->conn, at);
+}
+
+/* ---- what commands say ---- */
+
+bool session_must_wait(struct session *s)
+{
+    return conn_output_full(s->conn) && !conn_flush(s->conn);
+}
+
+void session_untagged(struct session *s, const char *kind, const char *code, const char *text)
+{
+    write_status(session_out(s), STR_NIL, kind, str_c(code), str_c(text), session_utf8(s));
+}
+
+void session_code(struct session *s, const char *fmt, ...)
+{
+    struct buf code = BUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&code, fmt, ap);
+    va_end(ap);
+    s->reply_code = arena_dup(&s->arena, buf_str(&code));
+    buf_deinit(&code);
+}
+
+void session_text(struct session *s, const char *fmt, ...)
+{
+    struct buf text = BUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    s->reply_text = arena_dup(&s->arena, buf_str(&text));
+    buf_deinit(&text);
+}
+
+void session_bye(struct session *s, const char *code, const char *text)
+{
+    if (s->state == STATE_LOGOUT)
+        return;
+    session_untagged(s, "BYE", code, text);
+    s->state = STATE_LOGOUT;
+    conn_close_after_flush(s->conn);
+}
+
+static void log_failure(struct session *s, const struct reply_rule *rule, const struct err *err)
+{
+    struct logger *log = &s->log;
+    LOG_AT(log, rule->level, "command-failed", KV("command", s->command ? s->command->name : STR("?")), KV("kind", err_kind_name(err->kind)),
+           KV("text", (const char *)err->text));
+}
+
+void session_finish(struct session *s, int r, const struct err *err)
+{
+    struct buf *out = session_out(s);
+    if (r == 0 && s->answered) {
+        /* STARTTLS: its reply went out in clear, before the handshake */
+    } else if (r == 0) {
+        if (str_is_nil(s->reply_text))
+            s->reply_text = arena_printf(&s->arena, "%s" STR_FMT " completed", s->uid_form ? "UID " : "", STR_ARG(s->command->name));
+        write_status(out, s->tag, "OK", s->reply_code, s->reply_text, session_utf8(s));
+    } else {
+        const struct reply_rule *rule = reply_rule(err->kind);
+        struct str code = str_is_nil(s->reply_code) ? str_c(rule->code) : s->reply_code;
+        write_status(out, s->tag, rule->kind, code, str_c(rule->text ? rule->text : err->text), session_utf8(s));
+        log_failure(s, rule, err);
+    }
+    s->command = NULL;
+    s->args = NULL;
+    s->cursor = NULL;
+    s->tag = s->reply_code = s->reply_text = STR_NIL;
+    s->uid_form = s->updates_sent = s->answered = false;
+    arena_deinit(&s->arena);
+    if (s->input == INPUT_HELD)
+        s->input = INPUT_COMMAND;
+    touch(s);
+}
+
+/* ---- watching ---- */
+
+static void on_change(struct watcher *watcher, unsigned events)
+{
+    (void)events;
+    struct session *s = (struct session *)((char *)watcher - offsetof(struct session, watcher));
+    conn_wake(s->waker);
+}
+
+void session_watch(struct session *s)
+{
+    assert(!s->watching);
+    if (!s->waker)
+        s->waker = conn_waker(s->conn);
+    s->watcher = (struct watcher){ .fn = on_change,
+                                   .mailbox_id = s->state == STATE_SELECTED ? mailbox_id(s->view.mailbox) : 0,
+                                   .events = (s->state == STATE_SELECTED ? WATCH_MAILBOX : 0) | WATCH_ACCOUNT_GONE };
+    account_watch(s->account, &s->watcher);
+    s->watching = true;
+}
+
+void session_unwatch(struct session *s)
+{
+    if (!s->watching)
+        return;
+    account_unwatch(s->account, &s->watcher);
+    s->watching = false;
+}
+
+/* ---- states ---- */
+
+void session_deselect(struct session *s)
+{
+    session_unwatch(s);
+    if (s->state != STATE_SELECTED)
+        return;
+    view_close(&s->view);
+    s->saved = (struct seqset){ 0 };
+    arena_deinit(&s->saved_arena);
+    s->state = STATE_AUTHENTICATED;
+    presence_set_mailbox(s->server->presence, s->presence, STR(""));
+}
+
+static struct str account_limit_key(const struct session *s, struct account_id id, char room[static 32])
+{
+    (void)s;
+    return str_make(room, (size_t)snprintf(room, 32, "account/%llu", (unsigned long long)id.n));
+}
+
+int session_sign_in(struct session *s, const struct user *user, const char *mechanism, struct err *err)
+{
+    char room[32];
+    struct str key = account_limit_key(s, user->account, room);
+    int r = limit_acquire(s->server->limits, key, s->server->settings.connections_per_account_max, "connections per account",
+                          err);
+    if (r < 0)
+        return r;
+    r = mail_account_open(s->server->mail, user->account, &s->account, err);
+    if (r < 0) {
+        limit_release(s->server->limits, key);
+        return r;
+    }
+    s->holds_account_limit = true;
+    memcpy(s->user_name, user->name, sizeof s->user_name);
+    s->state = STATE_AUTHENTICATED;
+    conn_set_input_limit(s->conn, s->server->settings.after_login.command_max);
+    struct conn_tls_info tls = conn_tls_info(s->conn);
+    struct presence_info info = { .conn_id = conn_id(s->conn),
+                                  .protocol = "imap",
+                                  .tls = conn_is_tls(s->conn),
+                                  .since_ms = clock_wall_ms(s->server->clock) };
+    snprintf(info.user, sizeof info.user, "%s", user->name);
+    snprintf(info.mechanism, sizeof info.mechanism, "%s", mechanism);
+    addr_format(conn_peer(s->conn), false, info.address);
+    s->presence = presence_enter(s->server->presence, &info);
+    log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("mechanism", mechanism), KV("address", (const char *)info.address),
+             KV("tls", tls.version));
+    return 0;
+}
+
+/* ---- what net calls ---- */
+
+static int on_open(struct conn *conn, void *listener_ctx, void **session_out_ptr, struct err *err)
+{
+    (void)err;
+    struct session *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    s->conn = conn;
+    s->server = listener_ctx;
+    s->log = conn_logger(conn);
+    s->state = STATE_NOT_AUTHENTICATED;
+    s->input = INPUT_COMMAND;
+    s->deadline_ms = conn_now_mono_ms(conn) + s->server->settings.login_timeout_ms;
+    framer_start(&s->framer, &s->server->settings.before_login);
+    conn_set_input_limit(conn, s->server->settings.before_login.command_max);
+    struct buf *out = session_out(s);
+    buf_add_lit(out, "* OK [CAPABILITY ");
+    capability_write(s, out);
+    buf_add_lit(out, "] Loft ready\r\n");
+    session_arm_timer(s);
+    *session_out_ptr = s;
+    return 0;
+}
+
+static void on_timer(struct session *s)
+{
+    int64_t now = conn_now_mono_ms(s->conn);
+    int64_t held = held_reply_deadline_ms(s);
+    if (held && now >= held)
+        held_reply_send(s);
+    if (s->state == STATE_LOGOUT)
+        return;
+    if (now >= s->deadline_ms) {
+        session_bye(s, NULL, s->state == STATE_NOT_AUTHENTICATED ? "Took too long to sign in" : "Autologout; idle for too long");
+        return;
+    }
+    if (s->heartbeat_ms && now >= s->heartbeat_ms) {
+        /* Outlook and many routers drop an IDLE that is silent for too long (CLIENTS: heartbeat every two minutes). */
+        session_untagged(s, "OK", NULL, "Still here");
+        s->heartbeat_ms = now + s->server->settings.idle_heartbeat_ms;
+    }
+}
+
+/* A mailbox that is watched has changed. */
+static void on_wake(struct session *s)
+{
+    if (s->input != INPUT_IDLE || !s->watching)
+        return;
+    struct err err;
+    int r = update_send(s, true, NULL, &err);
+    if (r < 0)
+        session_bye(s, "UNAVAILABLE", "The mailbox cannot be read");
+}
+
+static void on_event(struct conn *conn, void *session, unsigned events)
+{
+    struct session *s = session;
+    (void)conn;
+    if (s->state == STATE_LOGOUT)
+        return;
+    if (events & CONN_SHUTDOWN) {
+        session_bye(s, "UNAVAILABLE", "Server shutting down or session ended by the administrator");
+        return;
+    }
+    if (events & CONN_EOF)
+        s->at_eof = true;
+    if (events & CONN_TIMER)
+        on_timer(s);
+    if ((events & CONN_WOKEN) && s->state != STATE_LOGOUT)
+        on_wake(s);
+    if (s->state != STATE_LOGOUT && s->command && s->input == INPUT_HELD && !held_reply_deadline_ms(s) &&
+        !conn_output_full(s->conn))
+        session_run_command(s);
+    if (s->state != STATE_LOGOUT)
+        session_read(s);
+    if (s->state != STATE_LOGOUT)
+        session_arm_timer(s);
+}
+
+static void on_close(void *session)
+{
+    struct session *s = session;
+    held_reply_drop(s);
+    append_drop(s);
+    session_deselect(s);
+    session_unwatch(s);
+    conn_waker_unref(&s->waker);
+    if (s->account) {
+        log_info(&s->log, "logout", KV("account", (const char *)s->user_name), KV("commands", s->command_count));
+        char room[32];
+        limit_release(s->server->limits, account_limit_key(s, account_id(s->account), room));
+        presence_leave(s->server->presence, &s->presence);
+        account_unref(&s->account);
+    }
+    arena_deinit(&s->arena);
+    free(s);
+}
+
+static void on_refuse(void *listener_ctx, const struct err *why, struct buf *out)
+{
+    (void)listener_ctx;
+    const struct reply_rule *rule = reply_rule(why->kind);
+    write_status(out, STR_NIL, "BYE", str_c(rule->code), str_c(rule->text ? rule->text : why->text), false);
+}
+
+const struct conn_handler imap_handler = { "imap", on_open, on_event, on_close, on_refuse };

@@ -1,0 +1,131 @@
+/* session.h: one IMAP client. RFC 9051, 3 has the picture of its states:
+ *
+ *   NOT_AUTHENTICATED --LOGIN, AUTHENTICATE--> AUTHENTICATED --SELECT--> SELECTED --CLOSE, UNSELECT--> AUTHENTICATED
+ *                                   any --LOGOUT, error of the stream, autologout--> LOGOUT
+ *
+ * Beside the state stands what the next bytes from the client mean (enum session_input). A command is copied into the arena,
+ * parsed and run; one that cannot finish because the client does not read returns -ERR_AGAIN and is run again, with its cursor,
+ * when the output has drained. While a command is in progress no other is read.
+ * Threads: net gives a session to one worker at a time: no locks here. */
+#ifndef LOFT_IMAP_SESSION_H
+#define LOFT_IMAP_SESSION_H
+
+#include "base/log.h"
+#include "imap/server.h"
+#include "mail/view.h"
+
+struct command;
+struct append;
+
+enum session_state {
+    STATE_NOT_AUTHENTICATED = 1u << 0,
+    STATE_AUTHENTICATED = 1u << 1,
+    STATE_SELECTED = 1u << 2,
+    STATE_LOGOUT = 1u << 3,
+};
+
+enum session_input {
+    INPUT_COMMAND, /* a new command */
+    INPUT_MESSAGE, /* bytes of an APPEND literal */
+    INPUT_SASL,    /* the client's answer to a SASL challenge */
+    INPUT_IDLE,    /* DONE */
+    INPUT_HELD,    /* nothing is read: a command waits for output to drain, or a failed sign-in sits out its delay */
+};
+
+struct session {
+    struct conn *conn;
+    struct imap_server *server; /* borrows */
+    struct logger log;
+    enum session_state state;
+    enum session_input input;
+    struct framer framer;
+    bool at_eof; /* the client sends no more */
+
+    /* Who. NULL and empty before login. */
+    struct account *account; /* own reference */
+    char user_name[USER_NAME_BYTES_MAX + 1];
+    struct presence_entry *presence;
+    bool holds_account_limit;
+
+    /* What the client understands. RFC 5161 */
+    bool rev2, condstore, qresync;
+
+    /* SELECTED: */
+    struct view view;
+    struct seqset saved;       /* RFC 5182: "$", UIDs; lives in saved_arena */
+    struct arena saved_arena;
+    struct watcher watcher;
+    bool watching;
+    struct conn_waker *waker;
+
+    /* The command in progress. All of it lives in `arena`, which is freed with the tagged reply. */
+    struct arena arena;
+    const struct command *command; /* NULL: none */
+    struct str tag;
+    bool uid_form;          /* "UID FETCH" and the like */
+    const void *args;
+    void *cursor;           /* a resumable command's place; NULL on its first run */
+    struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */
+    struct str reply_text;  /* NIL: "NAME completed" */
+    bool updates_sent;      /* the command told all updates itself */
+    bool answered;          /* it sent its tagged reply itself: STARTTLS */
+
+    struct append *append;  /* APPEND in progress: cmd_append.c */
+    struct held_reply *held;/* a tagged reply that waits: cmd_login.c */
+
+    int64_t deadline_ms;    /* the session's own: login timeout or autologout (mono) */
+    int64_t heartbeat_ms;   /* while idling: when to show a sign of life (mono); 0 otherwise */
+    uint64_t command_count;
+    unsigned failed_logins; /* of this connection */
+};
+
+/* Mailbox names and quoted strings are UTF-8 for this client (RFC 9051, 5.1). */
+static inline bool session_utf8(const struct session *s)
+{
+    return s->rev2;
+}
+
+/* Where responses go. */
+static inline struct buf *session_out(struct session *s)
+{
+    return conn_out(s->conn);
+}
+
+/* True when a command that produces much must save its cursor and return -ERR_AGAIN. Writes out what the socket takes first. */
+bool session_must_wait(struct session *s);
+
+/* Untagged status line: "* OK [code] text". */
+void session_untagged(struct session *s, const char *kind, const char *code, const char *text);
+
+/* The response code of the tagged reply, without brackets: session_code(s, "APPENDUID %u %s", ...). */
+void session_code(struct session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void session_text(struct session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Say BYE and end the session after what is queued went out. */
+void session_bye(struct session *s, const char *code, const char *text);
+
+/* Send the tagged reply for result `r` of the command in progress (0 or -ERR_x with `err`), and end the command. */
+void session_finish(struct session *s, int r, const struct err *err);
+
+/* Signed in: open the account, take the account's place in the limits, become AUTHENTICATED. -ERR_LIMIT with the limit's name, ... */
+MUST_USE int session_sign_in(struct session *s, const struct user *user, const char *mechanism, struct err *err);
+
+/* Leave the selected mailbox, if any: AUTHENTICATED. Nothing is sent. */
+void session_deselect(struct session *s);
+
+/* Set the connection's timer from deadline_ms and heartbeat_ms. */
+void session_arm_timer(struct session *s);
+
+/* Watch the selected mailbox: the session is woken when it changes. */
+void session_watch(struct session *s);
+void session_unwatch(struct session *s);
+
+/* input.c: take what has come and do as much as can be done. */
+void session_read(struct session *s);
+/* input.c: run the command in progress (again). */
+void session_run_command(struct session *s);
+
+/* input.c: the command in progress is done with result `r`: tell mailbox changes, then the tagged reply. */
+void command_finish(struct session *s, int r, struct err *err);
+
+#endif

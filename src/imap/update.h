@@ -1,0 +1,26 @@
+/* update.h: telling a client what has changed in its mailbox: the diff of two snapshots as untagged responses.
+ * RFC 9051, 7.3.1 (EXISTS), 7.5.1 (EXPUNGE), 7.5.2 (FETCH); RFC 7162, 3.2.10 (VANISHED) */
+#ifndef LOFT_IMAP_UPDATE_H
+#define LOFT_IMAP_UPDATE_H
+
+#include "imap/session.h"
+
+/* Changes that this session made itself and answers itself: STORE. */
+struct update_own {
+    const struct seqset *uids;
+    uint64_t modseq; /* messages of `uids` that still have this modseq are not told here */
+};
+
+/* Move the view to the present and tell what is new. Without changes nothing is sent.
+ *   may_expunge  false while a command by sequence number is answered
+ *   own          may be NULL
+ *   errors       of view_sync. When the mailbox has been deleted the session says BYE (RFC 2180, 3.3) and 0 is returned. */
+MUST_USE int update_send(struct session *s, bool may_expunge, const struct update_own *own, struct err *err);
+
+/* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]" of the view. */
+void update_write_flags(struct session *s);
+
+/* "* seq FETCH (UID n FLAGS (...) MODSEQ (n))" with what this client has enabled. */
+void update_write_fetch(struct session *s, uint32_t seq, const struct message *message, bool with_flags);
+
+#endif

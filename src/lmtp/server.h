@@ -1,0 +1,26 @@
+/* server.h: what all LMTP sessions share, and the settings that shape them. Filled by main; read only while sessions run.     RFC 2033 */
+#ifndef LOFT_LMTP_SERVER_H
+#define LOFT_LMTP_SERVER_H
+
+#include "auth/users.h"
+#include "mail/account.h"
+#include "net/conn.h"
+
+struct lmtp_settings {
+    uint64_t message_bytes_max; /* announced as SIZE: RFC 1870 */
+    uint32_t recipients_max;    /* of one message */
+    uint32_t timeout_ms;        /* between two commands or pieces of data */
+    char delimiter;             /* between user and mailbox, '+'; '\0' for none */
+    bool create_mailbox;        /* make the mailbox behind the delimiter when it does not exist; else INBOX takes the mail */
+};
+
+struct lmtp_server {
+    struct lmtp_settings settings;
+    struct mail *mail;
+    struct users *users;
+    const struct clock *clock;
+};
+
+extern const struct conn_handler lmtp_handler;
+
+#endif

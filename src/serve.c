@@ -1,0 +1,347 @@
+#include "serve.h"
+
+#include "admin/backend.h"
+#include "admin/control.h"
+#include "imap/server.h"
+#include "lmtp/server.h"
+#include "net/cert.h"
+#include "net/listener.h"
+#include "net/net.h"
+#include "net/tls.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { DRAIN_MS = 5000 };
+
+/* Everything that runs, in the order in which it is started. */
+struct server {
+    struct config *config;
+    struct log_sink sink;
+    struct logger log;
+    struct backend backend;
+    struct auth *auth;
+    struct limits *limits;
+    struct presence *presence;
+    struct tls_context *tls;
+    struct net *net;
+    struct imap_server imap;
+    struct lmtp_server lmtp;
+    struct control *control;
+};
+
+/* ---- certificates ---- */
+
+struct pairs {
+    struct arena arena;
+    struct tls_pair list[TLS_PAIRS_MAX];
+    size_t count;
+};
+
+static int own_certificate(const struct server *s, struct pairs *pairs, struct err *err)
+{
+    char host[256] = "localhost";
+    if (gethostname(host, sizeof host - 1) < 0 || !host[0])
+        snprintf(host, sizeof host, "localhost");
+    struct str path = arena_printf(&pairs->arena, "%s/self-signed.pem", s->config->data.folder);
+    bool made;
+    int r = cert_ensure_self_signed(path.p, str_c(host), &clock_system, &made, err);
+    if (r < 0)
+        return r;
+    if (made)
+        log_warn(&s->log, "certificate-made", KV("file", path), KV("text", "self-signed: clients will ask; set tls.certificate"));
+    pairs->list[pairs->count++] = (struct tls_pair){ path.p, path.p };
+    return 0;
+}
+
+/* Every NAME.crt of tls.sni_folder, with NAME.key. */
+static int sni_certificates(const struct server *s, struct pairs *pairs, struct err *err)
+{
+    const char *folder = s->config->tls.sni_folder;
+    if (!*folder)
+        return 0;
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return err_set_errno(err, errno, "tls.sni_folder %s", folder);
+    int r = 0;
+    for (struct dirent *entry; r == 0 && (entry = readdir(dir));) {
+        struct str name = str_c(entry->d_name);
+        if (!str_ends(name, STR(".crt")))
+            continue;
+        if (pairs->count == TLS_PAIRS_MAX) {
+            r = err_set(err, ERR_LIMIT, "more than %d certificates in %s", TLS_PAIRS_MAX, folder);
+            break;
+        }
+        int stem = (int)(name.n - 4);
+        pairs->list[pairs->count++] =
+            (struct tls_pair){ arena_printf(&pairs->arena, "%s/%s", folder, entry->d_name).p,
+                               arena_printf(&pairs->arena, "%s/%.*s.key", folder, stem, entry->d_name).p };
+    }
+    closedir(dir);
+    return r;
+}
+
+static int find_pairs(const struct server *s, struct pairs *pairs, struct err *err)
+{
+    int r = 0;
+    const struct config *c = s->config;
+    if (*c->tls.certificate)
+        pairs->list[pairs->count++] = (struct tls_pair){ c->tls.certificate, *c->tls.key ? c->tls.key : c->tls.certificate };
+    else
+        r = own_certificate(s, pairs, err);
+    return r < 0 ? r : sni_certificates(s, pairs, err);
+}
+
+/* First load, or reload on SIGHUP. */
+static int load_certificates(struct server *s, struct err *err)
+{
+    struct pairs *pairs = calloc(1, sizeof *pairs);
+    if (!pairs)
+        abort();
+    int r = find_pairs(s, pairs, err);
+    if (r == 0 && s->tls) {
+        r = tls_context_reload(s->tls, pairs->list, pairs->count, err);
+    } else if (r == 0) {
+        const struct tls_options options = { .pairs = pairs->list,
+                                             .pair_count = pairs->count,
+                                             .min_version = s->config->tls.min_version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2,
+                                             .clock = &clock_system };
+        r = tls_context_new(&options, &s->tls, err);
+    }
+    arena_deinit(&pairs->arena);
+    free(pairs);
+    return r;
+}
+
+/* ---- listeners ---- */
+
+/* Listen on every address of one setting. Where the default port may not be bound (not root), `fallback_port` is used. */
+static int listen_on(struct server *s, const struct config_listen *listen, const char *setting, unsigned fallback_port,
+                     struct listener_options options, struct err *err)
+{
+    for (size_t i = 0; i < listen->count; i++) {
+        const struct config_address *a = &listen->addresses[i];
+        char text[512];
+        for (unsigned port = a->port;; port = fallback_port) {
+            if (a->path)
+                snprintf(text, sizeof text, "%s%s", strchr("/.", a->path[0]) ? "" : "./", a->path);
+            else
+                snprintf(text, sizeof text, strchr(a->host, ':') ? "[%s]:%u" : "%s:%u", a->host, port);
+            options.address = str_c(text);
+            int r = net_listen(s->net, &options, NULL, err);
+            if (r == -ERR_DENIED && !config_is_set(s->config, setting) && fallback_port && port != fallback_port)
+                continue;
+            if (r < 0)
+                return err_context(err, "%s", setting);
+            break;
+        }
+        log_info(&s->log, "listening", KV("setting", setting), KV("address", (const char *)text));
+    }
+    return 0;
+}
+
+static int open_listeners(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    struct listener_options imap = { .handler = &imap_handler,
+                                     .ctx = &s->imap,
+                                     .tls_mode = LISTENER_TLS_STARTTLS,
+                                     .tls = s->tls,
+                                     .alpn = STR("imap"),
+                                     .proxy = c->imap.proxy_protocol,
+                                     .per_client_max = (unsigned)c->limits.connections_per_address };
+    struct listener_options imaps = imap;
+    imaps.tls_mode = LISTENER_TLS_IMPLICIT;
+    imaps.proxy = c->imaps.proxy_protocol;
+    struct listener_options lmtp = { .handler = &lmtp_handler,
+                                     .ctx = &s->lmtp,
+                                     .tls_mode = LISTENER_TLS_NONE,
+                                     .proxy = c->lmtp.proxy_protocol,
+                                     .unix_mode = 0660 };
+    int r = listen_on(s, &c->imap.listen, "imap.listen", 1143, imap, err);
+    if (r == 0)
+        r = listen_on(s, &c->imaps.listen, "imaps.listen", 1993, imaps, err);
+    if (r == 0)
+        r = listen_on(s, &c->lmtp.listen, "lmtp.listen", 0, lmtp, err);
+    return r;
+}
+
+/* ---- start and end ---- */
+
+static struct imap_settings imap_settings(const struct config *c)
+{
+    struct imap_settings settings = { .login_timeout_ms = (uint32_t)c->imap.login_timeout_s * 1000,
+                                      .autologout_ms = (uint32_t)c->imap.autologout_s * 1000,
+                                      .idle_heartbeat_ms = (uint32_t)c->imap.idle_heartbeat_s * 1000,
+                                      .plaintext_on_loopback = c->auth.plaintext_on_loopback,
+                                      .connections_per_account_max = (uint32_t)c->limits.connections_per_account,
+                                      .message_bytes_max = c->imap.max_append_bytes,
+                                      .before_login = framer_limits_before_login,
+                                      .after_login = framer_limits_after_login };
+    settings.after_login.line_max = c->imap.max_line_bytes;
+    settings.after_login.literal_max = c->imap.max_literal_bytes;
+    settings.after_login.nonsync_max = c->imap.max_append_bytes; /* LITERAL+ */
+    settings.after_login.command_max = c->imap.max_command_bytes;
+    settings.after_login.message_max = c->imap.max_append_bytes;
+    settings.after_login.swallow_max = c->imap.max_append_bytes + c->imap.max_command_bytes;
+    return settings;
+}
+
+static int start_auth(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    const struct auth_params params = { .users = s->backend.users,
+                                        .clock = &clock_system,
+                                        .failure_delay_ms = (uint32_t)c->auth.failure_delay_ms,
+                                        .failure_delay_max_ms = (uint32_t)c->auth.failure_delay_max_ms,
+                                        .failure_forget_s = (uint32_t)c->auth.failure_forget_s,
+                                        .known_good_max = (uint32_t)c->auth.known_good_count,
+                                        .known_good_s = (uint32_t)c->auth.known_good_s,
+                                        .hashes_max = (uint32_t)c->auth.hashes_at_once,
+                                        .waiters_max = (uint32_t)c->server.workers / 2,
+                                        .hash_passes = c->auth.hash_passes,
+                                        .hash_memory_bytes = c->auth.hash_memory_bytes };
+    return auth_new(&params, &s->auth, err);
+}
+
+static int start_net(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    const struct net_options options = { .clock = &clock_system,
+                                         .log = s->log,
+                                         .limits = s->limits,
+                                         .workers = (unsigned)c->server.workers,
+                                         .workers_max = (unsigned)c->server.workers_max,
+                                         .connections_max = (unsigned)c->limits.connections };
+    int r = net_new(&options, &s->net, err);
+    if (r == 0)
+        r = open_listeners(s, err);
+    return r < 0 ? r : net_start(s->net, err);
+}
+
+static int start(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    s->sink = (struct log_sink){ STDERR_FILENO, (enum log_level)c->log.level, (enum log_format)c->log.format, &clock_system };
+    s->log = logger_make(&s->sink);
+    s->limits = limits_new();
+    s->presence = presence_new();
+    int r = backend_open(c, s->log, &s->backend, err);
+    if (r == 0)
+        r = start_auth(s, err);
+    if (r == 0)
+        r = load_certificates(s, err);
+    if (r < 0)
+        return r;
+    s->imap = (struct imap_server){ .settings = imap_settings(c),
+                                    .mail = s->backend.mail,
+                                    .auth = s->auth,
+                                    .limits = s->limits,
+                                    .presence = s->presence,
+                                    .clock = &clock_system };
+    s->lmtp = (struct lmtp_server){ .settings = { .message_bytes_max = c->lmtp.max_message_bytes,
+                                                  .recipients_max = (uint32_t)c->lmtp.max_recipients,
+                                                  .timeout_ms = (uint32_t)c->lmtp.timeout_s * 1000,
+                                                  .delimiter = c->lmtp.recipient_delimiter[0],
+                                                  .create_mailbox = c->lmtp.create_folder },
+                                    .mail = s->backend.mail,
+                                    .users = s->backend.users,
+                                    .clock = &clock_system };
+    r = start_net(s, err);
+    if (r < 0)
+        return r;
+    const struct control_params params = {
+        .path = c->server.control_socket, .backend = &s->backend, .net = s->net, .presence = s->presence, .config = c, .log = s->log
+    };
+    return control_start(&params, &s->control, err);
+}
+
+static void end(struct server *s)
+{
+    control_stop(&s->control);
+    if (s->net)
+        net_stop(s->net, DRAIN_MS);
+    net_free(&s->net);
+    tls_context_unref(&s->tls);
+    auth_free(&s->auth);
+    backend_close(&s->backend);
+    presence_free(&s->presence);
+    limits_free(&s->limits);
+    config_free(&s->config);
+}
+
+/* What can change while people are connected: log level and certificates. The rest is told to need a restart. */
+static void reload(struct server *s, const struct config_sources *sources)
+{
+    struct err err;
+    struct config *fresh;
+    if (config_load(sources, NULL, NULL, &fresh, &err) < 0) {
+        log_error(&s->log, "reload-failed", KV("text", (const char *)err.text));
+        return;
+    }
+    struct config *old = s->config;
+    s->config = fresh;
+    if (load_certificates(s, &err) < 0) {
+        log_error(&s->log, "reload-failed", KV("text", (const char *)err.text));
+        s->config = old;
+        config_free(&fresh);
+        return;
+    }
+    s->config = old; /* sessions and listeners read it; only certificates are new */
+    config_free(&fresh);
+    log_info(&s->log, "reloaded", KV("text", "certificates; other settings take a restart"));
+}
+
+/* systemd's protocol, sd_notify(3): a datagram to the socket that NOTIFY_SOCKET names. */
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof to.sun_path)
+        return;
+    size_t n = strlen(path);
+    memcpy(to.sun_path, path, n);
+    if (to.sun_path[0] == '@')
+        to.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+    (void)sent; /* nobody listens: nothing to do */
+    close(fd);
+}
+
+int serve(const struct config_sources *sources, struct err *err)
+{
+    struct server s = { 0 };
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: only this one takes them */
+    signal(SIGPIPE, SIG_IGN);
+    int r = config_load(sources, NULL, NULL, &s.config, err);
+    if (r == 0)
+        r = start(&s, err);
+    if (r == 0) {
+        fputs("ready\n", stderr);
+        notify("READY=1");
+        for (int which = 0; which != SIGTERM && which != SIGINT;) {
+            if (sigwait(&signals, &which) != 0)
+                continue;
+            if (which == SIGHUP)
+                reload(&s, sources);
+        }
+        notify("STOPPING=1");
+        log_info(&s.log, "stopping");
+    }
+    end(&s);
+    return r;
+}
