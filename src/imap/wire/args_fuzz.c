@@ -1,0 +1,110 @@
+/* Any bytes as one command: every argument grammar, as stranger and as user, both mailbox encodings. */
+#include "base/buf.h"
+#include "imap/wire/append_args.h"
+#include "imap/wire/fetch_args.h"
+#include "imap/wire/list_args.h"
+#include "imap/wire/mailbox_args.h"
+#include "imap/wire/message_args.h"
+#include "imap/wire/search_args.h"
+#include "imap/wire/session_args.h"
+#include "imap/wire/writer.h"
+
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void check_fetch(const void *args)
+{
+    const struct fetch_args *fetch = args;
+    struct buf out = BUF_INIT;
+    assert(fetch->att_count > 0);
+    for (size_t i = 0; i < fetch->att_count; i++)
+        fetch_att_write_name(&fetch->atts[i], &out);
+    for (size_t i = 0; i < out.n; i++)
+        assert(out.p[i] >= 0x20);
+    buf_deinit(&out);
+}
+
+static void check_search(const void *args)
+{
+    const struct search_args *search = args;
+    assert(search->node_count > 1 && search->nodes[0].end == search->node_count);
+    for (uint32_t i = 0; i < search->node_count; i++) {
+        const struct search_node *node = &search->nodes[i];
+        unsigned children = 0;
+        assert(node->end > i && node->end <= search->node_count);
+        for (uint32_t child = i + 1; child < node->end; child = search->nodes[child].end)
+            children++;
+        assert(node->key == SEARCH_AND   ? children >= 1
+               : node->key == SEARCH_OR  ? children == 2
+               : node->key == SEARCH_NOT ? children == 1
+                                         : children == 0);
+    }
+}
+
+static void check_mailbox(const void *args)
+{
+    const struct mailbox_args *mailbox = args;
+    struct buf out = BUF_INIT;
+    write_mailbox(&out, mailbox->mailbox, false);
+    write_mailbox(&out, mailbox->mailbox, true);
+    buf_deinit(&out);
+}
+
+static const struct command_row {
+    struct str name;
+    int (*parse)(struct parser *p, const void **args_out, struct err *err);
+    void (*check)(const void *args);
+} rows[] = {
+    {STR_INIT("NOOP"),          no_args_parse,           NULL         },
+    { STR_INIT("LOGIN"),        login_args_parse,        NULL         },
+    { STR_INIT("AUTHENTICATE"), authenticate_args_parse, NULL         },
+    { STR_INIT("ENABLE"),       enable_args_parse,       NULL         },
+    { STR_INIT("ID"),           id_args_parse,           NULL         },
+    { STR_INIT("SELECT"),       select_args_parse,       NULL         },
+    { STR_INIT("CREATE"),       create_args_parse,       NULL         },
+    { STR_INIT("DELETE"),       mailbox_args_parse,      check_mailbox},
+    { STR_INIT("RENAME"),       rename_args_parse,       NULL         },
+    { STR_INIT("STATUS"),       status_args_parse,       NULL         },
+    { STR_INIT("LIST"),         list_args_parse,         NULL         },
+    { STR_INIT("LSUB"),         lsub_args_parse,         NULL         },
+    { STR_INIT("FETCH"),        fetch_args_parse,        check_fetch  },
+    { STR_INIT("SEARCH"),       search_args_parse,       check_search },
+    { STR_INIT("STORE"),        store_args_parse,        NULL         },
+    { STR_INIT("COPY"),         copy_args_parse,         NULL         },
+    { STR_INIT("EXPUNGE"),      set_args_parse,          NULL         },
+    { STR_INIT("APPEND"),       append_args_parse,       NULL         },
+};
+
+static void parse(struct str in, const struct parser_limits *limits, bool utf8)
+{
+    struct arena arena = ARENA_INIT;
+    struct parser p;
+    struct str tag, name;
+    struct err err = { 0 };
+    const void *args = NULL;
+
+    parser_init(&p, in, limits, utf8, &arena);
+    if (parse_tag(&p, &tag) && parse_sp(&p) && parse_command_name(&p, &name)) {
+        const struct command_row *row = FIND_ROW(name, rows);
+        int r = row ? row->parse(&p, &args, &err) : -ERR_SYNTAX;
+        assert(r <= 0 && (r == 0 || !row || (int)err.kind == -r));
+        if (r == 0 && row->check)
+            row->check(args);
+        struct append_message message;
+        if (r == 0 && row->parse == append_args_parse)
+            r = append_message_parse(&p, &message, &err);
+    }
+    assert(p.at <= in.n);
+    arena_deinit(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    if (n == 0)
+        return 0;
+    parse(str_make(data, n), &parser_limits_before_login, false);
+    parse(str_make(data, n), &parser_limits_after_login, false);
+    parse(str_make(data, n), &parser_limits_after_login, true);
+    return 0;
+}

@@ -1,0 +1,289 @@
+#include "imap/wire/search_args.h"
+
+enum arg_kind {
+    ARG_NONE,
+    ARG_TEXT,
+    ARG_HEADER, /* name and text */
+    ARG_DATE,
+    ARG_NUMBER64,
+    ARG_NZ_NUMBER,
+    ARG_KEYWORD,
+    ARG_SET,
+    ARG_MODSEQ,
+    ARG_ONE_KEY,
+    ARG_TWO_KEYS,
+};
+
+static const struct search_row {
+    struct str name;
+    enum search_key key;
+    enum arg_kind arg;
+    enum flag flag;
+} search_rows[] = {
+    {STR_INIT("ALL"),                SEARCH_ALL,                ARG_NONE,      0            },
+    { STR_INIT("ANSWERED"),          SEARCH_FLAG,               ARG_NONE,      FLAG_ANSWERED},
+    { STR_INIT("DELETED"),           SEARCH_FLAG,               ARG_NONE,      FLAG_DELETED },
+    { STR_INIT("DRAFT"),             SEARCH_FLAG,               ARG_NONE,      FLAG_DRAFT   },
+    { STR_INIT("FLAGGED"),           SEARCH_FLAG,               ARG_NONE,      FLAG_FLAGGED },
+    { STR_INIT("SEEN"),              SEARCH_FLAG,               ARG_NONE,      FLAG_SEEN    },
+    { STR_INIT("UNANSWERED"),        SEARCH_NO_FLAG,            ARG_NONE,      FLAG_ANSWERED},
+    { STR_INIT("UNDELETED"),         SEARCH_NO_FLAG,            ARG_NONE,      FLAG_DELETED },
+    { STR_INIT("UNDRAFT"),           SEARCH_NO_FLAG,            ARG_NONE,      FLAG_DRAFT   },
+    { STR_INIT("UNFLAGGED"),         SEARCH_NO_FLAG,            ARG_NONE,      FLAG_FLAGGED },
+    { STR_INIT("UNSEEN"),            SEARCH_NO_FLAG,            ARG_NONE,      FLAG_SEEN    },
+    { STR_INIT("KEYWORD"),           SEARCH_KEYWORD,            ARG_KEYWORD,   0            },
+    { STR_INIT("UNKEYWORD"),         SEARCH_NO_KEYWORD,         ARG_KEYWORD,   0            },
+    { STR_INIT("RECENT"),            SEARCH_RECENT,             ARG_NONE,      0            },
+    { STR_INIT("OLD"),               SEARCH_OLD,                ARG_NONE,      0            },
+    { STR_INIT("NEW"),               SEARCH_NEW,                ARG_NONE,      0            },
+    { STR_INIT("UID"),               SEARCH_UID,                ARG_SET,       0            },
+    { STR_INIT("BEFORE"),            SEARCH_BEFORE,             ARG_DATE,      0            },
+    { STR_INIT("ON"),                SEARCH_ON,                 ARG_DATE,      0            },
+    { STR_INIT("SINCE"),             SEARCH_SINCE,              ARG_DATE,      0            },
+    { STR_INIT("SENTBEFORE"),        SEARCH_SENT_BEFORE,        ARG_DATE,      0            },
+    { STR_INIT("SENTON"),            SEARCH_SENT_ON,            ARG_DATE,      0            },
+    { STR_INIT("SENTSINCE"),         SEARCH_SENT_SINCE,         ARG_DATE,      0            },
+    { STR_INIT("SAVEDBEFORE"),       SEARCH_SAVED_BEFORE,       ARG_DATE,      0            },
+    { STR_INIT("SAVEDON"),           SEARCH_SAVED_ON,           ARG_DATE,      0            },
+    { STR_INIT("SAVEDSINCE"),        SEARCH_SAVED_SINCE,        ARG_DATE,      0            },
+    { STR_INIT("SAVEDATESUPPORTED"), SEARCH_SAVEDATE_SUPPORTED, ARG_NONE,      0            },
+    { STR_INIT("OLDER"),             SEARCH_OLDER,              ARG_NZ_NUMBER, 0            },
+    { STR_INIT("YOUNGER"),           SEARCH_YOUNGER,            ARG_NZ_NUMBER, 0            },
+    { STR_INIT("LARGER"),            SEARCH_LARGER,             ARG_NUMBER64,  0            },
+    { STR_INIT("SMALLER"),           SEARCH_SMALLER,            ARG_NUMBER64,  0            },
+    { STR_INIT("MODSEQ"),            SEARCH_MODSEQ,             ARG_MODSEQ,    0            },
+    { STR_INIT("FROM"),              SEARCH_FROM,               ARG_TEXT,      0            },
+    { STR_INIT("TO"),                SEARCH_TO,                 ARG_TEXT,      0            },
+    { STR_INIT("CC"),                SEARCH_CC,                 ARG_TEXT,      0            },
+    { STR_INIT("BCC"),               SEARCH_BCC,                ARG_TEXT,      0            },
+    { STR_INIT("SUBJECT"),           SEARCH_SUBJECT,            ARG_TEXT,      0            },
+    { STR_INIT("BODY"),              SEARCH_BODY,               ARG_TEXT,      0            },
+    { STR_INIT("TEXT"),              SEARCH_TEXT,               ARG_TEXT,      0            },
+    { STR_INIT("HEADER"),            SEARCH_HEADER,             ARG_HEADER,    0            },
+    { STR_INIT("EMAILID"),           SEARCH_EMAILID,            ARG_TEXT,      0            },
+    { STR_INIT("THREADID"),          SEARCH_THREADID,           ARG_TEXT,      0            },
+    { STR_INIT("NOT"),               SEARCH_NOT,                ARG_ONE_KEY,   0            },
+    { STR_INIT("OR"),                SEARCH_OR,                 ARG_TWO_KEYS,  0            },
+};
+
+static const struct return_row {
+    struct str name;
+    enum search_return bit;
+} return_rows[] = {
+    {STR_INIT("MIN"),    SEARCH_RETURN_MIN  },
+    { STR_INIT("MAX"),   SEARCH_RETURN_MAX  },
+    { STR_INIT("ALL"),   SEARCH_RETURN_ALL  },
+    { STR_INIT("COUNT"), SEARCH_RETURN_COUNT},
+    { STR_INIT("SAVE"),  SEARCH_RETURN_SAVE },
+};
+
+/* While the program is read. */
+struct builder {
+    struct search_args *args;
+    size_t cap;
+    unsigned depth; /* of parentheses, NOT and OR */
+};
+
+static bool parse_key(struct parser *p, struct builder *b);
+
+/* Index of a new node, through `at_out`: pointers into the array die when it grows. */
+static bool add_node(struct parser *p, struct builder *b, struct search_node node, size_t *at_out)
+{
+    struct search_args *args = b->args;
+    if (args->node_count >= SEARCH_NODES_MAX)
+        return parser_fail_limit(p, "SEARCH keys");
+    args->nodes = arena_grow(p->arena, args->nodes, args->node_count, &b->cap, sizeof node);
+    *at_out = args->node_count++;
+    args->nodes[*at_out] = node;
+    args->nodes[*at_out].end = (uint32_t)args->node_count;
+    return true;
+}
+
+static void close_node(struct builder *b, size_t at)
+{
+    b->args->nodes[at].end = (uint32_t)b->args->node_count;
+}
+
+/* ---- arguments of keys ---- */
+
+/* MODSEQ [SP entry-name SP entry-type-req] SP mod-sequence-valzer     RFC 7162, 7 */
+static bool parse_modseq(struct parser *p, uint64_t *out)
+{
+    struct str entry;
+    if (parser_peek(p) == '"') {
+        if (!parse_quoted(p, &entry))
+            return false;
+        if (!str_starts_nocase(entry, STR("/flags/")))
+            return parser_fail(p, "an entry name, \"/flags/...\"");
+        if (!parse_sp(p))
+            return false;
+        if (!try_word(p, STR("all")) && !try_word(p, STR("priv")) && !try_word(p, STR("shared")))
+            return parser_fail(p, "all, priv or shared");
+        if (!parse_sp(p))
+            return false;
+    }
+    return parse_number64(p, out);
+}
+
+static bool parse_arg(struct parser *p, enum arg_kind kind, struct search_node *node)
+{
+    uint32_t number;
+    switch (kind) {
+    case ARG_TEXT:
+        return parse_astring(p, &node->text);
+    case ARG_HEADER:
+        return parse_astring(p, &node->header) && parse_sp(p) && parse_astring(p, &node->text);
+    case ARG_DATE:
+        return parse_date(p, &node->day);
+    case ARG_NUMBER64:
+        return parse_number64(p, &node->number);
+    case ARG_NZ_NUMBER:
+        if (!parse_nz_number(p, &number))
+            return false;
+        node->number = number;
+        return true;
+    case ARG_KEYWORD:
+        return parse_keyword(p, &node->text);
+    case ARG_SET:
+        return parse_seqset(p, &node->set);
+    case ARG_MODSEQ:
+        return parse_modseq(p, &node->number);
+    default:
+        return true;
+    }
+}
+
+/* ---- keys ---- */
+
+static bool enter(struct parser *p, struct builder *b)
+{
+    if (b->depth >= SEARCH_DEPTH_MAX)
+        return parser_fail_limit(p, "nested SEARCH keys");
+    b->depth++;
+    return true;
+}
+
+/* "(" search-key *(SP search-key) ")" */
+static bool parse_group(struct parser *p, struct builder *b)
+{
+    size_t at, i = 0;
+    if (!enter(p, b) || !add_node(p, b, (struct search_node){ .key = SEARCH_AND }, &at) ||
+        !parse_list_open(p))
+        return false;
+    for (; parse_list_next(p, i); i++)
+        if (!parse_key(p, b))
+            return false;
+    if (i == 0)
+        return parser_fail(p, "a SEARCH key");
+    close_node(b, at);
+    b->depth--;
+    return !parser_failed(p);
+}
+
+static bool parse_set_key(struct parser *p, struct builder *b)
+{
+    struct search_node node = { .key = SEARCH_SEQ };
+    size_t at;
+    if (!parse_seqset(p, &node.set))
+        return false;
+    b->args->uses_saved |= node.set.saved;
+    b->args->uses_seq |= node.set.count > 0 || node.set.star_from;
+    return add_node(p, b, node, &at);
+}
+
+/* NOT and OR: one key or two below. */
+static bool parse_operator(struct parser *p, struct builder *b, const struct search_row *row)
+{
+    size_t at;
+    if (!enter(p, b) || !add_node(p, b, (struct search_node){ .key = row->key }, &at) || !parse_sp(p) ||
+        !parse_key(p, b))
+        return false;
+    if (row->arg == ARG_TWO_KEYS && (!parse_sp(p) || !parse_key(p, b)))
+        return false;
+    close_node(b, at);
+    b->depth--;
+    return true;
+}
+
+static bool parse_key(struct parser *p, struct builder *b)
+{
+    int c = parser_peek(p);
+    if (c == '(')
+        return parse_group(p, b);
+    if ((c >= '0' && c <= '9') || c == '*' || c == '$')
+        return parse_set_key(p, b);
+
+    size_t from = p->at, at;
+    struct str name;
+    if (!parse_label(p, &name, "a SEARCH key"))
+        return false;
+    const struct search_row *row = FIND_ROW(name, search_rows);
+    if (!row) {
+        p->at = from;
+        return parser_fail(p, "a SEARCH key");
+    }
+    if (row->arg == ARG_ONE_KEY || row->arg == ARG_TWO_KEYS)
+        return parse_operator(p, b, row);
+    struct search_node node = { .key = row->key };
+    if (row->key == SEARCH_FLAG || row->key == SEARCH_NO_FLAG)
+        node.flag = row->flag;
+    if (row->arg != ARG_NONE && (!parse_sp(p) || !parse_arg(p, row->arg, &node)))
+        return false;
+    b->args->uses_modseq |= row->key == SEARCH_MODSEQ;
+    b->args->uses_saved |= row->key == SEARCH_UID && node.set.saved;
+    return add_node(p, b, node, &at);
+}
+
+bool parse_search_keys(struct parser *p, struct search_args *args)
+{
+    struct builder b = { .args = args };
+    size_t root;
+    if (!add_node(p, &b, (struct search_node){ .key = SEARCH_AND }, &root))
+        return false;
+    do
+        if (!parse_key(p, &b))
+            return false;
+    while (!parser_at_end(p) && parse_sp(p));
+    close_node(&b, root);
+    return !parser_failed(p);
+}
+
+/* ---- the command ---- */
+
+/* search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" */
+static bool parse_return(struct parser *p, struct search_args *args)
+{
+    args->has_return = true;
+    if (!parse_sp(p) || !parse_list_open(p))
+        return false;
+    for (size_t i = 0; parse_list_next(p, i); i++) {
+        struct str name;
+        if (!parse_atom(p, &name))
+            return false;
+        const struct return_row *row = FIND_ROW(name, return_rows);
+        if (!row)
+            return parser_fail(p, "MIN, MAX, ALL, COUNT or SAVE");
+        args->return_bits |= row->bit;
+    }
+    if (args->return_bits == 0)
+        args->return_bits = SEARCH_RETURN_ALL;
+    return !parser_failed(p) && parse_sp(p);
+}
+
+/* "CHARSET" SP charset SP */
+static bool parse_charset(struct parser *p, struct search_args *args)
+{
+    return parse_sp(p) && parse_astring(p, &args->charset) && parse_sp(p);
+}
+
+int search_args_parse(struct parser *p, const void **args_out, struct err *err)
+{
+    struct search_args *args = arena_new(p->arena, struct search_args);
+    args->uid = p->uid;
+    if (!parse_sp(p) || (try_word(p, STR("RETURN")) && !parse_return(p, args)) ||
+        (try_word(p, STR("CHARSET")) && !parse_charset(p, args)) || !parse_search_keys(p, args) ||
+        !parse_end(p))
+        return parser_error(p, err);
+    *args_out = args;
+    return 0;
+}
