@@ -22,20 +22,21 @@
 struct conn;
 
 enum conn_event {
-    CONN_INPUT =
-        1u << 0, /* new bytes in conn_input(). Also set when room was needed: see conn_input_full() */
-    CONN_EOF =
-        1u
-        << 1, /* the peer sends no more, or is gone: told once. Consume what is left, then close; output may
-                 still be delivered. Where the stream broke (reset), net closes by itself after this event */
-    CONN_DRAINED =
-        1u
-        << 2, /* conn_output_full() had been true and output fell below the low-water mark: go on producing */
-    CONN_WOKEN = 1u << 3,    /* conn_wake() or conn_yield(); any number of calls since then make one event */
-    CONN_TIMER = 1u << 4,    /* the deadline passed; it is unset now */
-    CONN_SHUTDOWN = 1u << 5, /* the server stops, or an administrator kicks: told once. Say goodbye and close
-                                after flush soon */
-    CONN_TLS_STARTED = 1u << 6, /* the handshake after conn_start_tls() succeeded */
+    /* New bytes in conn_input(). When they fill the buffer, see conn_input_full(). */
+    CONN_INPUT = 1u << 0,
+    /* The peer sends no more, or is gone: told once. Consume what is left, then close; output may still be
+     * delivered. Where the stream broke (reset), net closes by itself after this event. */
+    CONN_EOF = 1u << 1,
+    /* conn_output_full() had been true and output fell below the low-water mark: go on producing. */
+    CONN_DRAINED = 1u << 2,
+    /* conn_wake() or conn_yield(): any number of calls since then make one event. */
+    CONN_WOKEN = 1u << 3,
+    /* The deadline passed; it is unset now. */
+    CONN_TIMER = 1u << 4,
+    /* The server stops, or an administrator kicks: told once. Say goodbye and close after flush soon. */
+    CONN_SHUTDOWN = 1u << 5,
+    /* The handshake after conn_start_tls() succeeded. */
+    CONN_TLS_STARTED = 1u << 6,
 };
 
 /* What a protocol gives to net. All functions run on workers. */
@@ -78,8 +79,9 @@ void conn_pause_input(struct conn *conn, bool paused);
 
 /* ---- output ---- */
 
-/* The output buffer: append only, any amount, in one event; what is above the high-water mark should wait. It
- * may be cut back to a length that it had earlier in the same event, unless conn_flush() came between. */
+/* The output buffer (its front may hold bytes that are sent already, so its length says nothing): append
+ * only, any amount, in one event; what is above the high-water mark should wait. It may be cut back to a
+ * length that it had earlier in the same event, unless conn_flush() came between. */
 struct buf *conn_out(struct conn *conn);
 
 /* Unsent output has reached the high-water mark: save the cursor and return; CONN_DRAINED will come. */

@@ -63,11 +63,19 @@ struct tls_alpn {
 /* `names` separated by blanks: "imap". "" for none: ALPN is ignored. -ERR_INVALID when it does not fit. */
 MUST_USE int tls_alpn_make(struct str names, struct tls_alpn *alpn_out, struct err *err);
 
-/* One server side of a connection on the non-blocking `fd`, which it does not own. Borrows `alpn`.
- * It sends nothing yet; SSL_do_handshake is the caller's. Freed with SSL_free. -ERR_IO when OpenSSL is out of
- * memory. */
-MUST_USE int tls_session_new(struct tls_context *tls, int fd, const struct tls_alpn *alpn,
-                             struct ssl_st **ssl_out, struct err *err);
+/* The server side of TLS on one connection. In place; ssl NULL while there is none. */
+struct tls_session {
+    struct ssl_st *ssl;
+    struct tls_context *tls; /* references that the handshake's callbacks need; NULL once it is done */
+    struct tls_set *set;
+};
+
+/* On the non-blocking `fd`, which it does not own; borrows `alpn`. It sends nothing yet: SSL_do_handshake is
+ * the caller's. -ERR_IO when OpenSSL is out of memory. */
+MUST_USE int tls_session_init(struct tls_session *session, struct tls_context *tls, int fd,
+                              const struct tls_alpn *alpn, struct err *err);
+void tls_session_handshake_done(struct tls_session *session);
+void tls_session_deinit(struct tls_session *session);
 
 /* Fill err (-ERR_CLOSED) from this thread's OpenSSL queue and empty that. */
 int tls_error(struct err *err, const char *what);
