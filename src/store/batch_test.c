@@ -4,14 +4,14 @@
 
 /* One of each kind, with the corners of each argument. */
 static const struct batch_op ops[] = {
-    {BATCH_PUT,           STR_INIT("key"),  STR_INIT("value"), { 0 }                },
-    { BATCH_PUT,          STR_INIT("a\0b"), STR_INIT(""),      { 0 }                },
-    { BATCH_DELETE,       STR_INIT("key"),  { NULL, 0 },       { 0 }                },
-    { BATCH_DELETE_RANGE, STR_INIT("a"),    STR_INIT("b"),     { 0 }                },
-    { BATCH_DELETE_RANGE, STR_INIT(""),     { NULL, 0 },       { 0 }                },
-    { BATCH_ADD_BLOB,     { NULL, 0 },      { NULL, 0 },       { 1 }                },
-    { BATCH_ADD_BLOB,     { NULL, 0 },      { NULL, 0 },       { UINT64_MAX }       },
-    { BATCH_DROP_BLOB,    { NULL, 0 },      { NULL, 0 },       { UINT64_C(1) << 32 }},
+    { BATCH_PUT, STR_INIT("key"), STR_INIT("value"), { 0 } },
+    { BATCH_PUT, STR_INIT("a\0b"), STR_INIT(""), { 0 } },
+    { BATCH_DELETE, STR_INIT("key"), { NULL, 0 }, { 0 } },
+    { BATCH_DELETE_RANGE, STR_INIT("a"), STR_INIT("b"), { 0 } },
+    { BATCH_DELETE_RANGE, STR_INIT(""), { NULL, 0 }, { 0 } },
+    { BATCH_ADD_BLOB, { NULL, 0 }, { NULL, 0 }, { 1 } },
+    { BATCH_ADD_BLOB, { NULL, 0 }, { NULL, 0 }, { UINT64_MAX } },
+    { BATCH_DROP_BLOB, { NULL, 0 }, { NULL, 0 }, { UINT64_C(1) << 32 } },
 };
 
 static void add(struct batch *b, const struct batch_op *op)
@@ -86,14 +86,10 @@ static void test_batch_leaves_out_empty_ranges(void **state)
         struct str from, to;
         size_t ops;
     } cases[] = {
-        {STR_INIT("b"),  STR_INIT("a"),   0},
-        { STR_INIT("a"), STR_INIT("a"),   0},
-        { STR_INIT("a"), STR_INIT(""),    0},
-        { STR_INIT(""),  STR_INIT(""),    0},
-        { STR_INIT(""),  STR_INIT("a"),   1},
-        { STR_INIT("a"), STR_INIT("a\0"), 1},
-        { STR_INIT("a"), { NULL, 0 },     1},
-        { { NULL, 0 },   { NULL, 0 },     1},
+        { STR_INIT("b"), STR_INIT("a"), 0 }, { STR_INIT("a"), STR_INIT("a"), 0 },
+        { STR_INIT("a"), STR_INIT(""), 0 },  { STR_INIT(""), STR_INIT(""), 0 },
+        { STR_INIT(""), STR_INIT("a"), 1 },  { STR_INIT("a"), STR_INIT("a\0"), 1 },
+        { STR_INIT("a"), { NULL, 0 }, 1 },   { { NULL, 0 }, { NULL, 0 }, 1 },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct batch b = BATCH_INIT;
@@ -115,9 +111,7 @@ static void test_batch_cut_short_is_noticed(void **state)
         ends[i] = b.ops.n;
     }
     for (size_t cut = 0; cut < b.ops.n; cut++) {
-        struct batch part = {
-            .ops = {b.ops.p, cut, b.ops.cap}
-        };
+        struct batch part = { .ops = { b.ops.p, cut, b.ops.cap } };
         struct batch_op op;
         size_t at = 0, count = 0, whole = 0;
         while (whole < ARRAY_COUNT(ops) && ends[whole] <= cut)

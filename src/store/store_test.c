@@ -124,11 +124,11 @@ static void test_keys_have_1_to_512_bytes(void **state)
         size_t n;
         int as_key, as_bound;
     } cases[] = {
-        {0,                        -ERR_LIMIT, 0         },
-        { 1,                       0,          0         },
-        { STORE_KEY_BYTES_MAX - 1, 0,          0         },
-        { STORE_KEY_BYTES_MAX,     0,          0         },
-        { STORE_KEY_BYTES_MAX + 1, -ERR_LIMIT, -ERR_LIMIT},
+        { 0, -ERR_LIMIT, 0 },
+        { 1, 0, 0 },
+        { STORE_KEY_BYTES_MAX - 1, 0, 0 },
+        { STORE_KEY_BYTES_MAX, 0, 0 },
+        { STORE_KEY_BYTES_MAX + 1, -ERR_LIMIT, -ERR_LIMIT },
     };
     struct counting_store *c = counting_new(0);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -162,10 +162,10 @@ static void test_values_and_records_have_a_limit(void **state)
         size_t n;
         int r;
     } cases[] = {
-        {0,                          0         },
-        { STORE_VALUE_BYTES_MAX - 1, 0         },
-        { STORE_VALUE_BYTES_MAX,     0         },
-        { STORE_VALUE_BYTES_MAX + 1, -ERR_LIMIT},
+        { 0, 0 },
+        { STORE_VALUE_BYTES_MAX - 1, 0 },
+        { STORE_VALUE_BYTES_MAX, 0 },
+        { STORE_VALUE_BYTES_MAX + 1, -ERR_LIMIT },
     };
     struct counting_store *c = counting_new(0);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -190,10 +190,10 @@ static void test_blobs_have_a_limit(void **state)
         uint64_t n;
         int r;
     } cases[] = {
-        {0,                         0         },
-        { STORE_BLOB_BYTES_MAX - 1, 0         },
-        { STORE_BLOB_BYTES_MAX,     0         },
-        { STORE_BLOB_BYTES_MAX + 1, -ERR_LIMIT},
+        { 0, 0 },
+        { STORE_BLOB_BYTES_MAX - 1, 0 },
+        { STORE_BLOB_BYTES_MAX, 0 },
+        { STORE_BLOB_BYTES_MAX + 1, -ERR_LIMIT },
     };
     struct counting_store *c = counting_new(0);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) { /* nobody looks behind the first byte */
@@ -222,9 +222,9 @@ static void test_batches_have_a_limit(void **state)
         size_t n;
         int r;
     } cases[] = {
-        {STORE_BATCH_BYTES_MAX - 1,  0         },
-        { STORE_BATCH_BYTES_MAX,     0         },
-        { STORE_BATCH_BYTES_MAX + 1, -ERR_LIMIT},
+        { STORE_BATCH_BYTES_MAX - 1, 0 },
+        { STORE_BATCH_BYTES_MAX, 0 },
+        { STORE_BATCH_BYTES_MAX + 1, -ERR_LIMIT },
     };
     struct counting_store *c = counting_new(0);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -243,16 +243,16 @@ static void test_versions_go_up_and_stay_within_63_bits(void **state)
         uint64_t expected, next;
         int r;
     } cases[] = {
-        {0,           1,                     0           },
-        { 5,          6,                     0           },
-        { 5,          900,                   0           },
-        { 0,          0,                     -ERR_INVALID},
-        { 5,          5,                     -ERR_INVALID},
-        { 5,          4,                     -ERR_INVALID},
-        { UINT64_MAX, 0,                     -ERR_INVALID},
-        { 5,          STORE_VERSION_MAX - 1, 0           },
-        { 5,          STORE_VERSION_MAX,     0           },
-        { 5,          STORE_VERSION_MAX + 1, -ERR_INVALID},
+        { 0, 1, 0 },
+        { 5, 6, 0 },
+        { 5, 900, 0 },
+        { 0, 0, -ERR_INVALID },
+        { 5, 5, -ERR_INVALID },
+        { 5, 4, -ERR_INVALID },
+        { UINT64_MAX, 0, -ERR_INVALID },
+        { 5, STORE_VERSION_MAX - 1, 0 },
+        { 5, STORE_VERSION_MAX, 0 },
+        { 5, STORE_VERSION_MAX + 1, -ERR_INVALID },
     };
     struct counting_store *c = counting_new(0);
     struct batch b = BATCH_INIT;

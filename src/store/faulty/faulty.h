@@ -33,9 +33,11 @@ enum faulty_op {
 };
 
 enum faulty_when {
-    FAULTY_BEFORE, /* the inner engine never sees the call */
-    FAULTY_AFTER, /* it is done, and the answer is lost. A commit or drop_account is there all the same, which the contract
-                    * allows with ERR_IO only; a scan has called back for everything; a blob written is abandoned */
+    /* The inner engine never sees the call. */
+    FAULTY_BEFORE,
+    /* It is done, and the answer is lost. A commit or drop_account is there all the same, which the contract allows with
+     * ERR_IO only; a scan has called back for everything; a blob written is abandoned. */
+    FAULTY_AFTER,
 };
 
 struct faulty_plan {
