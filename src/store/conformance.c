@@ -25,6 +25,24 @@ void put(struct fixture *f, struct account_id account, struct str key, struct st
     batch_deinit(&b);
 }
 
+void add_script(struct batch *b, const char *script)
+{
+    struct str rest = str_c(script);
+    while (!str_is_nil(rest) && rest.n > 0) {
+        struct str word = str_cut(rest, ' ', &rest), tail;
+        ptrdiff_t dots = str_find(word, STR(".."));
+        if (word.p[0] == '+') {
+            struct str key = str_cut(str_skip(word, 1), '=', &tail);
+            batch_put(b, key, tail);
+        } else if (word.p[0] == '-') {
+            batch_delete(b, str_skip(word, 1));
+        } else {
+            struct str to = str_skip(word, (size_t)dots + 2);
+            batch_delete_range(b, str_sub(word, 0, (size_t)dots), to.n ? to : STR_NIL);
+        }
+    }
+}
+
 struct blob_id write_pending(struct fixture *f, struct account_id account, struct str bytes, struct str meta,
                              struct str header)
 {
@@ -174,5 +192,6 @@ int run_group(const struct conformance_target *target, const char *what, const s
 
 int conformance_run(const struct conformance_target *target)
 {
-    return conformance_run_state(target) + conformance_run_blobs(target) + conformance_run_races(target);
+    return conformance_run_state(target) + conformance_run_accounts(target) + conformance_run_blobs(target) +
+           conformance_run_races(target);
 }

@@ -46,6 +46,9 @@ uint64_t version_of(struct fixture *f, struct account_id account);
 void commit(struct fixture *f, struct account_id account, const struct batch *batch);
 void put(struct fixture *f, struct account_id account, struct str key, struct str value);
 
+/* A batch in one line: "+k=v" puts, "-k" deletes, "a..c" deletes a range ("a.." to the end), separated by blanks. */
+void add_script(struct batch *b, const char *script);
+
 /* Write a blob; must succeed. `live` also commits it. */
 struct blob_id write_pending(struct fixture *f, struct account_id account, struct str bytes, struct str meta,
                              struct str header);
@@ -87,6 +90,7 @@ int run_group(const struct conformance_target *target, const char *what, const s
               size_t count);
 
 int conformance_run_state(const struct conformance_target *target);
+int conformance_run_accounts(const struct conformance_target *target);
 int conformance_run_blobs(const struct conformance_target *target);
 int conformance_run_races(const struct conformance_target *target);
 
