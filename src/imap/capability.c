@@ -50,7 +50,8 @@ static const struct {
 
 bool capability_login_allowed(const struct session *s)
 {
-    return conn_is_tls(s->conn) || (s->server->settings.plaintext_on_loopback && addr_is_loopback(conn_peer(s->conn)));
+    return auth_plaintext_allowed(conn_is_tls(s->conn), addr_is_loopback(conn_peer(s->conn)),
+                                  s->server->settings.plaintext_on_loopback);
 }
 
 static bool applies(const struct session *s, unsigned when)

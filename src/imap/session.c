@@ -80,6 +80,19 @@ static void log_failure(struct session *s, const struct reply_rule *rule, const 
            KV("text", (const char *)err->text));
 }
 
+void session_drop_command(struct session *s)
+{
+    if (s->cursor_drop)
+        s->cursor_drop(s);
+    s->cursor_drop = NULL;
+    s->command = NULL;
+    s->args = NULL;
+    s->cursor = NULL;
+    s->tag = s->reply_code = s->reply_text = STR_NIL;
+    s->uid_form = s->updates_sent = s->answered = false;
+    arena_deinit(&s->arena);
+}
+
 void session_finish(struct session *s, int r, const struct err *err)
 {
     struct buf *out = session_out(s);
@@ -95,12 +108,7 @@ void session_finish(struct session *s, int r, const struct err *err)
         write_status(out, s->tag, rule->kind, code, str_c(rule->text ? rule->text : err->text), session_utf8(s));
         log_failure(s, rule, err);
     }
-    s->command = NULL;
-    s->args = NULL;
-    s->cursor = NULL;
-    s->tag = s->reply_code = s->reply_text = STR_NIL;
-    s->uid_form = s->updates_sent = s->answered = false;
-    arena_deinit(&s->arena);
+    session_drop_command(s);
     if (s->input == INPUT_HELD)
         s->input = INPUT_COMMAND;
     touch(s);
@@ -271,6 +279,7 @@ static void on_close(void *session)
     struct session *s = session;
     held_reply_drop(s);
     append_drop(s);
+    session_drop_command(s);
     session_deselect(s);
     session_unwatch(s);
     conn_waker_unref(&s->waker);
@@ -281,7 +290,6 @@ static void on_close(void *session)
         presence_leave(s->server->presence, &s->presence);
         account_unref(&s->account);
     }
-    arena_deinit(&s->arena);
     free(s);
 }
 

@@ -65,6 +65,7 @@ struct session {
     bool uid_form;          /* "UID FETCH" and the like */
     const void *args;
     void *cursor;           /* a resumable command's place; NULL on its first run */
+    void (*cursor_drop)(struct session *s); /* releases what the cursor holds beside arena memory; NULL: nothing */
     struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */
     struct str reply_text;  /* NIL: "NAME completed" */
     bool updates_sent;      /* the command told all updates itself */
@@ -103,6 +104,9 @@ void session_text(struct session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Say BYE and end the session after what is queued went out. */
 void session_bye(struct session *s, const char *code, const char *text);
+
+/* End the command in progress without a word: what it holds is released. */
+void session_drop_command(struct session *s);
 
 /* Send the tagged reply for result `r` of the command in progress (0 or -ERR_x with `err`), and end the command. */
 void session_finish(struct session *s, int r, const struct err *err);

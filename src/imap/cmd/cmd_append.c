@@ -35,9 +35,7 @@ void append_drop(struct session *s)
     abandon_all(s, a);
     free(a);
     s->append = NULL;
-    s->command = NULL;
-    s->tag = STR_NIL;
-    arena_deinit(&s->arena);
+    session_drop_command(s);
 }
 
 /* Refuse the message that the framer stands before: the tagged reply now, the rest is swallowed. */

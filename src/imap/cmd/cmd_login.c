@@ -77,9 +77,9 @@ void held_reply_send(struct session *s)
 static int verify(struct session *s, struct str user, struct str password, const char *mechanism, struct err *err)
 {
     struct auth_outcome outcome;
-    struct sockaddr_storage peer;
-    bool has_peer = addr_to_sockaddr(conn_peer(s->conn), &peer) > 0;
-    int r = auth_verify_password(s->server->auth, user, password, has_peer ? (struct sockaddr *)&peer : NULL, &outcome, err);
+    char key[ADDR_KEY_BYTES];
+    struct str client = addr_client_key(conn_peer(s->conn), key);
+    int r = auth_verify_password(s->server->auth, user, password, client, &outcome, err);
     if (outcome.delay_ms == 0)
         return conclude(s, r, &outcome.user, mechanism, err);
     s->held = calloc(1, sizeof *s->held);
@@ -108,11 +108,11 @@ int login_run(struct session *s, const void *args, struct err *err)
 /* ---- AUTHENTICATE ---- */
 
 /* A client response in base64, to its end. */
-static int plain_response(struct session *s, struct str base64, struct err *err)
+static int plain_response(struct session *s, struct str base64, bool initial, struct err *err)
 {
     struct buf message = BUF_INIT;
     struct sasl_plain plain;
-    int r = sasl_decode(base64, &message, err);
+    int r = sasl_decode(base64, initial, &message, err);
     if (r == 0)
         r = sasl_plain_parse(buf_str(&message), &plain, err);
     if (r == 0)
@@ -130,7 +130,7 @@ int authenticate_run(struct session *s, const void *args, struct err *err)
     if (r < 0)
         return r;
     if (a->has_initial)
-        return plain_response(s, a->initial, err);
+        return plain_response(s, a->initial, true, err);
     buf_add_lit(session_out(s), "+ \r\n"); /* RFC 9051, 6.2.2: an empty challenge keeps its space */
     s->input = INPUT_SASL;
     return -ERR_AGAIN;
@@ -144,7 +144,7 @@ void sasl_line(struct session *s, struct str line)
     if (str_eq(line, STR("*")))
         r = err_set(&err, ERR_SYNTAX, "Authentication cancelled"); /* RFC 9051, 6.2.2: BAD */
     else
-        r = plain_response(s, line, &err);
+        r = plain_response(s, line, false, &err);
     if (r != -ERR_AGAIN)
         finish_and_count(s, r, &err);
 }

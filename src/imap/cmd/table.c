@@ -1,8 +1,10 @@
 /* table.c: every command, one row. */
 #include "imap/cmd/command.h"
+#include "imap/wire/fetch_args.h"
 #include "imap/wire/list_args.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/message_args.h"
+#include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
 
 static const struct command commands[] = {
@@ -17,17 +19,39 @@ static const struct command commands[] = {
     { STR_INIT("AUTHENTICATE"),IN_NOT_AUTHENTICATED, 0,              authenticate_args_parse, authenticate_run },
     { STR_INIT("ENABLE"),      IN_AUTHENTICATED,     0,              enable_args_parse,       enable_run       },
     { STR_INIT("NAMESPACE"),   IN_AUTHENTICATED,     0,              no_args_parse,           namespace_run    },
+    { STR_INIT("CREATE"),      IN_AUTHENTICATED,     0,              create_args_parse,       create_run       },
+    { STR_INIT("DELETE"),      IN_AUTHENTICATED,     0,              mailbox_args_parse,      delete_run       },
+    { STR_INIT("RENAME"),      IN_AUTHENTICATED,     0,              rename_args_parse,       rename_run       },
+    { STR_INIT("SUBSCRIBE"),   IN_AUTHENTICATED,     0,              mailbox_args_parse,      subscribe_run    },
+    { STR_INIT("UNSUBSCRIBE"), IN_AUTHENTICATED,     0,              mailbox_args_parse,      unsubscribe_run  },
+    { STR_INIT("LIST"),        IN_AUTHENTICATED,     0,              list_args_parse,         list_run         },
+    { STR_INIT("LSUB"),        IN_AUTHENTICATED,     0,              lsub_args_parse,         lsub_run         },
+    { STR_INIT("STATUS"),      IN_AUTHENTICATED,     0,              status_args_parse,       status_run       },
     { STR_INIT("SELECT"),      IN_AUTHENTICATED,     CMD_NO_UPDATES, select_args_parse,       select_run       },
     { STR_INIT("EXAMINE"),     IN_AUTHENTICATED,     CMD_NO_UPDATES, select_args_parse,       examine_run      },
     { STR_INIT("UNSELECT"),    IN_SELECTED,          CMD_NO_UPDATES, no_args_parse,           unselect_run     },
     { STR_INIT("CLOSE"),       IN_SELECTED,          CMD_NO_UPDATES, no_args_parse,           close_run        },
+    { STR_INIT("FETCH"),       IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID, fetch_args_parse,  fetch_run   },
+    { STR_INIT("SEARCH"),      IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID, search_args_parse, search_run  },
+    { STR_INIT("STORE"),       IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID | CMD_WRITES, store_args_parse, store_run },
+    { STR_INIT("COPY"),        IN_SELECTED,          CMD_HAS_UID,    copy_args_parse,         copy_run         },
+    { STR_INIT("MOVE"),        IN_SELECTED,          CMD_HAS_UID | CMD_WRITES, copy_args_parse, move_run       },
+    { STR_INIT("EXPUNGE"),     IN_SELECTED,          CMD_WRITES,     no_args_parse,           expunge_run      },
+    { STR_INIT("EXPUNGE"),     IN_SELECTED,          CMD_ONLY_UID | CMD_WRITES, set_args_parse, uid_expunge_run },
     { STR_INIT("IDLE"),        IN_AUTHENTICATED,     0,              no_args_parse,           idle_run         },
 };
 
+static bool has_form(const struct command *row, bool uid_form)
+{
+    return uid_form ? row->flags & (CMD_HAS_UID | CMD_ONLY_UID) : !(row->flags & CMD_ONLY_UID);
+}
+
 const struct command *command_find(struct str name, bool uid_form)
 {
-    const struct command *row = str_eq_nocase(name, command_append.name) ? &command_append : FIND_ROW(name, commands);
-    if (!row || (uid_form && !(row->flags & (CMD_HAS_UID | CMD_ONLY_UID))) || (!uid_form && row->flags & CMD_ONLY_UID))
-        return NULL;
-    return row;
+    if (str_eq_nocase(name, command_append.name))
+        return uid_form ? NULL : &command_append;
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        if (str_eq_nocase(name, commands[i].name) && has_form(&commands[i], uid_form))
+            return &commands[i];
+    return NULL;
 }

@@ -9,27 +9,27 @@ static const struct fetch_row {
     enum fetch_item item;
     enum section_kind section;
     bool sets_seen;
-    enum section_text text; /* of those that have a section built in */
+    enum fetch_text text; /* of those that have a section built in */
 } fetch_rows[] = {
-    {STR_INIT("UID"),            FETCH_UID,           NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("FLAGS"),         FETCH_FLAGS,         NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("INTERNALDATE"),  FETCH_INTERNALDATE,  NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("RFC822.SIZE"),   FETCH_RFC822_SIZE,   NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("ENVELOPE"),      FETCH_ENVELOPE,      NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("BODYSTRUCTURE"), FETCH_BODYSTRUCTURE, NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("BODY"),          FETCH_BODY,          OPTIONAL_SECTION, true,  SECTION_ALL   },
-    { STR_INIT("BODY.PEEK"),     FETCH_SECTION,       TEXT_SECTION,     false, SECTION_ALL   },
-    { STR_INIT("BINARY"),        FETCH_BINARY,        PART_SECTION,     true,  SECTION_ALL   },
-    { STR_INIT("BINARY.PEEK"),   FETCH_BINARY,        PART_SECTION,     false, SECTION_ALL   },
-    { STR_INIT("BINARY.SIZE"),   FETCH_BINARY_SIZE,   PART_SECTION,     false, SECTION_ALL   },
-    { STR_INIT("RFC822"),        FETCH_RFC822,        NO_SECTION,       true,  SECTION_ALL   },
-    { STR_INIT("RFC822.HEADER"), FETCH_RFC822_HEADER, NO_SECTION,       false, SECTION_HEADER},
-    { STR_INIT("RFC822.TEXT"),   FETCH_RFC822_TEXT,   NO_SECTION,       true,  SECTION_TEXT  },
-    { STR_INIT("MODSEQ"),        FETCH_MODSEQ,        NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("EMAILID"),       FETCH_EMAILID,       NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("THREADID"),      FETCH_THREADID,      NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("SAVEDATE"),      FETCH_SAVEDATE,      NO_SECTION,       false, SECTION_ALL   },
-    { STR_INIT("PREVIEW"),       FETCH_PREVIEW,       NO_SECTION,       false, SECTION_ALL   },
+    {STR_INIT("UID"),            FETCH_UID,           NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("FLAGS"),         FETCH_FLAGS,         NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("INTERNALDATE"),  FETCH_INTERNALDATE,  NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("RFC822.SIZE"),   FETCH_RFC822_SIZE,   NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("ENVELOPE"),      FETCH_ENVELOPE,      NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("BODYSTRUCTURE"), FETCH_BODYSTRUCTURE, NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("BODY"),          FETCH_BODY,          OPTIONAL_SECTION, true,  TEXT_ALL   },
+    { STR_INIT("BODY.PEEK"),     FETCH_SECTION,       TEXT_SECTION,     false, TEXT_ALL   },
+    { STR_INIT("BINARY"),        FETCH_BINARY,        PART_SECTION,     true,  TEXT_ALL   },
+    { STR_INIT("BINARY.PEEK"),   FETCH_BINARY,        PART_SECTION,     false, TEXT_ALL   },
+    { STR_INIT("BINARY.SIZE"),   FETCH_BINARY_SIZE,   PART_SECTION,     false, TEXT_ALL   },
+    { STR_INIT("RFC822"),        FETCH_RFC822,        NO_SECTION,       true,  TEXT_ALL   },
+    { STR_INIT("RFC822.HEADER"), FETCH_RFC822_HEADER, NO_SECTION,       false, TEXT_HEADER},
+    { STR_INIT("RFC822.TEXT"),   FETCH_RFC822_TEXT,   NO_SECTION,       true,  TEXT_BODY  },
+    { STR_INIT("MODSEQ"),        FETCH_MODSEQ,        NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("EMAILID"),       FETCH_EMAILID,       NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("THREADID"),      FETCH_THREADID,      NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("SAVEDATE"),      FETCH_SAVEDATE,      NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("PREVIEW"),       FETCH_PREVIEW,       NO_SECTION,       false, TEXT_ALL   },
 };
 
 static const struct macro_row { /* RFC 9051, 6.4.5: each stands alone, not in a list */
@@ -43,19 +43,19 @@ static const struct macro_row { /* RFC 9051, 6.4.5: each stands alone, not in a 
 
 static const struct section_row {
     struct str name;
-    enum section_text text;
+    enum fetch_text text;
 } section_rows[] = {
-    {STR_INIT("HEADER"),             SECTION_HEADER           },
-    { STR_INIT("HEADER.FIELDS"),     SECTION_HEADER_FIELDS    },
-    { STR_INIT("HEADER.FIELDS.NOT"), SECTION_HEADER_FIELDS_NOT},
-    { STR_INIT("TEXT"),              SECTION_TEXT             },
-    { STR_INIT("MIME"),              SECTION_MIME             },
+    {STR_INIT("HEADER"),             TEXT_HEADER           },
+    { STR_INIT("HEADER.FIELDS"),     TEXT_HEADER_FIELDS    },
+    { STR_INIT("HEADER.FIELDS.NOT"), TEXT_HEADER_FIELDS_NOT},
+    { STR_INIT("TEXT"),              TEXT_BODY             },
+    { STR_INIT("MIME"),              TEXT_MIME             },
 };
 
 /* ---- sections ---- */
 
 /* section-part = nz-number *("." nz-number); the dot before a word, as in "1.MIME", is eaten too: *text_follows_out tells. */
-static bool parse_section_part(struct parser *p, struct section *section, bool *text_follows_out)
+static bool parse_section_part(struct parser *p, struct fetch_section *section, bool *text_follows_out)
 {
     size_t cap = 0;
     *text_follows_out = false;
@@ -89,7 +89,7 @@ static bool parse_field_name(struct parser *p, struct str *out)
     return true;
 }
 
-static bool parse_header_list(struct parser *p, struct section *section)
+static bool parse_header_list(struct parser *p, struct fetch_section *section)
 {
     size_t cap = 0;
     if (!parse_sp(p) || !parse_list_open(p))
@@ -106,7 +106,7 @@ static bool parse_header_list(struct parser *p, struct section *section)
     return !parser_failed(p);
 }
 
-static bool parse_section_text(struct parser *p, struct section *section)
+static bool parse_section_text(struct parser *p, struct fetch_section *section)
 {
     static const char expected[] = "HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT or MIME";
     struct str name;
@@ -115,18 +115,18 @@ static bool parse_section_text(struct parser *p, struct section *section)
         return false;
     const struct section_row *row = FIND_ROW(name, section_rows);
     if (!row ||
-        (row->text == SECTION_MIME && section->part_count == 0)) { /* RFC 9051, 9: MIME only behind a part */
+        (row->text == TEXT_MIME && section->part_count == 0)) { /* RFC 9051, 9: MIME only behind a part */
         p->at = from;
         return parser_fail(p, expected);
     }
     section->text = row->text;
-    if (row->text == SECTION_HEADER_FIELDS || row->text == SECTION_HEADER_FIELDS_NOT)
+    if (row->text == TEXT_HEADER_FIELDS || row->text == TEXT_HEADER_FIELDS_NOT)
         return parse_header_list(p, section);
     return true;
 }
 
 /* section = "[" [section-spec] "]" */
-static bool parse_section(struct parser *p, bool with_text, struct section *section)
+static bool parse_section(struct parser *p, bool with_text, struct fetch_section *section)
 {
     bool text_follows = with_text;
     if (!parse_char(p, '[', "\"[\""))

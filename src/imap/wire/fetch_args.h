@@ -26,20 +26,20 @@ enum fetch_item {
     FETCH_RFC822_TEXT = 1u << 17,   /* BODY[TEXT] */
 };
 
-enum section_text {
-    SECTION_ALL, /* the part itself */
-    SECTION_HEADER,
-    SECTION_HEADER_FIELDS,
-    SECTION_HEADER_FIELDS_NOT,
-    SECTION_TEXT,
-    SECTION_MIME,
+enum fetch_text {
+    TEXT_ALL, /* the part itself */
+    TEXT_HEADER,
+    TEXT_HEADER_FIELDS,
+    TEXT_HEADER_FIELDS_NOT,
+    TEXT_BODY,
+    TEXT_MIME,
 };
 
 /* What stands in the brackets. RFC822, RFC822.HEADER and RFC822.TEXT have theirs filled in too, so that one function reads all. */
-struct section {
+struct fetch_section {
     uint32_t *parts; /* "1.2.3" */
     size_t part_count;
-    enum section_text text;
+    enum fetch_text text;
     struct str *fields; /* header names as the client spelled them */
     size_t field_count;
 };
@@ -50,7 +50,7 @@ struct fetch_att {
     bool lazy;        /* PREVIEW (LAZY) */
     bool has_partial; /* <offset.length> */
     uint64_t offset, length;
-    struct section section;
+    struct fetch_section section;
 };
 
 struct fetch_args {

@@ -27,15 +27,15 @@ static const struct name_row {
 };
 
 static const struct str text_names[] = {
-    [SECTION_ALL] = STR_INIT(""),
-    [SECTION_HEADER] = STR_INIT("HEADER"),
-    [SECTION_HEADER_FIELDS] = STR_INIT("HEADER.FIELDS"),
-    [SECTION_HEADER_FIELDS_NOT] = STR_INIT("HEADER.FIELDS.NOT"),
-    [SECTION_TEXT] = STR_INIT("TEXT"),
-    [SECTION_MIME] = STR_INIT("MIME"),
+    [TEXT_ALL] = STR_INIT(""),
+    [TEXT_HEADER] = STR_INIT("HEADER"),
+    [TEXT_HEADER_FIELDS] = STR_INIT("HEADER.FIELDS"),
+    [TEXT_HEADER_FIELDS_NOT] = STR_INIT("HEADER.FIELDS.NOT"),
+    [TEXT_BODY] = STR_INIT("TEXT"),
+    [TEXT_MIME] = STR_INIT("MIME"),
 };
 
-static void write_section(const struct section *section, struct buf *out)
+static void write_section(const struct fetch_section *section, struct buf *out)
 {
     buf_add_char(out, '[');
     for (size_t i = 0; i < section->part_count; i++) {
@@ -43,7 +43,7 @@ static void write_section(const struct section *section, struct buf *out)
             buf_add_char(out, '.');
         buf_add_u64(out, section->parts[i]);
     }
-    if (section->part_count && section->text != SECTION_ALL)
+    if (section->part_count && section->text != TEXT_ALL)
         buf_add_char(out, '.');
     buf_add(out, text_names[section->text]);
     for (size_t i = 0; i < section->field_count; i++) {

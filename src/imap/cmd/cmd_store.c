@@ -1,0 +1,173 @@
+/* cmd_store.c: STORE, EXPUNGE, COPY, MOVE and their UID forms.     RFC 9051, 6.4.3, 6.4.6 to 6.4.9; RFC 7162, 3.1.3; RFC 4315; RFC 6851 */
+#include "imap/cmd/command.h"
+#include "imap/cmd/saved.h"
+#include "imap/update.h"
+#include "imap/wire/message_args.h"
+
+static int commit(struct session *s, struct change *change, struct err *err)
+{
+    change->arena = &s->arena;
+    return account_commit(s->account, change, 1, err);
+}
+
+/* ---- STORE ---- */
+
+/* FETCH of every message that the client named and that is still there: the answer to a STORE without .SILENT. With .SILENT only its
+ * MODSEQ, to those who asked for such: RFC 7162, 3.1.3. */
+static int respond_stored(struct session *s, const struct store_args *a, const struct seqset *uids, const struct change *change,
+                          struct err *err)
+{
+    struct seqset seqs;
+    struct seqset_iter it;
+    uint32_t seq;
+    int r = snapshot_uids_to_seqs(s->view.snapshot, a->silent ? &change->uids : uids, &s->arena, &seqs, err);
+    if (r < 0 || (a->silent && !s->condstore))
+        return r;
+    it = seqset_each(&seqs);
+    while (seqset_next(&it, &seq)) {
+        struct message m;
+        r = snapshot_message(s->view.snapshot, seq, &m, err);
+        if (r < 0)
+            return r;
+        if (!seqset_contains(&change->missing, m.uid) && !seqset_contains(&change->modified, m.uid))
+            update_write_fetch(s, seq, &m, !a->silent);
+    }
+    return 0;
+}
+
+/* [MODIFIED set]: sequence numbers for STORE, UIDs for UID STORE. RFC 7162, 3.1.3 */
+static int respond_modified(struct session *s, const struct change *change, struct err *err)
+{
+    struct seqset seqs;
+    struct buf text = BUF_INIT;
+    int r = 0;
+    if (seqset_is_empty(&change->modified))
+        return 0;
+    if (s->uid_form) {
+        seqset_write(&change->modified, &text);
+    } else {
+        r = snapshot_uids_to_seqs(s->view.snapshot, &change->modified, &s->arena, &seqs, err);
+        if (r == 0)
+            seqset_write(&seqs, &text);
+    }
+    if (text.n)
+        session_code(s, "MODIFIED " STR_FMT, STR_ARG(buf_str(&text)));
+    buf_deinit(&text);
+    return r;
+}
+
+int store_run(struct session *s, const void *args, struct err *err)
+{
+    const struct store_args *a = args;
+    struct seqset uids;
+    struct change change = { .kind = CHANGE_STORE };
+    if (a->conditional)
+        s->condstore = true; /* RFC 7162, 3.1 */
+    int r = message_set_uids(s, &a->set, &uids, err);
+    if (r < 0)
+        return r;
+    change.store.mailbox_id = mailbox_id(s->view.mailbox);
+    change.store.uids = &uids;
+    change.store.mode = a->mode;
+    change.store.flags = a->flags.flags;
+    change.store.keywords = a->flags.keywords;
+    change.store.keyword_count = a->flags.keyword_count;
+    change.store.conditional = a->conditional;
+    change.store.unchanged_since = a->unchanged_since;
+    r = commit(s, &change, err);
+    if (r < 0)
+        return r;
+    const struct update_own own = { &change.uids, change.modseq };
+    r = update_send(s, s->uid_form, &own, err);
+    if (r < 0 || s->state != STATE_SELECTED)
+        return r;
+    s->updates_sent = true;
+    r = respond_stored(s, a, &uids, &change, err);
+    if (r == 0)
+        r = respond_modified(s, &change, err);
+    if (r == 0 && !s->uid_form && !seqset_is_empty(&change.missing)) { /* RFC 2180, 4.2; a UID that is gone is no error */
+        session_code(s, "EXPUNGEISSUED");
+        return err_set(err, ERR_EXPUNGED, "Some of the messages are gone");
+    }
+    return r;
+}
+
+/* ---- EXPUNGE ---- */
+
+static int expunge(struct session *s, const struct seqset *uids, struct err *err)
+{
+    struct change change = { .kind = CHANGE_EXPUNGE };
+    change.expunge.mailbox_id = mailbox_id(s->view.mailbox);
+    change.expunge.uids = uids;
+    change.expunge.only_deleted = true;
+    int r = commit(s, &change, err);
+    if (r == 0 && s->qresync && change.modseq) /* RFC 7162, 3.2.7 */
+        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
+    return r;
+}
+
+int expunge_run(struct session *s, const void *args, struct err *err)
+{
+    (void)args;
+    return expunge(s, NULL, err);
+}
+
+int uid_expunge_run(struct session *s, const void *args, struct err *err)
+{
+    const struct set_args *a = args;
+    struct seqset uids;
+    int r = message_set_uids(s, &a->set, &uids, err);
+    return r < 0 ? r : expunge(s, &uids, err);
+}
+
+/* ---- COPY and MOVE ---- */
+
+static struct str copyuid(struct session *s, const struct change *change)
+{
+    struct buf text = BUF_INIT;
+    buf_printf(&text, "COPYUID %u ", change->uidvalidity);
+    seqset_write(&change->source_uids, &text);
+    buf_add_char(&text, ' ');
+    seqset_write(&change->uids, &text);
+    struct str code = arena_dup(&s->arena, buf_str(&text));
+    buf_deinit(&text);
+    return code;
+}
+
+static int copy(struct session *s, const struct copy_args *a, bool move, struct err *err)
+{
+    struct seqset uids;
+    struct change change = { .kind = CHANGE_COPY };
+    int r = message_set_uids(s, &a->set, &uids, err);
+    if (r < 0)
+        return r;
+    change.copy.mailbox_id = mailbox_id(s->view.mailbox);
+    change.copy.uids = &uids;
+    change.copy.target = a->mailbox;
+    change.copy.move = move;
+    r = commit(s, &change, err);
+    if (r == -ERR_NOT_FOUND)
+        session_code(s, "TRYCREATE");
+    if (r < 0 || seqset_is_empty(&change.uids)) /* UIDs that are gone: OK without COPYUID (RFC 9051, 6.4.9) */
+        return r;
+    struct str code = copyuid(s, &change);
+    if (!move) {
+        s->reply_code = code;
+        return 0;
+    }
+    /* RFC 6851, 4.3: COPYUID goes in an untagged OK, before the EXPUNGEs that the dispatcher sends next. */
+    session_untagged(s, "OK", code.p, "Moved");
+    if (s->qresync)
+        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
+    return 0;
+}
+
+int copy_run(struct session *s, const void *args, struct err *err)
+{
+    return copy(s, args, false, err);
+}
+
+int move_run(struct session *s, const void *args, struct err *err)
+{
+    return copy(s, args, true, err);
+}
