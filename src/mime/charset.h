@@ -28,12 +28,14 @@ struct charset_cache *charset_cache_new(void);
 void charset_cache_free(struct charset_cache **cache);
 
 /* Append `in`, converted to UTF-8; what is not valid in its charset becomes U+FFFD.
- * CHARSET_UNKNOWN: valid UTF-8 stays, anything else is read as windows-1252, so that a search can find its ASCII parts.
+ * CHARSET_UNKNOWN and CHARSET_ASCII: valid UTF-8 stays, other 8-bit bytes are read as windows-1252: what senders mean who
+ * name no charset.
  *   returns  0; -ERR_CHARSET when iconv lacks it here (nothing is appended) */
 MUST_USE int charset_to_utf8(struct charset_cache *cache, uint8_t id, struct str in, struct buf *out,
                              struct err *err);
 
-/* The same for a text that comes in pieces: the bytes of a character may be split between two. */
+/* The same for a text that comes in pieces: the bytes of a character may be split between two. One stream of a charset at a
+ * time on one cache: they share its converter. */
 struct charset_stream {
     struct charset_cache *cache;
     uint8_t id, held;

@@ -21,7 +21,7 @@ struct header_field {
 
 struct header_reader {
     struct str header;
-    size_t at;
+    size_t at, count;
 };
 
 /* Told of each line that begins with "--" (offset into the bytes scanned): true ends the header in front of it. */
@@ -38,15 +38,19 @@ size_t header_length(struct str bytes, bool is_message, header_stop_fn *stop, vo
 struct header_reader header_each(struct str header);
 bool header_next(struct header_reader *r, struct header_field *field_out);
 
+/* The same, but ends at the limits above: for all who interpret fields. */
+bool header_next_interpreted(struct header_reader *r, struct header_field *field_out);
+
 /* First field of that name (ASCII case-insensitive). The value is NIL when there is none, within the limits above. */
 struct str header_find(struct str header, struct str name);
 
 /* Append `raw` with line ends removed (RFC 5322, 2.2.3: the white space behind them stays) and trimmed at both ends.
  * NUL is dropped, a lone CR or LF becomes a space. */
 void header_unfold(struct str raw, struct buf *out);
+void header_unfold_inner(struct str raw, struct buf *out); /* white space at the ends stays */
 
-/* What FETCH HEADER.FIELDS (and .NOT) returns: RFC 9051, 6.4.5.1. Appends the fields whose name is (is not) among `names`, as
+/* What FETCH HEADER.FIELDS (and .NOT) returns: RFC 9051, 6.4.5.1. Appends the fields whose name is (`all_but`: is not) among `names`, as
  * sent and in order, and the blank line ("\r\n") if the header has one. Cost: fields times log names. */
-void header_filter(struct str header, const struct str *names, size_t count, bool not, struct buf *out);
+void header_filter(struct str header, const struct str *names, size_t count, bool all_but, struct buf *out);
 
 #endif

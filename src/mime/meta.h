@@ -126,7 +126,7 @@ MUST_USE int meta_find_section(const struct meta_view *view, const uint32_t *pat
  * -ERR_CORRUPT. */
 struct meta_part_reader {
     const char *p, *end;
-    uint64_t at; /* offsets in the table are told from here */
+    uint64_t message_bytes;
     uint32_t depth_left[STRUCTURE_DEPTH_MAX + 2];
     uint32_t depth;
 };

@@ -5,6 +5,7 @@
 #ifndef LOFT_MIME_TEXT_H
 #define LOFT_MIME_TEXT_H
 
+#include "mime/html.h"
 #include "mime/meta.h"
 
 enum {
@@ -36,17 +37,18 @@ void mime_text_of_value(struct str raw, struct charset_cache *cache, struct buf 
 MUST_USE int mime_text_each_field(struct str header, struct charset_cache *cache, mime_text_fn *fn,
                                   void *ctx);
 
-/* HTML to text, in pieces: what stands between tags, white space kept, entities resolved, block elements set apart.
- * UTF-8 in, UTF-8 out; a tag may be cut anywhere. */
-struct html_stripper {
-    int state;
-    char tag[12]; /* name of the tag being read */
-    uint8_t tag_n;
-    char entity[12];
-    uint8_t entity_n;
-    char quote;    /* inside a quoted attribute */
-    char skip[12]; /* inside <script> or <style>: passed over until its end tag */
+/* The text of one part, from its bytes as sent to UTF-8, in pieces: transfer encoding and charset decoded, HTML stripped.
+ * An unknown transfer encoding is taken as none, a charset that is not known or not installed is guessed. */
+struct part_text {
+    struct transfer_decoder transfer;
+    struct charset_stream charset;
+    struct html_stripper html;
+    bool is_html;
+    struct buf bytes, utf8; /* between the stages */
 };
-void html_strip(struct html_stripper *h, struct str in, bool last, struct buf *out); /* h starts zeroed */
+void part_text_init(struct part_text *t, enum transfer transfer, uint8_t charset, bool is_html,
+                    struct charset_cache *cache);
+void part_text_feed(struct part_text *t, struct str in, bool last, struct buf *out);
+void part_text_deinit(struct part_text *t);
 
 #endif

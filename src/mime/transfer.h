@@ -17,16 +17,15 @@ enum transfer transfer_parse(struct str raw);
 
 struct transfer_decoder {
     enum transfer kind;
-    uint32_t bits;  /* base64: what is held */
-    uint8_t count;  /* base64: sextets held */
-    bool ended;     /* base64: padding was seen */
-    uint8_t held_n; /* quoted-printable: bytes held: "=", "=A", trailing white space ... */
-    struct buf held;
+    uint32_t bits; /* base64: the sextets held */
+    uint8_t count; /* base64: how many */
+    uint8_t state; /* quoted-printable: see transfer.c */
+    uint16_t held_n;
+    char held[256]; /* quoted-printable: white space that goes if a line end follows; longer runs stay */
 };
 
 /* -ERR_UNKNOWN_CTE for TRANSFER_UNKNOWN (RFC 3516, 4: the client is told). */
 MUST_USE int transfer_init(struct transfer_decoder *d, enum transfer kind, struct err *err);
-void transfer_deinit(struct transfer_decoder *d);
 
 /* Append what `in` decodes to. Tolerant: base64 passes over foreign bytes and goes on behind padding; a "=" of
  * quoted-printable that starts nothing known stays as it is; white space before a line end goes (RFC 2045, 6.7 rule 3).

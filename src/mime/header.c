@@ -1,0 +1,179 @@
+#include "mime/header.h"
+
+#include <stdlib.h>
+
+enum line_kind { LINE_BLANK, LINE_FIELD, LINE_CONTINUATION, LINE_JUNK };
+
+/* The line that begins at `at`, its line end included. */
+static struct str line_at(struct str bytes, size_t at)
+{
+    const char *from = bytes.p + at;
+    const char *lf = memchr(from, '\n', bytes.n - at);
+    return str_make(from, lf ? (size_t)(lf - from) + 1 : bytes.n - at);
+}
+
+/* Bytes of the field name at the start of a line, 0 when it does not begin with one. `*colon_out` is where ":" stands. */
+static size_t name_length(struct str line, size_t *colon_out)
+{
+    size_t i = 0;
+    while (i < line.n && (unsigned char)line.p[i] > ' ' && line.p[i] != ':' && line.p[i] != 0x7f)
+        i++;
+    size_t n = i;
+    while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t')) /* RFC 5322, 4.5: obsolete syntax */
+        i++;
+    if (i == line.n || line.p[i] != ':')
+        return 0;
+    *colon_out = i;
+    return n;
+}
+
+static enum line_kind line_kind(struct str line)
+{
+    size_t colon;
+    if (line.p[0] == '\n' || (line.n >= 2 && line.p[0] == '\r' && line.p[1] == '\n'))
+        return LINE_BLANK;
+    if (line.p[0] == ' ' || line.p[0] == '\t')
+        return LINE_CONTINUATION;
+    return name_length(line, &colon) > 0 ? LINE_FIELD : LINE_JUNK;
+}
+
+static bool is_mbox_line(struct str line)
+{
+    return str_starts(line, STR("From ")) || str_starts(line, STR(">From "));
+}
+
+size_t header_length(struct str bytes, bool is_message, header_stop_fn *stop, void *ctx, bool *has_blank_out)
+{
+    size_t at = 0, junk_from = SIZE_MAX;
+    bool any_field = false, ignored;
+
+    if (!has_blank_out)
+        has_blank_out = &ignored;
+    *has_blank_out = false;
+    if (is_message && bytes.n && is_mbox_line(bytes))
+        at = line_at(bytes, 0).n;
+    while (at < bytes.n) {
+        struct str line = line_at(bytes, at);
+        enum line_kind kind = line_kind(line);
+        if (stop && str_starts(line, STR("--")) && stop(ctx, at, line))
+            break;
+        if (kind == LINE_FIELD) {
+            any_field = true;
+            junk_from = SIZE_MAX;
+        } else if (kind == LINE_BLANK && junk_from == SIZE_MAX) {
+            *has_blank_out = true;
+            return at + line.n;
+        } else if (!any_field) {
+            return at; /* not one field: all of it is body */
+        } else if (kind == LINE_BLANK) {
+            return junk_from;
+        } else if (kind == LINE_JUNK && junk_from == SIZE_MAX) {
+            junk_from = at;
+        }
+        at += line.n;
+    }
+    return junk_from == SIZE_MAX ? at : junk_from;
+}
+
+struct header_reader header_each(struct str header)
+{
+    return (struct header_reader){ .header = header };
+}
+
+static struct str without_line_end(struct str s)
+{
+    if (s.n && s.p[s.n - 1] == '\n')
+        s.n--;
+    if (s.n && s.p[s.n - 1] == '\r')
+        s.n--;
+    return s;
+}
+
+bool header_next(struct header_reader *r, struct header_field *field_out)
+{
+    struct str header = r->header;
+    size_t colon = 0;
+
+    while (r->at < header.n) {
+        struct str line = line_at(header, r->at);
+        size_t from = r->at, name_n = name_length(line, &colon);
+        if (line_kind(line) == LINE_BLANK)
+            return false;
+        r->at += line.n;
+        if (name_n == 0)
+            continue;
+        while (r->at < header.n && (header.p[r->at] == ' ' || header.p[r->at] == '\t'))
+            r->at += line_at(header, r->at).n;
+        field_out->whole = str_sub(header, from, r->at - from);
+        field_out->name = str_sub(field_out->whole, 0, name_n);
+        field_out->value = without_line_end(str_skip(field_out->whole, colon + 1));
+        field_out->offset = from;
+        r->count++;
+        return true;
+    }
+    return false;
+}
+
+bool header_next_interpreted(struct header_reader *r, struct header_field *field_out)
+{
+    if (r->count >= HEADER_FIELDS_MAX || r->at >= HEADER_INTERPRETED_BYTES_MAX || !header_next(r, field_out))
+        return false;
+    return field_out->offset < HEADER_INTERPRETED_BYTES_MAX;
+}
+
+struct str header_find(struct str header, struct str name)
+{
+    struct header_field field;
+    for (struct header_reader r = header_each(header); header_next_interpreted(&r, &field);)
+        if (str_eq_nocase(field.name, name))
+            return field.value;
+    return STR_NIL;
+}
+
+void header_unfold_inner(struct str raw, struct buf *out)
+{
+    for (size_t i = 0; i < raw.n;) {
+        size_t from = i;
+        while (i < raw.n && raw.p[i] != '\r' && raw.p[i] != '\n' && raw.p[i] != '\0')
+            i++;
+        buf_add_bytes(out, raw.p + from, i - from);
+        if (i == raw.n)
+            return;
+        if (raw.p[i] == '\0') {
+            i++;
+            continue;
+        }
+        i += raw.p[i] == '\r' && i + 1 < raw.n && raw.p[i + 1] == '\n' ? 2 : 1;
+        if (i < raw.n && raw.p[i] != ' ' && raw.p[i] != '\t' && raw.p[i] != '\r' && raw.p[i] != '\n')
+            buf_add_char(out, ' ');
+    }
+}
+
+void header_unfold(struct str raw, struct buf *out)
+{
+    header_unfold_inner(str_trim(raw), out);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return str_cmp_nocase(*(const struct str *)a, *(const struct str *)b);
+}
+
+void header_filter(struct str header, const struct str *names, size_t count, bool all_but, struct buf *out)
+{
+    struct header_field field;
+    struct buf sorted = BUF_INIT; /* malloc aligns it for any type */
+    struct header_reader r = header_each(header);
+
+    buf_add_bytes(&sorted, names, count * sizeof *names);
+    if (count)
+        qsort(sorted.p, count, sizeof *names, compare_names);
+    while (header_next(&r, &field)) {
+        bool found = count && bsearch(&field.name, sorted.p, count, sizeof *names, compare_names);
+        if (found != all_but)
+            buf_add(out, field.whole);
+    }
+    if (r.at < header.n) /* header_next stopped at the blank line */
+        buf_add_lit(out, "\r\n");
+    buf_deinit(&sorted);
+}
