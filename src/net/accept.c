@@ -31,7 +31,7 @@ static void set_tcp_options(int fd)
         int level, name, value;
     } settings[] = {
         {IPPROTO_TCP,  TCP_NODELAY,   1                   }, /* we write whole answers */
-        { SOL_SOCKET,  SO_KEEPALIVE,  1                   }, /* finds clients that fell off the network in IDLE */
+        { SOL_SOCKET,  SO_KEEPALIVE,  1                   }, /* finds clients that fell off the network */
         { IPPROTO_TCP, TCP_KEEPIDLE,  KEEPALIVE_IDLE_S    },
         { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
         { IPPROTO_TCP, TCP_KEEPCNT,   KEEPALIVE_PROBES    },

@@ -214,6 +214,8 @@ struct client client_connect_unix(const char *path)
 
 void client_close(struct client *c)
 {
+    if (c->ssl) /* without this OpenSSL would call the session unfit to be resumed */
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(c->ssl);
     close(c->fd);
     *c = (struct client){ .fd = -1 };

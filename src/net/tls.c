@@ -239,12 +239,13 @@ static int64_t not_after_wall_ms(const X509 *x509)
 static SSL_CTX *make_ssl_ctx(struct tls_context *tls)
 {
     static const unsigned char session_id_context[] = "loft";
+    char groups[] = "X25519:P-256:P-384"; /* not const: OpenSSL's macro casts */
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (!ctx)
         abort();
     SSL_CTX_set_min_proto_version(ctx, tls->min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
-    SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
+    SSL_CTX_set1_groups_list(ctx, groups);
     /* A peer that ends without close_notify is an end like any other: our protocols frame all they carry. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_PRIORITIZE_CHACHA |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -429,7 +430,7 @@ int tls_session_init(struct tls_session *session, struct tls_context *tls, int f
     if (!ssl || SSL_set_fd(ssl, fd) != 1) {
         SSL_free(ssl);
         set_unref(&set);
-        tls_error(err, "cannot begin TLS");
+        ERR_clear_error();
         return err_set(err, ERR_IO, "cannot begin TLS: out of memory");
     }
     SSL_set_app_data(ssl, (void *)(uintptr_t)alpn);
