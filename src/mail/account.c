@@ -1,0 +1,233 @@
+/* Accounts in memory: found by id, opened once, kept while referenced and, up to a number, afterwards. A thread in the background
+ * folds logs and catches up with other machines. */
+#include "mail/plan.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* ---- mailboxes ---- */
+
+struct mailbox *mailbox_new(struct account *account, uint64_t id, uint32_t uidvalidity,
+                            struct snapshot *snapshot, struct str name)
+{
+    struct mailbox *mailbox = calloc(1, sizeof *mailbox);
+    if (!mailbox)
+        abort();
+    ref_init(&mailbox->ref);
+    mailbox->account = account;
+    mailbox->source = (struct chunk_source){ account->mail->options.store, account->id, id };
+    mailbox->id = id;
+    mailbox->uidvalidity = uidvalidity;
+    mailbox->recent_uid = 1;
+    atomic_init(&mailbox->snapshot, snapshot_ref(snapshot));
+    mailbox_set_name(mailbox, name);
+    return mailbox;
+}
+
+struct mailbox *mailbox_ref(struct mailbox *mailbox)
+{
+    ref_get(&mailbox->ref);
+    return mailbox;
+}
+
+void mailbox_unref(struct mailbox **mailbox)
+{
+    struct mailbox *m = *mailbox;
+
+    *mailbox = NULL;
+    if (!m || !ref_put(&m->ref))
+        return;
+    struct snapshot *snapshot = atomic_load(&m->snapshot);
+    snapshot_unref(&snapshot);
+    free(m->name);
+    free(m->stored_ids);
+    free(m);
+}
+
+struct snapshot *mailbox_peek(const struct mailbox *mailbox)
+{
+    return atomic_load_explicit(&mailbox->snapshot, memory_order_acquire);
+}
+
+struct str mailbox_peek_name(const struct mailbox *mailbox)
+{
+    return str_make(mailbox->name, mailbox->name_bytes);
+}
+
+void mailbox_set_name(struct mailbox *mailbox, struct str name)
+{
+    char *copy = malloc(name.n + 1);
+    if (!copy)
+        abort();
+    memcpy(copy, name.p, name.n);
+    free(mailbox->name);
+    mailbox->name = copy;
+    mailbox->name_bytes = name.n;
+}
+
+uint64_t mailbox_id(const struct mailbox *mailbox)
+{
+    return mailbox->id;
+}
+
+uint32_t mailbox_uidvalidity(const struct mailbox *mailbox)
+{
+    return mailbox->uidvalidity;
+}
+
+bool mailbox_is_deleted(const struct mailbox *mailbox)
+{
+    return atomic_load(&mailbox->deleted);
+}
+
+struct str mailbox_name(struct mailbox *mailbox, struct arena *arena)
+{
+    pthread_mutex_lock(&mailbox->account->mutex);
+    struct str name = arena_dup(arena, mailbox_peek_name(mailbox));
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    return name;
+}
+
+struct snapshot *mailbox_snapshot(struct mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->account->mutex);
+    struct snapshot *snapshot = snapshot_ref(mailbox_peek(mailbox));
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    return snapshot;
+}
+
+uint32_t mailbox_recent_count(struct mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->account->mutex);
+    struct snapshot *snapshot = snapshot_ref(mailbox_peek(mailbox));
+    uint32_t from = mailbox->recent_uid, count = 0, seq;
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    if (from < snapshot->uidnext && snapshot_lower_bound(snapshot, from, &seq, NULL) == 0)
+        count = snapshot->exists + 1 - seq;
+    snapshot_unref(&snapshot);
+    return count;
+}
+
+static struct str id_text(char letter, uint64_t id, struct arena *arena)
+{
+    return arena_printf(arena, "%c%llu", letter, (unsigned long long)id);
+}
+
+struct str mailbox_id_text(uint64_t id, struct arena *arena)
+{
+    return id_text('F', id, arena);
+}
+
+struct str email_id_text(uint64_t id, struct arena *arena)
+{
+    return id_text('M', id, arena);
+}
+
+struct str thread_id_text(uint64_t id, struct arena *arena)
+{
+    return id_text('T', id, arena);
+}
+
+/* ---- accounts ---- */
+
+struct account *account_new(struct mail *mail, struct account_id id)
+{
+    struct account *a = calloc(1, sizeof *a);
+    if (!a)
+        abort();
+    a->mail = mail;
+    a->id = id;
+    a->references = 1;
+    a->record = (struct account_record){ .next_mailbox_id = 1, .next_email_id = 1, .next_chunk_id = 1 };
+    a->fold_at = mail->options.fold_log_records;
+    a->tree = tree_new_empty();
+    map_init(&a->mailboxes);
+    map_init(&a->refs);
+    pthread_mutex_init(&a->mutex, NULL);
+    pthread_mutex_init(&a->watch_mutex, NULL);
+    pthread_cond_init(&a->watch_idle, NULL);
+    return a;
+}
+
+void account_free(struct account *a)
+{
+    struct str key;
+    void *value;
+
+    assert(!a->led && !a->watchers);
+    for (size_t i = 0; map_next(&a->mailboxes, &i, &key, &value);) {
+        struct mailbox *mailbox = value;
+        mailbox_unref(&mailbox);
+    }
+    map_deinit(&a->mailboxes);
+    map_deinit(&a->refs);
+    tree_unref(&a->tree);
+    free(a->refs_changed);
+    free(a->deleted_ids);
+    free(a->notice.mailbox_ids);
+    pthread_mutex_destroy(&a->mutex);
+    pthread_mutex_destroy(&a->watch_mutex);
+    pthread_cond_destroy(&a->watch_idle);
+    free(a);
+}
+
+struct mailbox *account_find(const struct account *account, uint64_t mailbox_id)
+{
+    return map_get(&account->mailboxes, map_key_u64(&mailbox_id));
+}
+
+struct account_id account_id(const struct account *account)
+{
+    return account->id;
+}
+
+struct mail *account_mail(const struct account *account)
+{
+    return account->mail;
+}
+
+void account_totals(struct account *account, struct account_totals *out)
+{
+    pthread_mutex_lock(&account->mutex);
+    *out = (struct account_totals){ .version = account->record.version,
+                                    .message_count = account->record.message_count,
+                                    .size_bytes = account->record.size_bytes,
+                                    .mailbox_count = account->record.mailbox_count };
+    pthread_mutex_unlock(&account->mutex);
+}
+
+struct tree *account_tree(struct account *account)
+{
+    pthread_mutex_lock(&account->mutex);
+    struct tree *tree = tree_ref(account->tree);
+    pthread_mutex_unlock(&account->mutex);
+    return tree;
+}
+
+int account_mailbox(struct account *account, struct str name, struct mailbox **mailbox_out, struct err *err)
+{
+    struct arena arena = ARENA_INIT;
+    struct tree *tree = account_tree(account);
+    struct str checked;
+    const struct tree_entry *entry = mailbox_name_check(name, &arena, &checked, NULL) == 0
+                                         ? tree_find(tree, checked)
+                                         : NULL;
+    struct mailbox *found = entry ? entry->mailbox : NULL;
+
+    if (found)
+        *mailbox_out = mailbox_ref(found);
+    tree_unref(&tree);
+    arena_deinit(&arena);
+    return found ? 0 : err_set(err, ERR_NOT_FOUND, "no such mailbox");
+}
+
+int account_mailbox_by_id(struct account *account, uint64_t mailbox_id, struct mailbox **mailbox_out,
+                          struct err *err)
+{
+    pthread_mutex_lock(&account->mutex);
+    struct mailbox *found = account_find(account, mailbox_id);
+    if (found)
+        *mailbox_out = mailbox_ref(found);
+    pthread_mutex_unlock(&account->mutex);
+    return found ? 0 : err_set(err, ERR_NOT_FOUND, "no such mailbox");
+}

@@ -1,0 +1,329 @@
+/* Group commit. Requests queue; the first to come leads: it takes the whole queue, plans all changes one after the other, commits
+ * once, publishes, wakes the others and hands the lead to one that has come meanwhile.
+ *
+ *   queued -> (led by another) -> done
+ *   queued -> leads -> runs the queue, its own request among it -> done */
+#include "mail/plan.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    GROUP_LOG_BYTES = 1024 * 1024, /* a commit takes no further change above this */
+    COMMIT_TRIES_MAX = 200,        /* after conflicts */
+    FOLD_LOG_BYTES = 16 * 1024 * 1024,
+};
+
+/* ---- one commit ---- */
+
+static void refuse(struct change *c, int r, const struct err *err)
+{
+    c->result = r;
+    c->err = *err;
+    c->modseq = 0;
+    seqset_init(&c->uids, c->arena);
+    seqset_init(&c->source_uids, c->arena);
+}
+
+/* All that were planned: one that changed nothing may have found so because of one before it. */
+static void refuse_all(struct change **changes, size_t count, int r, const struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (changes[i]->result == 0)
+            refuse(changes[i], r, err);
+}
+
+static int commit_plan(struct plan *p, struct err *err)
+{
+    struct account *a = p->account;
+
+    int r = plan_seal(p, err);
+    if (r < 0)
+        return r;
+    atomic_store(&a->committing_version, p->record.version);
+    r = store_commit(a->mail->options.store, a->id, a->record.version, p->record.version, &p->batch, err);
+    if (r == 0)
+        plan_publish(p);
+    else if (r == -ERR_IO)
+        a->reread = true; /* the batch may be there, now or later */
+    atomic_store(&a->committing_version, 0);
+    return r;
+}
+
+/* Plan as many as go into one commit; returns how many. The one that broke the plan is not among them, unless it is the first: then
+ * it is settled. */
+static size_t plan_some(struct plan *p, struct change **changes, size_t count, size_t limit)
+{
+    size_t n = 0;
+
+    while (n < count && n < limit && p->log.n < GROUP_LOG_BYTES) {
+        plan_change(p, changes[n]);
+        if (p->broken)
+            break;
+        n++;
+    }
+    return n;
+}
+
+static int plan_and_commit(struct account *a, struct change **changes, size_t count, size_t limit,
+                           size_t *n_out, struct err *err)
+{
+    struct plan plan;
+    int r = 0;
+
+    plan_init(&plan, a, false);
+    *n_out = plan_some(&plan, changes, count, limit);
+    if (plan.broken && *n_out > 0) { /* those before it, on a plan of their own */
+        plan_deinit(&plan);
+        return plan_and_commit(a, changes, *n_out, *n_out, n_out, err);
+    }
+    if (plan.broken)
+        *n_out = 1;
+    else if (!plan_is_empty(&plan))
+        r = commit_plan(&plan, err);
+    plan_deinit(&plan);
+    return r;
+}
+
+static int catch_up(struct account *a, int tries, struct err *err)
+{
+    if (tries > 4) /* two machines in step: fall out of it */
+        usleep((useconds_t)(50 * (tries < 40 ? tries : 40) + (int)(a->id.n * 37 + (uintptr_t)a / 64) % 200));
+    int r = account_catch_up(a, err);
+    if (r == 0)
+        a->reread = false;
+    return r;
+}
+
+/* Settle some changes from the front; returns how many.
+ *   limit  in and out: changes a commit; 1 once a commit of several was refused, so that the innocent go through */
+static size_t commit_some(struct account *a, struct change **changes, size_t count, size_t *limit)
+{
+    struct err err = { 0 };
+    size_t n = count;
+    int r = -ERR_CONFLICT;
+
+    for (int tries = 0; tries < COMMIT_TRIES_MAX; tries++) {
+        r = plan_and_commit(a, changes, count, *limit, &n, &err);
+        if (r == 0)
+            return n;
+        if (r == -ERR_CONFLICT) {
+            r = catch_up(a, tries, &err);
+            if (r < 0) {
+                refuse_all(changes, n, r, &err);
+                return n;
+            }
+            r = -ERR_CONFLICT;
+            continue;
+        }
+        if (n == 1 || r == -ERR_IO || r == -ERR_UNAVAILABLE) {
+            refuse_all(changes, n, r, &err);
+            return n;
+        }
+        *limit = 1;
+    }
+    r = err_set(&err, ERR_UNAVAILABLE, "other machines change the account all the time");
+    refuse_all(changes, n, r, &err);
+    return n;
+}
+
+static int fold_now(struct account *a, const struct fold_bodies *bodies, struct err *err)
+{
+    int r = -ERR_CONFLICT;
+    for (int tries = 0; tries < COMMIT_TRIES_MAX && r == -ERR_CONFLICT; tries++) {
+        r = fold_commit(a, bodies, err);
+        if (r == -ERR_CONFLICT) {
+            int caught_up = catch_up(a, tries, err);
+            if (caught_up < 0)
+                return caught_up;
+        }
+    }
+    return r;
+}
+
+/* ---- leading ---- */
+
+static int get_ready(struct account *a, struct err *err)
+{
+    if (a->gone)
+        return err_set(err, ERR_UNAVAILABLE, "the account was deleted");
+    if (!a->reread && !account_is_behind(a))
+        return 0;
+    return catch_up(a, 0, err);
+}
+
+static void refuse_requests(struct request *first, int r, const struct err *err)
+{
+    for (struct request *q = first; q; q = q->next) {
+        q->result = r;
+        q->err = *err;
+        for (size_t i = 0; i < q->count; i++)
+            refuse(&q->changes[i], r, err);
+    }
+}
+
+static void run_changes(struct account *a, struct request *first)
+{
+    size_t count = 0, at = 0, limit = SIZE_MAX;
+
+    for (struct request *q = first; q; q = q->next)
+        count += q->count;
+    if (count == 0)
+        return;
+    struct change **changes = calloc(count, sizeof(struct change *));
+    if (!changes)
+        abort();
+    count = 0;
+    for (struct request *q = first; q; q = q->next)
+        for (size_t i = 0; i < q->count; i++)
+            changes[count++] = &q->changes[i];
+    while (at < count) {
+        struct err err;
+        int r = at > 0 ? get_ready(a, &err) : 0; /* after an error the next group must read first */
+        if (r < 0) {
+            for (; at < count; at++)
+                refuse(changes[at], r, &err);
+            break;
+        }
+        at += commit_some(a, changes + at, count - at, &limit);
+    }
+    free(changes);
+}
+
+static int drop(struct account *a, struct err *err)
+{
+    int r = store_drop_account(a->mail->options.store, a->id, err);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&a->mutex);
+    a->gone = true;
+    pthread_mutex_unlock(&a->mutex);
+    a->notice.gone = true;
+    mail_forget(a);
+    return 0;
+}
+
+static void run_queue(struct account *a, struct request *first)
+{
+    struct err err = { 0 };
+
+    int r = get_ready(a, &err);
+    if (r < 0) {
+        refuse_requests(first, r, &err);
+        return;
+    }
+    run_changes(a, first);
+    for (struct request *q = first; q; q = q->next) {
+        q->result = q->kind == REQUEST_CHANGES ? 0 : get_ready(a, &q->err);
+        if (q->kind == REQUEST_FOLD && q->result == 0)
+            q->result = fold_now(a, q->bodies, &q->err);
+        if (q->kind == REQUEST_DROP && q->result == 0)
+            q->result = drop(a, &q->err);
+    }
+}
+
+/* Wake those whose requests are done, hand on the lead. Under the mutex. */
+static void end_turn(struct account *a, struct request *first, const struct request *own)
+{
+    while (first) {
+        struct request *q = first;
+        first = q->next; /* once it is done its thread may go, and the request with it */
+        q->done = true;
+        if (q != own)
+            pthread_cond_signal(&q->turn);
+    }
+    if (a->queue_first) {
+        a->queue_first->leads = true;
+        pthread_cond_signal(&a->queue_first->turn);
+    } else {
+        a->led = false;
+    }
+}
+
+static void lead(struct account *a, const struct request *own)
+{
+    pthread_mutex_lock(&a->mutex);
+    struct request *first = a->queue_first;
+    a->queue_first = a->queue_last = NULL;
+    pthread_mutex_unlock(&a->mutex);
+
+    run_queue(a, first);
+    struct notice notice = a->notice;
+    a->notice = (struct notice){ 0 };
+    bool fold = !a->gone && (a->record.log_count >= a->fold_at || a->record.log_bytes > FOLD_LOG_BYTES) &&
+                a->record.log_count > 0;
+
+    pthread_mutex_lock(&a->mutex);
+    end_turn(a, first, own);
+    pthread_mutex_unlock(&a->mutex);
+    if (notice.count > 0 || notice.tree || notice.gone)
+        account_tell(a, &notice);
+    free(notice.mailbox_ids);
+    if (fold)
+        mail_queue_job(a, JOB_FOLD);
+}
+
+void account_submit(struct account *a, struct request *request)
+{
+    pthread_cond_init(&request->turn, NULL);
+    request->done = request->leads = false;
+    request->next = NULL;
+    pthread_mutex_lock(&a->mutex);
+    if (a->queue_last)
+        a->queue_last->next = request;
+    else
+        a->queue_first = request;
+    a->queue_last = request;
+    request->leads = !a->led;
+    a->led = true;
+    while (!request->done && !request->leads)
+        pthread_cond_wait(&request->turn, &a->mutex);
+    bool leads = !request->done;
+    pthread_mutex_unlock(&a->mutex);
+    if (leads)
+        lead(a, request);
+    assert(request->done);
+    pthread_cond_destroy(&request->turn);
+}
+
+int account_commit(struct account *account, struct change *changes, size_t count, struct err *err)
+{
+    struct request request = { .kind = REQUEST_CHANGES, .changes = changes, .count = count };
+
+    account_submit(account, &request);
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].result < 0) {
+            if (err)
+                *err = changes[i].err;
+            return changes[i].result;
+        }
+    return 0;
+}
+
+int account_refresh(struct account *account, struct err *err)
+{
+    struct request request = { .kind = REQUEST_REFRESH };
+    bool gone;
+
+    pthread_mutex_lock(&account->mutex);
+    gone = account->gone;
+    pthread_mutex_unlock(&account->mutex);
+    if (!gone && !account_is_behind(account))
+        return 0;
+    account_submit(account, &request);
+    if (request.result < 0 && err)
+        *err = request.err;
+    return request.result;
+}
+
+int account_fold(struct account *account, struct err *err)
+{
+    struct request request = { .kind = REQUEST_FOLD, .bodies = fold_encode_ahead(account) };
+
+    account_submit(account, &request);
+    fold_bodies_free(&request.bodies);
+    if (request.result < 0 && err)
+        *err = request.err;
+    return request.result;
+}

@@ -1,0 +1,213 @@
+#include "mail/incoming.h"
+
+#include "base/file.h"
+#include "mime/meta.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct incoming {
+    struct mail *mail;
+    uint64_t bytes_max, size;
+    struct buf memory; /* all of it, while fd is -1 */
+    int fd;
+    void *map; /* of the file's first map_bytes; NULL: not mapped */
+    size_t map_bytes;
+    struct err failed; /* kind other than ERR_NONE: stays */
+};
+
+struct incoming *incoming_new(struct mail *mail, uint64_t bytes_max)
+{
+    struct incoming *in = calloc(1, sizeof *in);
+    if (!in)
+        abort();
+    in->mail = mail;
+    in->bytes_max = bytes_max ? bytes_max : mail_options(mail)->message_bytes_max;
+    in->fd = -1;
+    return in;
+}
+
+static void unmap(struct incoming *in)
+{
+    if (in->map)
+        munmap(in->map, in->map_bytes);
+    in->map = NULL;
+}
+
+/* The bytes are of no use any more. */
+static void drop_bytes(struct incoming *in)
+{
+    unmap(in);
+    buf_deinit(&in->memory);
+    if (in->fd >= 0)
+        close(in->fd);
+    in->fd = -1;
+}
+
+void incoming_free(struct incoming **in)
+{
+    if (!*in)
+        return;
+    drop_bytes(*in);
+    free(*in);
+    *in = NULL;
+}
+
+/* A file without a name, so that nothing is left after a crash. */
+static int open_spool(const char *folder, struct err *err)
+{
+    if (!folder)
+        folder = "/tmp";
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd >= 0 ? fd : err_set_errno(err, errno, "open a spool file in %s", folder);
+    struct buf path = BUF_INIT;
+    buf_printf(&path, "%s/incoming.XXXXXX", folder);
+    buf_c(&path);
+    fd = mkostemp(path.p, O_CLOEXEC);
+    int r = fd < 0 ? err_set_errno(err, errno, "open a spool file in %s", folder) : fd;
+    if (fd >= 0)
+        unlink(path.p);
+    buf_deinit(&path);
+    return r;
+}
+
+static int to_file(struct incoming *in, struct err *err)
+{
+    int fd = open_spool(mail_options(in->mail)->spool_folder, err);
+    if (fd < 0)
+        return fd;
+    in->fd = fd;
+    int r = file_write(fd, buf_str(&in->memory), err);
+    buf_deinit(&in->memory);
+    return r;
+}
+
+static int add(struct incoming *in, struct str bytes, struct err *err)
+{
+    if (bytes.n > in->bytes_max - in->size)
+        return err_set(err, ERR_LIMIT, "message is larger than %llu bytes",
+                       (unsigned long long)in->bytes_max);
+    if (in->fd < 0 && in->size + bytes.n > INCOMING_MEMORY_BYTES) {
+        int r = to_file(in, err);
+        if (r < 0)
+            return r;
+    }
+    if (in->fd >= 0)
+        return file_write(in->fd, bytes, err);
+    buf_add(&in->memory, bytes);
+    return 0;
+}
+
+static int fail_again(const struct incoming *in, struct err *err)
+{
+    if (err)
+        *err = in->failed;
+    return -(int)in->failed.kind;
+}
+
+int incoming_write(struct incoming *in, struct str bytes, struct err *err)
+{
+    if (in->failed.kind == ERR_NONE && bytes.n > 0) {
+        unmap(in);
+        if (add(in, bytes, &in->failed) < 0)
+            drop_bytes(in);
+        else
+            in->size += bytes.n;
+    }
+    return in->failed.kind == ERR_NONE ? 0 : fail_again(in, err);
+}
+
+uint64_t incoming_size(const struct incoming *in)
+{
+    return in->size;
+}
+
+int incoming_bytes(struct incoming *in, struct str *bytes_out, struct err *err)
+{
+    if (in->failed.kind != ERR_NONE)
+        return fail_again(in, err);
+    if (in->fd < 0) {
+        *bytes_out = buf_str(&in->memory);
+        return 0;
+    }
+    if (!in->map) {
+        void *map = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->fd, 0);
+        if (map == MAP_FAILED)
+            return err_set_errno(err, errno, "map a spooled message of %llu bytes",
+                                 (unsigned long long)in->size);
+        in->map = map;
+        in->map_bytes = in->size;
+    }
+    *bytes_out = str_make(in->map, in->map_bytes);
+    return 0;
+}
+
+/* ---- becoming a blob ---- */
+
+/* Nearest first: what it replies to, then its references from the newest to the oldest. */
+static void take_references(const struct meta_view *meta, struct new_message *message)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < meta->in_reply_to_count && count < THREAD_REFERENCES_MAX; i++)
+        message->references[count++] = meta_in_reply_to(meta, i);
+    for (size_t i = meta->reference_count; i > 0 && count < THREAD_REFERENCES_MAX; i--)
+        message->references[count++] = meta_reference(meta, i - 1);
+    message->reference_count = count;
+}
+
+static int prepare(struct account *account, struct str bytes, struct new_message *message_out,
+                   struct err *err)
+{
+    struct buf meta = BUF_INIT, header = BUF_INIT;
+    struct meta_view view;
+    struct blob_id blob = { 0 };
+
+    int r = mime_meta_build(bytes, NULL, &meta, &header, err);
+    if (r == 0)
+        r = mime_meta_view(buf_str(&meta), &view, err);
+    if (r == 0)
+        r = store_blob_write(mail_options(account_mail(account))->store, account_id(account), bytes,
+                             buf_str(&meta), buf_str(&header), &blob, err);
+    if (r == 0) {
+        *message_out = (struct new_message){ .blob = blob,
+                                             .size_bytes = (uint32_t)bytes.n,
+                                             .message_id_hash = view.message_id_hash };
+        take_references(&view, message_out);
+    }
+    buf_deinit(&meta);
+    buf_deinit(&header);
+    return r;
+}
+
+int incoming_prepare(struct incoming *in, struct account *account, struct str prefix,
+                     struct new_message *message_out, struct err *err)
+{
+    struct buf whole = BUF_INIT;
+    struct str bytes;
+
+    int r = incoming_bytes(in, &bytes, err);
+    if (r < 0)
+        return r;
+    if (prefix.n > 0) { /* once more in memory: a delivery is parsed and stored at once, and then it goes */
+        buf_reserve(&whole, prefix.n + bytes.n);
+        buf_add(&whole, prefix);
+        buf_add(&whole, bytes);
+        bytes = buf_str(&whole);
+    }
+    r = bytes.n > UINT32_MAX ? err_set(err, ERR_LIMIT, "message is larger than 4 GiB")
+                             : prepare(account, bytes, message_out, err);
+    buf_deinit(&whole);
+    return r;
+}
+
+void incoming_abandon(struct account *account, struct new_message *message)
+{
+    store_blob_abandon(mail_options(account_mail(account))->store, account_id(account), message->blob);
+    message->blob = (struct blob_id){ 0 };
+}

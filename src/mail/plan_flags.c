@@ -1,0 +1,205 @@
+/* STORE and EXPUNGE.    RFC 9051, 6.4.6 and 6.4.3; RFC 7162, 3.1.3; RFC 4315, 2.1 */
+#include "mail/plan.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static struct plan_box *find_box(struct plan *p, uint64_t mailbox_id, struct err *err)
+{
+    struct plan_box *box = plan_box(p, mailbox_id);
+    if (!box)
+        err_set(err, ERR_NOT_FOUND, "the mailbox was deleted");
+    return box;
+}
+
+/* ---- STORE ---- */
+
+struct store_plan {
+    struct change *change;
+    struct keyword_set keywords;
+    struct seqset found;
+};
+
+/* What the message would become; sort its uid into changed, modified or neither. */
+static int look_at_row(void *ctx, struct message *row, struct err *err)
+{
+    struct store_plan *s = ctx;
+    struct change *c = s->change;
+    struct message next = *row;
+
+    (void)err;
+    seqset_add(&s->found, row->uid);
+    if (c->store.conditional && row->modseq > c->store.unchanged_since) {
+        seqset_add(&c->modified, row->uid);
+        return 0;
+    }
+    store_apply(c->store.mode, c->store.flags & FLAG_ALL, &s->keywords, &next);
+    if (next.flags != row->flags || memcmp(&next.keywords, &row->keywords, sizeof next.keywords) != 0)
+        seqset_add(&c->uids, row->uid);
+    return 0;
+}
+
+/* Removing needs no name in the table; setting does. */
+static int store_keywords(const struct change *c, struct plan_target *target, struct keyword_set *set_out,
+                          struct err *err)
+{
+    if (c->store.mode != STORE_REMOVE)
+        return plan_target_keywords(target, c->store.keywords, c->store.keyword_count, set_out, err);
+    *set_out = (struct keyword_set){ 0 };
+    for (size_t i = 0; i < c->store.keyword_count; i++) {
+        int at = keyword_table_find(target->keywords, c->store.keywords[i]);
+        if (at >= 0)
+            keyword_set_add(set_out, (unsigned)at);
+    }
+    return 0;
+}
+
+static int store_in(struct plan *p, struct change *c, struct plan_box *box, struct plan_target *target,
+                    struct err *err)
+{
+    struct store_plan s = { .change = c };
+    struct delta_list deltas = { .arena = &p->arena };
+
+    seqset_init(&s.found, &p->arena);
+    int r = store_keywords(c, target, &s.keywords, err);
+    if (r < 0)
+        return r;
+    r = snapshot_draft_read(plan_box_draft(box), c->store.uids, look_at_row, &s, err);
+    if (r < 0)
+        return r;
+    seqset_difference(c->store.uids, &s.found, c->arena, &c->missing);
+    if (seqset_is_empty(&c->uids))
+        return 0;
+    plan_target_keyword_delta(target, plan_modseq(p), &deltas);
+    struct delta *d = delta_add(&deltas, DELTA_FLAGS, c->store.mailbox_id, plan_modseq(p));
+    d->flags.uids = c->uids;
+    d->flags.mode = c->store.mode;
+    d->flags.flags = c->store.flags & FLAG_ALL;
+    d->flags.keywords = s.keywords;
+    return plan_accept(p, c, &deltas, err);
+}
+
+int plan_store(struct plan *p, struct change *c, struct err *err)
+{
+    struct plan_target target;
+    struct plan_box *box = find_box(p, c->store.mailbox_id, err);
+
+    if (!box)
+        return -ERR_NOT_FOUND;
+    plan_target_of(box, &target);
+    int r = store_in(p, c, box, &target, err);
+    plan_target_deinit(&target);
+    return r;
+}
+
+/* ---- reading and releasing messages ---- */
+
+static int keep_row(void *ctx, struct message *row, struct err *err)
+{
+    struct plan_rows *rows = ctx;
+    (void)err;
+    rows->items = arena_grow(rows->arena, rows->items, rows->count, &rows->cap, sizeof *rows->items);
+    rows->items[rows->count++] = *row;
+    return 0;
+}
+
+int plan_read(struct plan *p, struct plan_box *box, const struct seqset *uids, struct plan_rows *rows_out,
+              struct err *err)
+{
+    struct seqset_range every = { 1, UID_MAX };
+    struct seqset all = { .ranges = &every, .count = 1 };
+
+    *rows_out = (struct plan_rows){ .arena = &p->arena };
+    return snapshot_draft_read(plan_box_draft(box), uids ? uids : &all, keep_row, rows_out, err);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t *sorted_blobs(struct arena *arena, const struct plan_rows *rows)
+{
+    uint64_t *blobs = arena_new_array(arena, uint64_t, rows->count);
+    for (size_t i = 0; i < rows->count; i++)
+        blobs[i] = rows->items[i].blob;
+    if (rows->count > 1)
+        qsort(blobs, rows->count, sizeof *blobs, compare_u64);
+    return blobs;
+}
+
+static void refs_delta(struct delta_list *deltas, uint64_t modseq, const struct blob_ref_change *items,
+                       size_t count)
+{
+    if (count == 0)
+        return;
+    struct delta *d = delta_add(deltas, DELTA_REFS, 0, modseq);
+    d->refs.items = items;
+    d->refs.count = count;
+}
+
+int plan_release(struct plan *p, const struct plan_rows *rows, uint64_t modseq, struct delta_list *deltas,
+                 struct plan_drops *drops_out, struct err *err)
+{
+    uint64_t *blobs = sorted_blobs(deltas->arena, rows);
+    struct blob_ref_change *items = arena_new_array(deltas->arena, struct blob_ref_change, rows->count);
+    size_t count = 0, drop_count = 0;
+
+    for (size_t i = 0, n; i < rows->count; i += n) {
+        uint64_t blob = blobs[i];
+        for (n = 1; i + n < rows->count && blobs[i + n] == blob;)
+            n++;
+        uint64_t before = plan_blob_count(p, blob);
+        if (n > before)
+            return err_set(err, ERR_CORRUPT, "blob %llu has more messages than its count says",
+                           (unsigned long long)blob);
+        uint64_t less = n == before ? before - 1 : n;
+        if (less > 0)
+            items[count++] = (struct blob_ref_change){ blob, -(int64_t)less };
+        if (n == before)
+            blobs[drop_count++] = blob;
+    }
+    refs_delta(deltas, modseq, items, count);
+    *drops_out = (struct plan_drops){ blobs, drop_count };
+    return 0;
+}
+
+void plan_drop_blobs(struct plan *p, const struct plan_drops *drops)
+{
+    for (size_t i = 0; i < drops->count; i++)
+        batch_drop_blob(&p->batch, (struct blob_id){ drops->blobs[i] });
+}
+
+/* ---- EXPUNGE ---- */
+
+int plan_expunge(struct plan *p, struct change *c, struct err *err)
+{
+    struct delta_list deltas = { .arena = &p->arena };
+    struct plan_rows rows;
+    struct plan_drops drops;
+    struct plan_box *box = find_box(p, c->expunge.mailbox_id, err);
+    size_t kept = 0;
+
+    if (!box)
+        return -ERR_NOT_FOUND;
+    int r = plan_read(p, box, c->expunge.uids, &rows, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < rows.count; i++)
+        if (!c->expunge.only_deleted || (rows.items[i].flags & FLAG_DELETED))
+            rows.items[kept++] = rows.items[i];
+    rows.count = kept;
+    if (kept == 0)
+        return 0;
+    r = plan_release(p, &rows, plan_modseq(p), &deltas, &drops, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < rows.count; i++)
+        seqset_add(&c->uids, rows.items[i].uid);
+    delta_add(&deltas, DELTA_VANISH, c->expunge.mailbox_id, plan_modseq(p))->vanish.uids = c->uids;
+    r = plan_accept(p, c, &deltas, err);
+    if (r == 0)
+        plan_drop_blobs(p, &drops);
+    return r;
+}

@@ -1,0 +1,63 @@
+/* record.h: the state keys of an account and the bytes of its records (see account.h for the list).
+ * Integers in keys are big-endian, in records varints.     Threads: none; values. */
+#ifndef LOFT_MAIL_RECORD_H
+#define LOFT_MAIL_RECORD_H
+
+#include "mail/snapshot.h"
+#include "mail/tree.h"
+
+enum {
+    ACCOUNT_FORMAT = 1,                /* of the account record; an account of a later format is refused */
+    LOG_PART_BYTES = 8 * 1024 * 1024,  /* a log record is cut into values of this size */
+    LOG_RECORD_BYTES_MAX = 40 * 1024 * 1024, /* so that a commit stays below STORE_BATCH_BYTES_MAX */
+};
+
+/* The account record: as of the last commit. */
+struct account_record {
+    uint64_t version;
+    uint64_t fold_version; /* log records up to here are gone; the first one left names it as the version before */
+    uint64_t next_mailbox_id, next_email_id, next_chunk_id;
+    uint32_t last_uidvalidity;
+    uint32_t mailbox_count;
+    uint64_t message_count, size_bytes;
+    uint64_t log_count, log_bytes; /* of records after fold_version */
+};
+
+void account_record_encode(const struct account_record *record, struct buf *out);
+MUST_USE int account_record_decode(struct str bytes, struct account_record *record_out, struct err *err); /* -ERR_CORRUPT, -ERR_CANNOT */
+
+/* A mailbox record: as of the last fold. The snapshot follows it (snapshot_encode). */
+struct mailbox_record {
+    struct str name; /* borrows the bytes it was decoded from */
+    uint32_t uidvalidity;
+    uint8_t use;
+    bool subscribed;
+    uint32_t recent_uid;
+    uint32_t vanished_ranges;
+};
+
+void mailbox_record_encode(const struct mailbox_record *record, struct buf *out);
+bool mailbox_record_decode(struct reader *r, struct mailbox_record *record_out);
+
+/* Keys. Each clears `out` first. */
+enum state_key {
+    KEY_ACCOUNT = 'A',
+    KEY_CHUNK = 'C',
+    KEY_LOG = 'L',
+    KEY_MAILBOX = 'M',
+    KEY_REFERENCES = 'R',
+    KEY_SUBSCRIPTION = 'S',
+    KEY_THREAD = 'T',
+    KEY_VANISHED = 'V',
+};
+struct str key_letter(enum state_key letter, struct buf *out);
+struct str key_number(enum state_key letter, uint64_t n, struct buf *out);
+struct str key_numbers(enum state_key letter, uint64_t n, uint64_t m, struct buf *out);
+struct str key_log(uint64_t version, uint8_t part, struct buf *out);
+struct str key_subscription(struct str name, struct buf *out);
+
+/* UID sets, in log records and under "V". */
+void uids_encode(const struct seqset *uids, struct buf *out);
+bool uids_decode(struct reader *r, struct arena *arena, struct seqset *uids_out); /* false: damaged */
+
+#endif

@@ -1,0 +1,127 @@
+#include "mail/view.h"
+
+#include "mail/account_private.h"
+
+#include <stdlib.h>
+
+static void add_recent(struct view *view, uint32_t first, uint32_t last)
+{
+    struct recent_range *end = view->recent_range_count ? &view->recent[view->recent_range_count - 1] : NULL;
+
+    if (end && end->last + 1 == first) {
+        end->last = last;
+        return;
+    }
+    view->recent = reallocarray(view->recent, view->recent_range_count + 1, sizeof *view->recent);
+    if (!view->recent)
+        abort();
+    view->recent[view->recent_range_count++] = (struct recent_range){ first, last };
+}
+
+/* The mailbox as it is now; what nobody was told of becomes ours. RFC 3501, 2.3.2: "the first session to have been notified" */
+static struct snapshot *look(struct view *view)
+{
+    struct mailbox *mailbox = view->mailbox;
+
+    pthread_mutex_lock(&mailbox->account->mutex);
+    struct snapshot *now = snapshot_ref(mailbox_peek(mailbox));
+    uint32_t from = mailbox->recent_uid;
+    if (!view->read_only && now->uidnext > from)
+        mailbox->recent_uid = now->uidnext;
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    if (view->read_only && view->latest && view->latest->uidnext > from)
+        from = view->latest->uidnext; /* looked at before, and not taken */
+    if (from < now->uidnext)
+        add_recent(view, from, now->uidnext - 1);
+    return now;
+}
+
+void view_open(struct mailbox *mailbox, bool read_only, struct view *view_out)
+{
+    *view_out = (struct view){ .mailbox = mailbox_ref(mailbox), .read_only = read_only };
+    view_out->latest = look(view_out);
+    view_out->snapshot = snapshot_ref(view_out->latest);
+}
+
+void view_close(struct view *view)
+{
+    snapshot_unref(&view->snapshot);
+    snapshot_unref(&view->latest);
+    mailbox_unref(&view->mailbox);
+    free(view->recent);
+    *view = (struct view){ 0 };
+}
+
+bool view_is_recent(const struct view *view, uint32_t uid)
+{
+    uint32_t low = 0, high = view->recent_range_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (view->recent[middle].last < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < view->recent_range_count && view->recent[low].first <= uid;
+}
+
+uint32_t view_recent_count(const struct view *view)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < view->recent_range_count; i++) {
+        const struct recent_range *range = &view->recent[i];
+        uint32_t first, end;
+        /* A chunk that cannot be read is the business of who reads its messages. */
+        if (snapshot_lower_bound(view->snapshot, range->first, &first, NULL) == 0 &&
+            snapshot_lower_bound(view->snapshot, range->last + 1, &end, NULL) == 0)
+            count += end - first;
+    }
+    return count;
+}
+
+bool view_is_stale(const struct view *view)
+{
+    return view->snapshot != view->latest || mailbox_peek(view->mailbox) != view->latest ||
+           account_is_behind(view->mailbox->account);
+}
+
+/* Put `now` and what is shown of it in place. Takes both references. */
+static void advance(struct view *view, struct snapshot *now, struct snapshot *shown)
+{
+    snapshot_unref(&view->latest);
+    snapshot_unref(&view->snapshot);
+    view->latest = now;
+    view->snapshot = shown;
+}
+
+int view_sync(struct view *view, bool may_expunge, struct arena *arena, struct view_update *update_out,
+              struct err *err)
+{
+    struct view_update update = { 0 };
+    struct snapshot *shown;
+
+    int r = account_refresh(view->mailbox->account, err);
+    if (r < 0)
+        return r;
+    update.mailbox_deleted = mailbox_is_deleted(view->mailbox);
+    struct snapshot *now = look(view);
+    if (may_expunge)
+        shown = snapshot_ref(now);
+    else
+        r = snapshot_keep_expunged(view->snapshot, now, &shown, err);
+    if (r == 0) {
+        r = snapshot_diff(view->snapshot, shown, arena, &update.diff, err);
+        if (r < 0)
+            snapshot_unref(&shown);
+    }
+    if (r < 0) {
+        snapshot_unref(&now);
+        return r;
+    }
+    update.exists_changed = update.diff.added_count > 0;
+    advance(view, now, shown);
+    *update_out = update;
+    return 0;
+}

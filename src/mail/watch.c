@@ -1,0 +1,81 @@
+#include "mail/account_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void list_add_u64(uint64_t **items, size_t *count, size_t *cap, uint64_t n)
+{
+    if (*count == *cap) {
+        *cap = *cap ? *cap * 2 : 16;
+        *items = reallocarray(*items, *cap, sizeof **items);
+        if (!*items)
+            abort();
+    }
+    (*items)[(*count)++] = n;
+}
+
+void notice_add(struct notice *notice, uint64_t mailbox_id)
+{
+    for (size_t i = notice->count; i > 0 && i + 8 > notice->count;
+         i--) /* a group changes the same few again and again */
+        if (notice->mailbox_ids[i - 1] == mailbox_id)
+            return;
+    list_add_u64(&notice->mailbox_ids, &notice->count, &notice->cap, mailbox_id);
+}
+
+void account_watch(struct account *account, struct watcher *watcher)
+{
+    pthread_mutex_lock(&account->watch_mutex);
+    watcher->running = 0;
+    watcher->previous = NULL;
+    watcher->next = account->watchers;
+    if (watcher->next)
+        watcher->next->previous = watcher;
+    account->watchers = watcher;
+    pthread_mutex_unlock(&account->watch_mutex);
+}
+
+void account_unwatch(struct account *account, struct watcher *watcher)
+{
+    pthread_mutex_lock(&account->watch_mutex);
+    while (watcher->running > 0)
+        pthread_cond_wait(&account->watch_idle, &account->watch_mutex);
+    if (watcher->next)
+        watcher->next->previous = watcher->previous;
+    if (watcher->previous)
+        watcher->previous->next = watcher->next;
+    else
+        account->watchers = watcher->next;
+    watcher->next = watcher->previous = NULL;
+    pthread_mutex_unlock(&account->watch_mutex);
+}
+
+static unsigned events_for(const struct watcher *watcher, const struct notice *notice)
+{
+    unsigned events = (notice->tree ? WATCH_TREE : 0u) | (notice->gone ? WATCH_ACCOUNT_GONE : 0u);
+    for (size_t i = 0; i < notice->count; i++)
+        if (watcher->mailbox_id == 0 || watcher->mailbox_id == notice->mailbox_ids[i]) {
+            events |= WATCH_MAILBOX;
+            break;
+        }
+    return events & watcher->events;
+}
+
+void account_tell(struct account *account, const struct notice *notice)
+{
+    pthread_mutex_lock(&account->watch_mutex);
+    /* While fn runs the mutex is free; the watcher stays in the list, because unwatch waits for `running`. */
+    for (struct watcher *w = account->watchers; w; w = w->next) {
+        unsigned events = events_for(w, notice);
+        if (!events)
+            continue;
+        w->running++;
+        pthread_mutex_unlock(&account->watch_mutex);
+        w->fn(w, events);
+        pthread_mutex_lock(&account->watch_mutex);
+        assert(w->running > 0);
+        if (--w->running == 0)
+            pthread_cond_broadcast(&account->watch_idle);
+    }
+    pthread_mutex_unlock(&account->watch_mutex);
+}
