@@ -29,12 +29,12 @@
 #include "base/err.h"
 
 enum {
-    STORE_KEY_BYTES_MAX = 512,                /* of a state key, and of the bounds of a range; a key has at least 1 byte */
-    STORE_VALUE_BYTES_MAX = 16 * 1024 * 1024, /* of a state value, and of a record of a blob; 0 bytes are a value too */
+    STORE_KEY_BYTES_MAX = 512, /* of a state key, and of the bounds of a range; a key has at least 1 byte */
+    STORE_VALUE_BYTES_MAX = 16 * 1024 * 1024, /* of a state value, and of a record of a blob; from 0 */
     STORE_BATCH_BYTES_MAX = 64 * 1024 * 1024, /* of batch.ops, encoded */
 };
-#define STORE_BLOB_BYTES_MAX (UINT64_C(1) << 31)     /* of one blob, uncompressed; 0 bytes are a blob too */
-#define STORE_VERSION_MAX ((uint64_t)INT64_MAX)      /* a version is a modseq: 63 bits (RFC 7162, 1) */
+#define STORE_BLOB_BYTES_MAX (UINT64_C(1) << 31)   /* of one blob, uncompressed; from 0 */
+#define STORE_VERSION_MAX    ((uint64_t)INT64_MAX) /* a version is a modseq: 63 bits (RFC 7162, 1) */
 
 /* Chosen by the caller (mail/directory.h), never reused. Account 0 is the directory of accounts itself. */
 struct account_id {
@@ -48,7 +48,8 @@ struct blob_id {
     uint64_t n;
 };
 
-struct store; /* an engine; opened by its own header: store/rocks/rocks.h, store/mem/mem.h, store/faulty/faulty.h */
+/* An engine; opened by its own header: store/rocks/rocks.h, store/mem/mem.h, store/faulty/faulty.h. */
+struct store;
 
 /* ---- batch: what one commit does. Operations apply in the order given, on blobs too: put, delete_range over it, put again
  * leaves the second value; add, then drop of the same blob leaves none. A batch without operations sets the version only.
@@ -57,7 +58,7 @@ struct store; /* an engine; opened by its own header: store/rocks/rocks.h, store
 enum batch_op_kind { BATCH_PUT, BATCH_DELETE, BATCH_DELETE_RANGE, BATCH_ADD_BLOB, BATCH_DROP_BLOB };
 
 struct batch {
-    struct buf ops;        /* encoded; read back with batch_next */
+    struct buf ops; /* encoded; read back with batch_next */
     size_t op_count;
     size_t add_blob_count;
 };
@@ -66,7 +67,7 @@ struct batch {
 
 void batch_deinit(struct batch *b);
 void batch_clear(struct batch *b);
-void batch_put(struct batch *b, struct str key, struct str value); /* copies both; a NIL value is stored as "" */
+void batch_put(struct batch *b, struct str key, struct str value); /* copies; a NIL value is stored as "" */
 void batch_delete(struct batch *b, struct str key);                /* an absent key is fine */
 
 /* from <= key < to; NIL `to`: to the end. An empty range (from >= to) adds no operation: engines never see one. */
@@ -76,7 +77,8 @@ void batch_drop_blob(struct batch *b, struct blob_id id);
 
 struct batch_op {
     enum batch_op_kind kind;
-    struct str key, value; /* PUT: both; DELETE: key; DELETE_RANGE: key is from, value is to (NIL: the end); borrow the batch */
+    struct str key;   /* PUT, DELETE; DELETE_RANGE: from. Both borrow the batch */
+    struct str value; /* PUT; DELETE_RANGE: to, NIL is the end */
     struct blob_id blob;
 };
 
@@ -107,14 +109,17 @@ typedef int store_account_fn(void *ctx, struct account_id account, uint64_t vers
 typedef void store_damage_fn(void *ctx, const char *what, const char *file, uint64_t offset);
 
 struct store_stats {
-    uint64_t commit_count, group_count;     /* since open: commits that succeeded, and the groups they were written in */
-    uint64_t flush_count;                   /* fsync and fdatasync calls, the engine's log included */
-    uint64_t written_bytes;                 /* handed to the file system for bodies and batches */
-    uint64_t blob_bytes_raw, blob_bytes_stored; /* live blobs without their records: before and after compression */
-    uint64_t dead_bytes;                    /* awaiting collection */
-    uint64_t free_bytes, watermark_bytes;   /* of the file system; 0 where it does not apply */
+    uint64_t commit_count;      /* since open: those that succeeded */
+    uint64_t group_count;       /* the groups they were written in */
+    uint64_t flush_count;       /* fsync and fdatasync calls, the engine's log included */
+    uint64_t written_bytes;     /* handed to the file system for bodies and batches */
+    uint64_t blob_bytes_raw;    /* live blobs without their records, before compression */
+    uint64_t blob_bytes_stored; /* the same, after compression */
+    uint64_t dead_bytes;        /* awaiting collection */
+    uint64_t free_bytes;        /* of the file system; 0 where it does not apply */
+    uint64_t watermark_bytes;
     bool below_watermark;
-    bool failed;                            /* refuses commits after a write error */
+    bool failed; /* refuses commits after a write error */
 };
 
 /* What an engine implements. Call through the store_ functions below. */
@@ -122,20 +127,22 @@ struct store_ops {
     const char *name; /* "rocks", "mem" */
     void (*close)(struct store *store);
     int (*version)(struct store *store, struct account_id account, uint64_t *version_out, struct err *err);
-    int (*commit)(struct store *store, struct account_id account, uint64_t expected_version, uint64_t new_version,
-                  const struct batch *batch, struct err *err);
-    int (*get)(struct store *store, struct account_id account, struct str key, struct buf *value_out, struct err *err);
-    int (*scan)(struct store *store, struct account_id account, struct str from, struct str to, uint64_t *version_out,
-                store_pair_fn *fn, void *ctx, struct err *err);
+    int (*commit)(struct store *store, struct account_id account, uint64_t expected_version,
+                  uint64_t new_version, const struct batch *batch, struct err *err);
+    int (*get)(struct store *store, struct account_id account, struct str key, struct buf *value_out,
+               struct err *err);
+    int (*scan)(struct store *store, struct account_id account, struct str from, struct str to,
+                uint64_t *version_out, store_pair_fn *fn, void *ctx, struct err *err);
     int (*blob_write)(struct store *store, struct account_id account, struct str bytes, struct str meta,
                       struct str header, struct blob_id *id_out, struct err *err);
     void (*blob_abandon)(struct store *store, struct account_id account, struct blob_id id);
-    int (*blob_read)(struct store *store, struct account_id account, struct blob_id id, uint64_t offset, uint64_t length,
-                     struct buf *out, struct err *err);
+    int (*blob_read)(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
+                     uint64_t length, struct buf *out, struct err *err);
     int (*blob_record)(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
                        struct buf *out, struct err *err);
-    int (*blob_scan)(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
-                     struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err);
+    int (*blob_scan)(struct store *store, struct account_id account, enum blob_slot slot,
+                     struct blob_id first, struct blob_id last, store_blob_fn *fn, void *ctx,
+                     struct err *err);
     int (*accounts)(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
     int (*drop_account)(struct store *store, struct account_id account, struct err *err);
     int (*watch)(struct store *store, store_watch_fn *fn, void *ctx, struct err *err);
@@ -152,7 +159,8 @@ struct store {
 void store_close(struct store **store);
 
 /* 0 for an account that has never been committed to. */
-MUST_USE int store_version(struct store *store, struct account_id account, uint64_t *version_out, struct err *err);
+MUST_USE int store_version(struct store *store, struct account_id account, uint64_t *version_out,
+                           struct err *err);
 
 /* Write `batch` and set the account's version. A blob added must be pending at this point of the batch, and written by this
  * instance for this account; one dropped must be live at this point of the batch, be it through this batch: else
@@ -178,8 +186,8 @@ MUST_USE int store_scan(struct store *store, struct account_id account, struct s
 /* Store `bytes` (borrowed; may be a mapped file) as a pending blob of this instance. Compresses on the caller's thread.
  *   meta, header  the two records; each up to STORE_VALUE_BYTES_MAX; NIL is stored as ""
  *   errors        -ERR_FULL below the watermark, -ERR_LIMIT, -ERR_IO, -ERR_UNAVAILABLE; then there is no pending blob. */
-MUST_USE int store_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
-                              struct str header, struct blob_id *id_out, struct err *err);
+MUST_USE int store_blob_write(struct store *store, struct account_id account, struct str bytes,
+                              struct str meta, struct str header, struct blob_id *id_out, struct err *err);
 
 /* Forget a pending blob. One that is live, gone or unknown is left as it is. */
 void store_blob_abandon(struct store *store, struct account_id account, struct blob_id id);
@@ -187,17 +195,18 @@ void store_blob_abandon(struct store *store, struct account_id account, struct b
 /* Append bytes [offset, offset + length) of the blob, clipped to its end, to `out`: nothing from the end on, all from `offset`
  * with UINT64_MAX. Reading a part of a large blob does not decompress the whole. Live blobs can be read, and pending ones of
  * this instance. A blob dropped meanwhile is read whole or -ERR_NOT_FOUND. -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT. */
-MUST_USE int store_blob_read(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
-                             uint64_t length, struct buf *out, struct err *err);
+MUST_USE int store_blob_read(struct store *store, struct account_id account, struct blob_id id,
+                             uint64_t offset, uint64_t length, struct buf *out, struct err *err);
 
 /* Append one record of the blob. Errors as store_blob_read. */
-MUST_USE int store_blob_record(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
-                               struct buf *out, struct err *err);
+MUST_USE int store_blob_record(struct store *store, struct account_id account, struct blob_id id,
+                               enum blob_slot slot, struct buf *out, struct err *err);
 
 /* The records of all live blobs of one version with first <= id <= last (first > last: none), in order of id: one range read,
  * 0.2 us a record when warm. */
-MUST_USE int store_blob_scan(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
-                             struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err);
+MUST_USE int store_blob_scan(struct store *store, struct account_id account, enum blob_slot slot,
+                             struct blob_id first, struct blob_id last, store_blob_fn *fn, void *ctx,
+                             struct err *err);
 
 /* Every account with a version above 0, ascending. `fn` returns as store_pair_fn. */
 MUST_USE int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
