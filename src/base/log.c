@@ -52,8 +52,14 @@ static void add_timestamp(struct buf *line, int64_t wall_ms)
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    buf_printf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-               tm.tm_min, tm.tm_sec, (int)(wall_ms % 1000));
+    buf_printf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+               tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(wall_ms % 1000));
+}
+
+/* U+0080 to U+009F in UTF-8: control characters to a terminal that shows the log. */
+static bool is_c1_control(struct str s, size_t i)
+{
+    return i + 1 < s.n && (unsigned char)s.p[i] == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0;
 }
 
 static void add_quoted(struct buf *line, struct str s)
@@ -63,6 +69,8 @@ static void add_quoted(struct buf *line, struct str s)
         unsigned char c = (unsigned char)s.p[i];
         if (c == '"' || c == '\\')
             buf_printf(line, "\\%c", c);
+        else if (is_c1_control(s, i))
+            buf_printf(line, "\\u%04x", (unsigned char)s.p[++i]);
         else if (c < 0x20 || c == 0x7f)
             buf_printf(line, "\\u%04x", c);
         else
@@ -77,7 +85,7 @@ static bool is_plain(struct str s)
         return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c <= 0x20 || c == 0x7f || c == '"' || c == '\\' || c == '=')
+        if (c <= 0x20 || c == 0x7f || c == '"' || c == '\\' || c == '=' || is_c1_control(s, i))
             return false;
     }
     return true;
@@ -110,8 +118,8 @@ static void add_field(struct buf *line, const struct log_field *f, enum log_form
         add_str_value(line, f->s, format);
 }
 
-void log_event(const struct logger *log, enum log_level level, const char *event, const struct log_field *fields,
-               size_t field_count)
+void log_event(const struct logger *log, enum log_level level, const char *event,
+               const struct log_field *fields, size_t field_count)
 {
     const struct log_sink *sink = log->sink;
     if (!sink || level < sink->level)

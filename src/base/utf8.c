@@ -3,6 +3,12 @@
 #include <stdlib.h>
 #include <utf8proc.h>
 
+/* Pointers into it may be added to. */
+static struct str not_nil(struct str s)
+{
+    return s.p ? s : STR("");
+}
+
 int32_t utf8_next(const char **p, const char *end)
 {
     const unsigned char *s = (const unsigned char *)*p;
@@ -28,6 +34,7 @@ int32_t utf8_next(const char **p, const char *end)
 
 bool utf8_is_valid(struct str s)
 {
+    s = not_nil(s);
     for (const char *p = s.p, *end = s.p + s.n; p < end;)
         if (utf8_next(&p, end) < 0)
             return false;
@@ -49,8 +56,9 @@ void utf8_put(struct buf *out, uint32_t c)
     } else if (c < 0x800) {
         buf_add_bytes(out, (char[]){ (char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f)) }, 2);
     } else if (c < 0x10000) {
-        buf_add_bytes(out, (char[]){ (char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f)) },
-                      3);
+        buf_add_bytes(
+            out,
+            (char[]){ (char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f)) }, 3);
     } else {
         buf_add_bytes(out,
                       (char[]){ (char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 0x3f)),
@@ -77,13 +85,14 @@ bool utf8_to_nfc(struct str s, struct arena *arena, struct str *out)
     return true;
 }
 
-/* Case fold and decompose one code point into `out`. */
+/* Case fold and decompose one code point into `out`. COMPAT alone would do nothing: it says how to DECOMPOSE. */
 static void fold_code_point(uint32_t c, struct buf *out)
 {
     enum { ROOM = 32 };
     utf8proc_int32_t parts[ROOM];
     int boundary = 0;
-    utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, parts, ROOM, UTF8PROC_COMPAT | UTF8PROC_CASEFOLD,
+    utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, parts, ROOM,
+                                                 UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD,
                                                  &boundary);
     if (n < 0 || n > ROOM) {
         utf8_put(out, c);
@@ -95,6 +104,7 @@ static void fold_code_point(uint32_t c, struct buf *out)
 
 void utf8_fold(struct str s, struct buf *out)
 {
+    s = not_nil(s);
     const char *p = s.p, *end = s.p + s.n;
     char *to = buf_reserve(out, s.n);
     while (p < end && *p >= 0)
@@ -112,6 +122,7 @@ void utf8_fold(struct str s, struct buf *out)
 
 void utf8_sanitize(struct str s, struct buf *out)
 {
+    s = not_nil(s);
     for (const char *p = s.p, *end = s.p + s.n; p < end;) {
         const char *from = p;
         int32_t c = utf8_next(&p, end);

@@ -8,42 +8,42 @@ static const struct {
     const char *pattern, *name;
     bool matches, below;
 } cases[] = {
-    {"*",         "a",         true,  true },
-    { "*",        "a/b/c",     true,  true },
-    { "%",        "a",         true,  false},
-    { "%",        "a/b",       false, false},
-    { "%/%",      "a/b",       true,  false},
-    { "%/%",      "a",         false, true },
-    { "a/%",      "a/b",       true,  false},
-    { "a/%",      "a",         false, true },
-    { "a/*",      "a/b/c",     true,  true },
-    { "a",        "a",         true,  false},
-    { "a",        "A",         false, false},
-    { "",         "",          true,  false},
-    { "",         "a",         false, false},
-    { "*",        "",          true,  true },
-    { "%a%",      "xay",       true,  false},
-    { "%a%",      "x/ay",      false, false},
-    { "*a%",      "x/ay",      true,  true },
-    { "*b",       "a/b/ab",    true,  true },
-    { "*/Sent",   "x/y/Sent",  true,  true },
-    { "S%/2%",    "Sent",      false, true },
-    { "S%/2%",    "Sent/2024", true,  false},
-    { "S%/2%",    "Drafts",    false, false},
-    { "**",       "a/b",       true,  true },
-    { "%%",       "ab",        true,  false},
-    { "%*%*",     "a/b",       true,  true },
-    { "a*b*c",    "a/xb/yc",   true,  true },
-    { "a*b*c",    "a/xb/yd",   false, true },
-    { "Sent/",    "Sent",      false, false},
-    { "inbox",    "INBOX",     true,  false},
-    { "InBoX/%",  "INBOX/a",   true,  false},
-    { "INBOX",    "inbox",     true,  false},
-    { "inb*",     "INBOX",     true,  true },
-    { "%NBOX",    "INBOX",     true,  false},
-    { "inboxes",  "INBOXES",   false, false},
-    { "INBOX/A",  "INBOX/a",   false, false},
-    { "Entw%rfe", "Entwürfe", true,  false},
+    { "*", "a", true, true },
+    { "*", "a/b/c", true, true },
+    { "%", "a", true, false },
+    { "%", "a/b", false, false },
+    { "%/%", "a/b", true, false },
+    { "%/%", "a", false, true },
+    { "a/%", "a/b", true, false },
+    { "a/%", "a", false, true },
+    { "a/*", "a/b/c", true, true },
+    { "a", "a", true, false },
+    { "a", "A", false, false },
+    { "", "", true, false },
+    { "", "a", false, false },
+    { "*", "", true, true },
+    { "%a%", "xay", true, false },
+    { "%a%", "x/ay", false, false },
+    { "*a%", "x/ay", true, true },
+    { "*b", "a/b/ab", true, true },
+    { "*/Sent", "x/y/Sent", true, true },
+    { "S%/2%", "Sent", false, true },
+    { "S%/2%", "Sent/2024", true, false },
+    { "S%/2%", "Drafts", false, false },
+    { "**", "a/b", true, true },
+    { "%%", "ab", true, false },
+    { "%*%*", "a/b", true, true },
+    { "a*b*c", "a/xb/yc", true, true },
+    { "a*b*c", "a/xb/yd", false, true },
+    { "Sent/", "Sent", false, false },
+    { "inbox", "INBOX", true, false },
+    { "InBoX/%", "INBOX/a", true, false },
+    { "INBOX", "inbox", true, false },
+    { "inb*", "INBOX", true, true },
+    { "%NBOX", "INBOX", true, false },
+    { "inboxes", "INBOXES", false, false },
+    { "INBOX/A", "INBOX/a", false, false },
+    { "Entw%rfe", "Entwürfe", true, false },
 };
 
 static void test_glob_matches(void **state)
@@ -73,9 +73,9 @@ static void test_glob_agrees_with_its_definition(void **state)
     (void)state;
     static const char letters[] = "ab/*%";
     unsigned seed = 3;
-    for (int round = 0; round < 50000; round++) {
-        char pattern[8], name[8];
-        size_t pattern_n = (size_t)rand_r(&seed) % 8, name_n = (size_t)rand_r(&seed) % 8;
+    for (int round = 0; round < 200000; round++) {
+        char pattern[10], name[10];
+        size_t pattern_n = (size_t)rand_r(&seed) % 10, name_n = (size_t)rand_r(&seed) % 10;
         for (size_t i = 0; i < pattern_n; i++)
             pattern[i] = letters[rand_r(&seed) % 5];
         for (size_t i = 0; i < name_n; i++)

@@ -43,19 +43,20 @@ struct rocks_file_ops {
 extern const struct rocks_file_ops rocks_file_ops_system;
 
 struct rocks_options {
-    const char *folder;               /* made if absent; borrowed during rocks_store_open */
-    const struct clock *clock;        /* borrows until close */
-    uint64_t watermark_bytes;         /* free space below which new blobs are refused */
-    uint64_t ballast_bytes;           /* size of BALLAST; 0 for none */
-    uint64_t segment_bytes;           /* of one file; a blob above a sixteenth of it gets a file of its own */
+    const char *folder;        /* made if absent; borrowed during rocks_store_open */
+    const struct clock *clock; /* borrows until close */
+    uint64_t watermark_bytes;  /* free space below which new blobs are refused */
+    uint64_t ballast_bytes;    /* size of BALLAST; 0 for none */
+    uint64_t segment_bytes;    /* of one file; a blob above a sixteenth of it gets a file of its own */
     size_t block_cache_bytes;
     enum rocks_compression compression;
-    unsigned collect_below_percent;   /* segments with less live bytes are rewritten; 0: only empty ones go */
-    uint64_t collect_bytes_per_s;     /* 0: as fast as it can */
-    unsigned collect_interval_ms;     /* how often the collector looks */
-    unsigned open_segments_max;       /* file descriptors kept for reading */
-    bool inline_commit;               /* an idle committer's work is done by the caller: no thread switch for a lone commit */
-    rocks_event_fn *event;            /* may be NULL */
+    unsigned collect_below_percent; /* segments with less live bytes are rewritten; 0: only empty ones go */
+    uint64_t collect_bytes_per_s;   /* 0: as fast as it can */
+    unsigned collect_interval_ms;   /* how often the collector looks */
+    unsigned open_segments_max;     /* file descriptors kept for reading */
+    bool
+        inline_commit; /* an idle committer's work is done by the caller: no thread switch for a lone commit */
+    rocks_event_fn *event; /* may be NULL */
     void *event_ctx;
     const struct rocks_file_ops *files; /* borrows until close */
 };

@@ -1,0 +1,345 @@
+/* cmd_fetch.c: FETCH and UID FETCH.     RFC 9051, 6.4.5; RFC 7162, 3.1.4 (CHANGEDSINCE) and 3.2.6 (VANISHED)
+ * Messages are taken in batches: the records of a batch come from one range read, the answers of a batch go out before the next is
+ * read. A client that does not read stops us between two pieces of one literal at the latest. */
+#include "imap/cmd/command.h"
+#include "imap/cmd/fetch.h"
+#include "imap/cmd/saved.h"
+#include "imap/update.h"
+
+#include <stdlib.h>
+
+enum {
+    BATCH_MESSAGES = 64,
+    BATCH_BODY_BYTES = 1024 * 1024, /* of messages that one batch marks \Seen before they are sent */
+};
+
+struct fetch_cursor {
+    const struct fetch_args *args;
+    struct fetch_att *atts; /* what is written, in order */
+    size_t att_count;
+    bool needs_meta, needs_header;
+    struct seqset seqs; /* asked for and there */
+    size_t range;       /* place in seqs: the next message is ranges[range].first + in_range */
+    uint32_t in_range;
+
+    /* The batch. Its memory is in batch_arena. */
+    struct arena batch_arena;
+    struct fetch_message *messages;
+    size_t count, next;
+    struct seqset seen_now; /* UIDs that this batch marked \Seen */
+
+    /* The message that is being written. */
+    size_t att;
+    bool is_open; /* "* n FETCH (" is out */
+    struct fetch_literal literal;
+    size_t start_n;   /* where its line began, while it can still be taken back */
+    bool can_take_back;
+
+    int failed; /* first error of a single message: told at the end */
+    struct err err;
+};
+
+static void cursor_drop(struct session *s)
+{
+    struct fetch_cursor *c = s->cursor;
+    buf_deinit(&c->literal.decoded);
+    arena_deinit(&c->batch_arena);
+}
+
+/* ---- what to write ---- */
+
+static bool has_item(const struct fetch_args *a, enum fetch_item item)
+{
+    return a->items & item;
+}
+
+static void add_att(struct fetch_cursor *c, enum fetch_item item)
+{
+    c->atts[c->att_count++] = (struct fetch_att){ .item = item };
+}
+
+static void choose_atts(struct session *s, struct fetch_cursor *c)
+{
+    const struct fetch_args *a = c->args;
+    c->atts = arena_new_array(&s->arena, struct fetch_att, a->att_count + 2);
+    if (a->uid && !has_item(a, FETCH_UID)) /* RFC 9051, 6.4.9: always told */
+        add_att(c, FETCH_UID);
+    for (size_t i = 0; i < a->att_count; i++) {
+        c->atts[c->att_count++] = a->atts[i];
+        c->needs_meta = c->needs_meta || fetch_needs_meta(&a->atts[i]);
+        c->needs_header = c->needs_header || fetch_needs_header(&a->atts[i]);
+    }
+    if (a->has_changed_since && !has_item(a, FETCH_MODSEQ)) /* RFC 7162, 3.1.4.1 */
+        add_att(c, FETCH_MODSEQ);
+}
+
+static int respond_vanished(struct session *s, const struct fetch_args *a, struct err *err)
+{
+    struct seqset known, vanished;
+    bool complete;
+    if (!s->qresync)
+        return err_set(err, ERR_STATE, "VANISHED needs ENABLE QRESYNC"); /* RFC 7162, 3.2.6 */
+    seqset_copy(&a->set, &s->arena, &known);
+    seqset_resolve(&known, s->view.snapshot->uidnext - 1);
+    int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->changed_since, &known, &s->arena, &vanished, &complete, err);
+    if (r < 0 || seqset_is_empty(&vanished))
+        return r;
+    buf_add_lit(session_out(s), "* VANISHED (EARLIER) ");
+    seqset_write(&vanished, session_out(s));
+    buf_add_lit(session_out(s), "\r\n");
+    return 0;
+}
+
+static int begin(struct session *s, const struct fetch_args *a, struct err *err)
+{
+    struct fetch_cursor *c = arena_new(&s->arena, struct fetch_cursor);
+    int r;
+    c->args = a;
+    if (a->has_changed_since || has_item(a, FETCH_MODSEQ))
+        s->condstore = true; /* RFC 7162, 3.1 */
+    if (a->vanished && (r = respond_vanished(s, a, err)) < 0)
+        return r;
+    r = message_set_seqs(s, &a->set, a->uid, &c->seqs, err);
+    if (r < 0)
+        return r;
+    choose_atts(s, c);
+    s->cursor = c;
+    s->cursor_drop = cursor_drop;
+    return 0;
+}
+
+/* ---- a batch ---- */
+
+/* Next sequence number in c->seqs; 0 at the end. */
+static uint32_t next_seq(struct fetch_cursor *c)
+{
+    while (c->range < c->seqs.count) {
+        const struct seqset_range *range = &c->seqs.ranges[c->range];
+        if (c->in_range <= range->last - range->first)
+            return range->first + c->in_range++;
+        c->range++;
+        c->in_range = 0;
+    }
+    return 0;
+}
+
+static bool marks_seen(const struct session *s, const struct fetch_cursor *c)
+{
+    return c->args->sets_seen && !s->view.read_only;
+}
+
+/* Records of one slot for the whole batch: one range read, unless the blobs lie far apart. */
+struct scan {
+    struct fetch_cursor *c;
+    struct fetch_message **by_blob; /* ascending */
+    size_t count, next;
+    enum blob_slot slot;
+    size_t strangers; /* records read that nobody wanted */
+};
+
+static int take_record(void *ctx, struct blob_id id, struct str record, struct err *err)
+{
+    struct scan *scan = ctx;
+    (void)err;
+    while (scan->next < scan->count && scan->by_blob[scan->next]->row.blob < id.n)
+        scan->next++;
+    if (scan->next == scan->count)
+        return 1;
+    if (scan->by_blob[scan->next]->row.blob > id.n)
+        return ++scan->strangers > 64 + 2 * scan->count;
+    struct str copy = arena_dup(&scan->c->batch_arena, record);
+    for (; scan->next < scan->count && scan->by_blob[scan->next]->row.blob == id.n; scan->next++) {
+        if (scan->slot == BLOB_META)
+            scan->by_blob[scan->next]->meta = copy;
+        else
+            scan->by_blob[scan->next]->header = copy;
+    }
+    return scan->next == scan->count;
+}
+
+static int by_blob(const void *a, const void *b)
+{
+    uint64_t x = (*(struct fetch_message *const *)a)->row.blob, y = (*(struct fetch_message *const *)b)->row.blob;
+    return (x > y) - (x < y);
+}
+
+static int load_records(struct session *s, struct fetch_cursor *c, enum blob_slot slot, struct err *err)
+{
+    struct scan scan = { .c = c, .count = c->count, .slot = slot };
+    if (c->count < 2)
+        return 0; /* read when it is needed */
+    bool sorted = true;
+    scan.by_blob = arena_new_array(&c->batch_arena, struct fetch_message *, c->count);
+    for (size_t i = 0; i < c->count; i++) {
+        scan.by_blob[i] = &c->messages[i];
+        sorted = sorted && (i == 0 || c->messages[i - 1].row.blob <= c->messages[i].row.blob);
+    }
+    if (!sorted)
+        qsort(scan.by_blob, scan.count, sizeof *scan.by_blob, by_blob);
+    return store_blob_scan(mail_options(account_mail(s->account))->store, account_id(s->account), slot,
+                           (struct blob_id){ scan.by_blob[0]->row.blob }, (struct blob_id){ scan.by_blob[scan.count - 1]->row.blob },
+                           take_record, &scan, err);
+}
+
+/* Mark what this batch is about to send. RFC 9051, 6.4.5: \Seen is set, and told in the same answer. */
+static void mark_seen(struct session *s, struct fetch_cursor *c)
+{
+    struct err err;
+    struct seqset unseen;
+    struct change change = { .kind = CHANGE_STORE, .arena = &c->batch_arena };
+    seqset_init(&unseen, &c->batch_arena);
+    for (size_t i = 0; i < c->count; i++)
+        if (!(c->messages[i].row.flags & FLAG_SEEN))
+            seqset_add(&unseen, c->messages[i].row.uid);
+    if (seqset_is_empty(&unseen))
+        return;
+    change.store.mailbox_id = mailbox_id(s->view.mailbox);
+    change.store.uids = &unseen;
+    change.store.mode = STORE_ADD;
+    change.store.flags = FLAG_SEEN;
+    if (account_commit(s->account, &change, 1, &err) < 0) {
+        log_warn(&s->log, "seen-not-set", KV("text", (const char *)err.text)); /* a full disk must not stop reading */
+        return;
+    }
+    c->seen_now = change.uids;
+    const struct update_own own = { &change.uids, change.modseq };
+    if (update_send(s, false, &own, &err) < 0)
+        return;
+    for (size_t i = 0; i < c->count; i++) /* numbers stand: no EXPUNGE was told */
+        if (snapshot_message(s->view.snapshot, c->messages[i].seq, &c->messages[i].row, &err) < 0)
+            return;
+}
+
+static int next_batch(struct session *s, struct fetch_cursor *c, struct err *err)
+{
+    uint64_t bytes = 0;
+    uint32_t seq;
+    arena_reset(&c->batch_arena);
+    c->messages = arena_new_array(&c->batch_arena, struct fetch_message, BATCH_MESSAGES);
+    c->count = c->next = 0;
+    c->seen_now = (struct seqset){ 0 };
+    while (c->count < BATCH_MESSAGES && bytes < BATCH_BODY_BYTES && (seq = next_seq(c)) != 0) {
+        struct fetch_message *m = &c->messages[c->count];
+        *m = (struct fetch_message){ .arena = &c->batch_arena, .seq = seq };
+        int r = snapshot_message(s->view.snapshot, seq, &m->row, err);
+        if (r < 0)
+            return r;
+        if (c->args->has_changed_since && m->row.modseq <= c->args->changed_since)
+            continue;
+        c->count++;
+        if (marks_seen(s, c))
+            bytes += m->row.size_bytes;
+    }
+    int r = 0;
+    if (marks_seen(s, c) && c->count)
+        mark_seen(s, c);
+    if (c->needs_meta)
+        r = load_records(s, c, BLOB_META, err);
+    if (r == 0 && c->needs_header)
+        r = load_records(s, c, BLOB_HEADER, err);
+    return r;
+}
+
+/* ---- one message ---- */
+
+/* A message that cannot be read is left out, whole, and the tagged reply says so; others still come. */
+static void leave_out(struct session *s, struct fetch_cursor *c, int r, const struct err *err)
+{
+    session_out(s)->n = c->start_n;
+    if (r == -ERR_NOT_FOUND) /* it was expunged meanwhile: RFC 5530, EXPUNGEISSUED */
+        r = -ERR_EXPUNGED;
+    if (c->failed == 0) {
+        c->failed = r;
+        c->err = *err;
+        c->err.kind = (enum err_kind)-r;
+    }
+}
+
+static int write_piece(struct session *s, struct fetch_cursor *c, struct err *err)
+{
+    c->can_take_back = false;
+    int r = fetch_write_piece(s, &c->literal, err);
+    if (r < 0) { /* bytes were promised that cannot be had: the stream is of no use any more */
+        log_error(&s->log, "fetch-broken-off", KV("text", (const char *)err->text));
+        s->state = STATE_LOGOUT;
+        conn_close_now(s->conn);
+    }
+    return r;
+}
+
+/* 0 done, -ERR_AGAIN to be continued, or another error: the session is at its end. */
+static int write_message(struct session *s, struct fetch_cursor *c, struct fetch_message *m, struct err *err)
+{
+    struct buf *out = session_out(s);
+    if (!c->is_open) {
+        c->start_n = out->n;
+        c->can_take_back = true;
+        buf_add_lit(out, "* ");
+        buf_add_u64(out, m->seq);
+        buf_add_lit(out, " FETCH (");
+        c->is_open = true;
+        c->att = 0;
+    }
+    for (;;) {
+        while (c->literal.open) {
+            int r = write_piece(s, c, err);
+            if (r < 0)
+                return r;
+            if (session_must_wait(s))
+                return -ERR_AGAIN;
+        }
+        if (c->att == c->att_count)
+            break;
+        if (c->att > 0)
+            buf_add_char(out, ' ');
+        int r = fetch_write_item(s, m, &c->atts[c->att++], &c->literal, err);
+        if (r < 0 && c->can_take_back) {
+            leave_out(s, c, r, err);
+            c->is_open = false;
+            return 0;
+        }
+        if (r < 0) { /* too late to take it back: say nothing of this item but NIL, which every item but the numbers may be */
+            fetch_att_write_name(&c->atts[c->att - 1], out);
+            buf_add_lit(out, " NIL");
+            if (c->failed == 0) {
+                c->failed = r;
+                c->err = *err;
+            }
+        }
+    }
+    if (!has_item(c->args, FETCH_FLAGS) && seqset_contains(&c->seen_now, m->row.uid)) {
+        const struct fetch_att flags = { .item = FETCH_FLAGS };
+        buf_add_char(out, ' ');
+        int r = fetch_write_item(s, m, &flags, &c->literal, err);
+        (void)r; /* flags cannot fail */
+    }
+    buf_add_lit(out, ")\r\n");
+    c->is_open = false;
+    return 0;
+}
+
+int fetch_run(struct session *s, const void *args, struct err *err)
+{
+    int r = 0;
+    if (!s->cursor && (r = begin(s, args, err)) < 0)
+        return r;
+    struct fetch_cursor *c = s->cursor;
+    for (;;) {
+        while (c->next < c->count) {
+            if (!c->is_open && session_must_wait(s))
+                return -ERR_AGAIN;
+            r = write_message(s, c, &c->messages[c->next], err);
+            if (r < 0)
+                return r;
+            c->next++;
+        }
+        r = next_batch(s, c, err);
+        if (r < 0)
+            return r;
+        if (c->count == 0 && c->range == c->seqs.count)
+            break;
+    }
+    if (c->failed < 0)
+        *err = c->err;
+    return c->failed;
+}

@@ -1,0 +1,41 @@
+/* fetch.h: FETCH in two halves: cmd_fetch.c walks the messages, resumes where the client stopped reading, and sets \Seen;
+ * fetch_items.c writes one item of one message. */
+#ifndef LOFT_IMAP_CMD_FETCH_H
+#define LOFT_IMAP_CMD_FETCH_H
+
+#include "imap/session.h"
+#include "imap/wire/fetch_args.h"
+#include "mime/meta.h"
+
+enum { FETCH_PIECE_BYTES = 256 * 1024 }; /* of a literal, read and queued at a time */
+
+/* A literal that is being sent: its head is out, so all of its bytes must follow. */
+struct fetch_literal {
+    bool open;
+    uint64_t blob, offset, left; /* bytes of the blob still to send */
+    struct buf decoded;          /* or, for BINARY and HEADER.FIELDS: the bytes themselves; offset counts in them */
+    bool is_decoded;
+};
+
+struct fetch_message {
+    struct arena *arena; /* of the batch */
+    uint32_t seq;
+    struct message row;
+    struct str meta, header; /* records, when some item needs them and they were there; else NIL */
+    bool has_view;
+    struct meta_view view;
+};
+
+/* Whether an item needs the meta record, or the header record. */
+bool fetch_needs_meta(const struct fetch_att *att);
+bool fetch_needs_header(const struct fetch_att *att);
+
+/* Append one item, name and value, of `m`. A long literal is only begun: `literal_out` says what must follow.
+ * Nothing is appended when it fails: -ERR_NOT_FOUND (the message is gone), -ERR_UNKNOWN_CTE, -ERR_CORRUPT, -ERR_IO. */
+MUST_USE int fetch_write_item(struct session *s, struct fetch_message *m, const struct fetch_att *att,
+                              struct fetch_literal *literal_out, struct err *err);
+
+/* Append the next piece of an open literal; it closes itself with its last byte. */
+MUST_USE int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct err *err);
+
+#endif

@@ -1,0 +1,307 @@
+#include "imap/cmd/fetch.h"
+
+#include "imap/wire/writer.h"
+#include "mime/header.h"
+
+bool fetch_needs_meta(const struct fetch_att *att)
+{
+    return att->item & (FETCH_ENVELOPE | FETCH_BODYSTRUCTURE | FETCH_BODY | FETCH_PREVIEW | FETCH_SECTION | FETCH_BINARY |
+                        FETCH_BINARY_SIZE | FETCH_RFC822_HEADER | FETCH_RFC822_TEXT);
+}
+
+bool fetch_needs_header(const struct fetch_att *att)
+{
+    return att->item == FETCH_SECTION && att->section.text == TEXT_HEADER_FIELDS && att->section.part_count == 0;
+}
+
+static struct store *store_of(struct session *s)
+{
+    return mail_options(account_mail(s->account))->store;
+}
+
+static int read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length, struct buf *out, struct err *err)
+{
+    return store_blob_read(store_of(s), account_id(s->account), (struct blob_id){ blob }, offset, length, out, err);
+}
+
+/* The message's meta, read now if the batch did not bring it. */
+static int need_view(struct session *s, struct fetch_message *m, struct err *err)
+{
+    if (m->has_view)
+        return 0;
+    if (str_is_nil(m->meta)) {
+        struct buf record = BUF_INIT;
+        int r = store_blob_record(store_of(s), account_id(s->account), (struct blob_id){ m->row.blob }, BLOB_META, &record, err);
+        m->meta = arena_dup(m->arena, buf_str(&record));
+        buf_deinit(&record);
+        if (r < 0)
+            return r;
+    }
+    int r = mime_meta_view(m->meta, &m->view, err);
+    m->has_view = r == 0;
+    return r;
+}
+
+/* ---- literals ---- */
+
+/* A range of the wanted bytes: <offset.length>, clipped to what is there. */
+static void clip(const struct fetch_att *att, uint64_t *offset, uint64_t *length)
+{
+    if (!att->has_partial)
+        return;
+    uint64_t from = att->offset < *length ? att->offset : *length;
+    *offset += from;
+    *length = att->length < *length - from ? att->length : *length - from;
+}
+
+/* Bytes of the blob as a literal: the head and the first piece now, so that an error is met before anything was said. */
+static int begin_blob_literal(struct session *s, const struct fetch_message *m, const struct fetch_att *att, uint64_t offset,
+                              uint64_t length, struct fetch_literal *literal, struct err *err)
+{
+    struct buf *out = session_out(s);
+    size_t before = out->n;
+    clip(att, &offset, &length);
+    fetch_att_write_name(att, out);
+    buf_add_char(out, ' ');
+    write_literal_head(out, length);
+    uint64_t first = length < FETCH_PIECE_BYTES ? length : FETCH_PIECE_BYTES;
+    size_t start = out->n;
+    int r = first ? read_blob(s, m->row.blob, offset, first, out, err) : 0;
+    if (r == 0 && out->n - start != first)
+        r = err_set(err, ERR_CORRUPT, "message is shorter than its meta says");
+    if (r < 0) {
+        out->n = before;
+        return r;
+    }
+    *literal = (struct fetch_literal){ .open = length > first, .blob = m->row.blob, .offset = offset + first, .left = length - first };
+    return 0;
+}
+
+/* Bytes that were made in memory; takes `bytes`. */
+static void begin_decoded_literal(struct session *s, const struct fetch_att *att, bool literal8, struct buf *bytes,
+                                  struct fetch_literal *literal)
+{
+    struct buf *out = session_out(s);
+    uint64_t offset = 0, length = bytes->n;
+    clip(att, &offset, &length);
+    fetch_att_write_name(att, out);
+    buf_add_char(out, ' ');
+    if (literal8)
+        write_literal8_head(out, length);
+    else
+        write_literal_head(out, length);
+    *literal = (struct fetch_literal){ .open = length > 0, .offset = offset, .left = length, .decoded = *bytes, .is_decoded = true };
+    *bytes = BUF_INIT;
+    if (!literal->open)
+        buf_deinit(&literal->decoded);
+}
+
+int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct err *err)
+{
+    struct buf *out = session_out(s);
+    uint64_t n = literal->left < FETCH_PIECE_BYTES ? literal->left : FETCH_PIECE_BYTES;
+    size_t before = out->n;
+    int r = 0;
+    if (literal->is_decoded)
+        buf_add(out, str_sub(buf_str(&literal->decoded), (size_t)literal->offset, (size_t)n));
+    else
+        r = read_blob(s, literal->blob, literal->offset, n, out, err);
+    if (r == 0 && out->n - before != n)
+        r = err_set(err, ERR_CORRUPT, "message is shorter than its meta says");
+    if (r < 0)
+        return r;
+    literal->offset += n;
+    literal->left -= n;
+    if (literal->left == 0) {
+        literal->open = false;
+        buf_deinit(&literal->decoded);
+    }
+    return 0;
+}
+
+/* ---- BODY[...] ---- */
+
+static void write_nil(struct session *s, const struct fetch_att *att)
+{
+    fetch_att_write_name(att, session_out(s));
+    buf_add_lit(session_out(s), " NIL");
+}
+
+static enum section_kind kind_of(const struct fetch_section *section)
+{
+    switch (section->text) {
+    case TEXT_HEADER:
+    case TEXT_HEADER_FIELDS:
+    case TEXT_HEADER_FIELDS_NOT:
+        return SECTION_HEADER;
+    case TEXT_BODY:
+        return SECTION_TEXT;
+    case TEXT_MIME:
+        return SECTION_MIME;
+    case TEXT_ALL:
+        break;
+    }
+    return SECTION_WHOLE;
+}
+
+static int write_header_fields(struct session *s, struct fetch_message *m, const struct fetch_att *att, const struct section *where,
+                               struct fetch_literal *literal, struct err *err)
+{
+    struct buf fields = BUF_INIT, raw = BUF_INIT;
+    const struct fetch_section *want = &att->section;
+    int covered = 0;
+    if (m->header.n && fetch_needs_header(att)) {
+        covered = mime_header_record_covers(m->header, want->fields, want->field_count, err);
+        if (covered < 0)
+            return covered;
+    }
+    if (covered == 1) {
+        mime_header_record_fields(m->header, want->fields, want->field_count, &fields);
+    } else {
+        int r = read_blob(s, m->row.blob, where->offset, where->length, &raw, err);
+        if (r < 0) {
+            buf_deinit(&raw);
+            return r;
+        }
+        header_filter(buf_str(&raw), want->fields, want->field_count, want->text == TEXT_HEADER_FIELDS_NOT, &fields);
+        buf_deinit(&raw);
+    }
+    begin_decoded_literal(s, att, false, &fields, literal);
+    return 0;
+}
+
+static int write_section(struct session *s, struct fetch_message *m, const struct fetch_att *att, struct fetch_literal *literal,
+                         struct err *err)
+{
+    const struct fetch_section *want = &att->section;
+    struct section where;
+    int r;
+    if (want->part_count == 0 && want->text == TEXT_ALL) /* the whole message needs no meta */
+        return begin_blob_literal(s, m, att, 0, m->row.size_bytes, literal, err);
+    r = need_view(s, m, err);
+    if (r < 0)
+        return r;
+    r = meta_find_section(&m->view, want->parts, want->part_count, kind_of(want), &where, err);
+    if (r == -ERR_NOT_FOUND) {
+        write_nil(s, att);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    if (want->text == TEXT_HEADER_FIELDS || want->text == TEXT_HEADER_FIELDS_NOT)
+        return write_header_fields(s, m, att, &where, literal, err);
+    return begin_blob_literal(s, m, att, where.offset, where.length, literal, err);
+}
+
+/* ---- BINARY: RFC 3516, 4.3; RFC 9051, 6.4.5 ---- */
+
+static int write_binary(struct session *s, struct fetch_message *m, const struct fetch_att *att, struct fetch_literal *literal,
+                        struct err *err)
+{
+    struct section where = { 0 };
+    struct buf raw = BUF_INIT, decoded = BUF_INIT;
+    int r = need_view(s, m, err);
+    if (r == 0)
+        r = meta_find_section(&m->view, att->section.parts, att->section.part_count, SECTION_WHOLE, &where, err);
+    if (r == -ERR_NOT_FOUND) {
+        write_nil(s, att);
+        return 0;
+    }
+    if (r == 0)
+        r = read_blob(s, m->row.blob, where.offset, where.length, &raw, err);
+    if (r == 0)
+        r = transfer_decode(where.part.transfer, buf_str(&raw), &decoded, err);
+    buf_deinit(&raw);
+    if (r == 0 && att->item == FETCH_BINARY_SIZE) {
+        fetch_att_write_name(att, session_out(s));
+        buf_add_char(session_out(s), ' ');
+        buf_add_u64(session_out(s), decoded.n);
+    } else if (r == 0) { /* literal8 only where it is needed: some clients know no "~" */
+        begin_decoded_literal(s, att, str_find_char(buf_str(&decoded), '\0') >= 0, &decoded, literal);
+    }
+    buf_deinit(&decoded);
+    return r;
+}
+
+/* ---- everything else ---- */
+
+static int write_from_meta(struct session *s, struct fetch_message *m, const struct fetch_att *att, struct err *err)
+{
+    struct buf *out = session_out(s);
+    int r = need_view(s, m, err);
+    if (r < 0)
+        return r;
+    if (att->item == FETCH_ENVELOPE) {
+        buf_add_lit(out, "ENVELOPE ");
+        buf_add(out, m->view.envelope);
+    } else if (att->item == FETCH_BODYSTRUCTURE) {
+        buf_add_lit(out, "BODYSTRUCTURE ");
+        buf_add(out, m->view.bodystructure);
+    } else if (att->item == FETCH_BODY) {
+        buf_add_lit(out, "BODY ");
+        buf_add(out, m->view.body);
+    } else { /* FETCH_PREVIEW; RFC 8970, 3.1: it is there at once, LAZY or not */
+        buf_add_lit(out, "PREVIEW ");
+        write_string(out, m->view.preview, session_utf8(s));
+    }
+    return 0;
+}
+
+static void write_id(struct session *s, const char *name, struct str id)
+{
+    buf_printf(session_out(s), "%s (" STR_FMT ")", name, STR_ARG(id));
+}
+
+int fetch_write_item(struct session *s, struct fetch_message *m, const struct fetch_att *att, struct fetch_literal *literal,
+                     struct err *err)
+{
+    struct buf *out = session_out(s);
+    switch (att->item) {
+    case FETCH_UID:
+        buf_add_lit(out, "UID ");
+        buf_add_u64(out, m->row.uid);
+        return 0;
+    case FETCH_FLAGS:
+        buf_add_lit(out, "FLAGS ");
+        write_flags(out, m->row.flags, !s->rev2 && view_is_recent(&s->view, m->row.uid), &m->row.keywords,
+                    s->view.snapshot->keywords);
+        return 0;
+    case FETCH_INTERNALDATE:
+        buf_add_lit(out, "INTERNALDATE ");
+        write_date_time(out, m->row.internal_date_s, m->row.internal_zone_min);
+        return 0;
+    case FETCH_RFC822_SIZE:
+        buf_add_lit(out, "RFC822.SIZE ");
+        buf_add_u64(out, m->row.size_bytes);
+        return 0;
+    case FETCH_MODSEQ:
+        buf_add_lit(out, "MODSEQ (");
+        buf_add_u64(out, m->row.modseq);
+        buf_add_char(out, ')');
+        return 0;
+    case FETCH_EMAILID:
+        write_id(s, "EMAILID", email_id_text(m->row.email_id, m->arena));
+        return 0;
+    case FETCH_THREADID:
+        write_id(s, "THREADID", thread_id_text(m->row.thread_id, m->arena));
+        return 0;
+    case FETCH_SAVEDATE:
+        buf_add_lit(out, "SAVEDATE ");
+        write_date_time(out, m->row.save_date_s, 0);
+        return 0;
+    case FETCH_ENVELOPE:
+    case FETCH_BODYSTRUCTURE:
+    case FETCH_BODY:
+    case FETCH_PREVIEW:
+        return write_from_meta(s, m, att, err);
+    case FETCH_SECTION:
+    case FETCH_RFC822:
+    case FETCH_RFC822_HEADER:
+    case FETCH_RFC822_TEXT:
+        return write_section(s, m, att, literal, err);
+    case FETCH_BINARY:
+    case FETCH_BINARY_SIZE:
+        return write_binary(s, m, att, literal, err);
+    }
+    return err_set(err, ERR_SYNTAX, "unknown FETCH item");
+}

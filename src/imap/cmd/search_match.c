@@ -1,0 +1,411 @@
+#include "imap/cmd/search_match.h"
+
+#include "base/utf8.h"
+#include "mime/header.h"
+#include "mime/text.h"
+
+#include <stdlib.h>
+
+enum verdict { NO, YES, UNKNOWN };
+
+/* What each node was compiled to. */
+struct prepared {
+    struct str needle;   /* text keys: UTF-8, folded */
+    int keyword;         /* bit in the mailbox's table, -1: no message has it */
+    struct seqset set;   /* SEQ: sequence numbers; UID: uids */
+    int64_t limit_s;     /* OLDER, YOUNGER: the moment */
+    uint64_t id;         /* EMAILID, THREADID; 0: not one of ours */
+};
+
+enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
+
+struct search_program {
+    struct session *session;
+    const struct search_args *args;
+    struct prepared *prepared; /* as many as nodes */
+    struct charset_cache *charsets;
+
+    /* The message at hand. */
+    uint32_t seq;
+    const struct message *row;
+    enum stage stage;
+    bool has_view, has_header, has_bytes;
+    struct meta_view view;
+    struct buf meta, header, bytes, text; /* records, the message, scratch for decoded text */
+    int error; /* of reading; 0: none */
+    struct err err;
+};
+
+/* ---- compiling ---- */
+
+static bool is_text_key(enum search_key key)
+{
+    return key >= SEARCH_FROM && key <= SEARCH_HEADER;
+}
+
+static int fold_needle(struct search_program *p, struct str text, struct str *out, struct err *err)
+{
+    struct buf utf8 = BUF_INIT, folded = BUF_INIT;
+    uint8_t charset = str_is_nil(p->args->charset) ? CHARSET_UTF8 : charset_find(p->args->charset);
+    int r = charset_to_utf8(p->charsets, charset, text, &utf8, err);
+    if (r == 0) {
+        utf8_fold(buf_str(&utf8), &folded);
+        *out = arena_dup(&p->session->arena, buf_str(&folded));
+    }
+    buf_deinit(&utf8);
+    buf_deinit(&folded);
+    return r;
+}
+
+/* "M123": the number behind the letter, 0 when it is none of ours. */
+static uint64_t parse_id(struct str text, char letter)
+{
+    uint64_t id = 0;
+    return text.n > 1 && text.p[0] == letter && str_to_u64(str_skip(text, 1), UINT64_MAX, &id) ? id : 0;
+}
+
+static int prepare_set(struct search_program *p, const struct search_node *node, struct prepared *out, struct err *err)
+{
+    struct session *s = p->session;
+    const struct snapshot *snapshot = s->view.snapshot;
+    struct message last = { 0 };
+    struct seqset own, saved;
+    uint32_t max = snapshot->exists;
+    int r;
+    if (node->key == SEARCH_UID && max) {
+        r = snapshot_message(snapshot, max, &last, err);
+        if (r < 0)
+            return r;
+        max = last.uid;
+    }
+    seqset_copy(&node->set, &s->arena, &own);
+    seqset_resolve(&own, max);
+    out->set = own;
+    if (!node->set.saved)
+        return 0;
+    own.saved = false;
+    saved = s->saved;
+    if (node->key == SEARCH_SEQ) {
+        r = snapshot_uids_to_seqs(snapshot, &s->saved, &s->arena, &saved, err);
+        if (r < 0)
+            return r;
+    }
+    seqset_union(&own, &saved, &s->arena, &out->set);
+    return 0;
+}
+
+static int prepare(struct search_program *p, const struct search_node *node, struct prepared *out, struct err *err)
+{
+    int64_t now_s = clock_wall_ms(p->session->server->clock) / 1000;
+    if (is_text_key(node->key))
+        return fold_needle(p, node->text, &out->needle, err);
+    switch (node->key) {
+    case SEARCH_KEYWORD:
+    case SEARCH_NO_KEYWORD:
+        out->keyword = keyword_table_find(p->session->view.snapshot->keywords, node->text);
+        return 0;
+    case SEARCH_SEQ:
+    case SEARCH_UID:
+        return prepare_set(p, node, out, err);
+    case SEARCH_OLDER:
+    case SEARCH_YOUNGER:
+        out->limit_s = now_s - (int64_t)node->number;
+        return 0;
+    case SEARCH_EMAILID:
+        out->id = parse_id(node->text, 'M');
+        return 0;
+    case SEARCH_THREADID:
+        out->id = parse_id(node->text, 'T');
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+int search_program_new(struct session *s, const struct search_args *args, struct search_program **program_out, struct err *err)
+{
+    if (!str_is_nil(args->charset) && charset_find(args->charset) == CHARSET_UNKNOWN)
+        return err_set(err, ERR_CHARSET, "Charset not supported");
+    struct search_program *p = calloc(1, sizeof *p);
+    if (!p)
+        abort();
+    p->session = s;
+    p->args = args;
+    p->charsets = charset_cache_new();
+    p->prepared = arena_new_array(&s->arena, struct prepared, args->node_count);
+    for (size_t i = 0; i < args->node_count; i++) {
+        int r = prepare(p, &args->nodes[i], &p->prepared[i], err);
+        if (r < 0) {
+            search_program_free(&p);
+            return r;
+        }
+    }
+    *program_out = p;
+    return 0;
+}
+
+void search_program_free(struct search_program **program)
+{
+    struct search_program *p = *program;
+    if (!p)
+        return;
+    charset_cache_free(&p->charsets);
+    buf_deinit(&p->meta);
+    buf_deinit(&p->header);
+    buf_deinit(&p->bytes);
+    buf_deinit(&p->text);
+    free(p);
+    *program = NULL;
+}
+
+/* ---- what a stage needs ---- */
+
+static struct store *store_of(const struct search_program *p)
+{
+    return mail_options(account_mail(p->session->account))->store;
+}
+
+static int fail(struct search_program *p, int r)
+{
+    if (r < 0 && r != -ERR_NOT_FOUND && p->error == 0)
+        p->error = r;
+    return r;
+}
+
+static int need_record(struct search_program *p, enum blob_slot slot, struct buf *out)
+{
+    buf_clear(out);
+    return fail(p, store_blob_record(store_of(p), account_id(p->session->account), (struct blob_id){ p->row->blob }, slot, out, &p->err));
+}
+
+static int need_view(struct search_program *p)
+{
+    if (p->has_view)
+        return 0;
+    int r = need_record(p, BLOB_META, &p->meta);
+    if (r == 0)
+        r = fail(p, mime_meta_view(buf_str(&p->meta), &p->view, &p->err));
+    p->has_view = r == 0;
+    return r;
+}
+
+static int need_header_record(struct search_program *p)
+{
+    if (p->has_header)
+        return 0;
+    int r = need_record(p, BLOB_HEADER, &p->header);
+    p->has_header = r == 0;
+    return r;
+}
+
+static int need_bytes(struct search_program *p)
+{
+    if (p->has_bytes)
+        return 0;
+    buf_clear(&p->bytes);
+    int r = fail(p, store_blob_read(store_of(p), account_id(p->session->account), (struct blob_id){ p->row->blob }, 0,
+                                    p->row->size_bytes, &p->bytes, &p->err));
+    p->has_bytes = r == 0;
+    return r;
+}
+
+/* ---- text ---- */
+
+static bool holds(struct str text, struct str needle)
+{
+    return str_find(text, needle) >= 0;
+}
+
+/* Any field `name` of `header` whose decoded, folded value holds the needle; "" asks only whether there is one. */
+static enum verdict header_holds(struct search_program *p, struct str header, struct str name, struct str needle)
+{
+    struct header_field field;
+    for (struct header_reader r = header_each(header); header_next(&r, &field);) {
+        if (!str_eq_nocase(field.name, name))
+            continue;
+        buf_clear(&p->text);
+        mime_text_of_value(field.value, p->charsets, &p->text);
+        if (holds(buf_str(&p->text), needle))
+            return YES;
+    }
+    return NO;
+}
+
+static enum verdict match_header(struct search_program *p, struct str name, struct str needle)
+{
+    struct str fields;
+    bool too_large;
+    if (p->stage < STAGE_RECORDS)
+        return UNKNOWN;
+    if (need_header_record(p) < 0)
+        return NO;
+    int covered = fail(p, mime_header_record_covers(buf_str(&p->header), &name, 1, &p->err));
+    if (covered == 1 && fail(p, mime_header_record_view(buf_str(&p->header), &fields, &too_large, &p->err)) == 0)
+        return header_holds(p, fields, name, needle);
+    if (covered < 0)
+        return NO;
+    if (p->stage < STAGE_BYTES)
+        return UNKNOWN;
+    if (need_view(p) < 0 || need_bytes(p) < 0)
+        return NO;
+    return header_holds(p, str_sub(buf_str(&p->bytes), 0, (size_t)p->view.header_bytes), name, needle);
+}
+
+static int piece_holds(void *ctx, struct str piece)
+{
+    return holds(piece, *(const struct str *)ctx);
+}
+
+static enum verdict match_text(struct search_program *p, unsigned scope, struct str needle)
+{
+    if (needle.n == 0)
+        return YES;
+    if (p->stage < STAGE_BYTES)
+        return UNKNOWN;
+    if (needle.n > TEXT_OVERLAP_BYTES_MAX || need_view(p) < 0 || need_bytes(p) < 0)
+        return NO;
+    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->charsets, piece_holds, &needle, &p->err);
+    return fail(p, r) == 1 ? YES : NO;
+}
+
+/* ---- dates ---- */
+
+static int32_t day_of(int64_t unix_s, int zone_min)
+{
+    int64_t local = unix_s + zone_min * 60;
+    int64_t day = local / 86400;
+    return (int32_t)(local % 86400 < 0 ? day - 1 : day);
+}
+
+static enum verdict compare_day(int32_t day, int32_t wanted, enum search_key key, enum search_key before, enum search_key on)
+{
+    return (key == before ? day < wanted : key == on ? day == wanted : day >= wanted) ? YES : NO;
+}
+
+static enum verdict match_sent(struct search_program *p, const struct search_node *node)
+{
+    if (p->stage < STAGE_RECORDS)
+        return UNKNOWN;
+    if (need_view(p) < 0 || !(p->view.flags & META_HAS_DATE))
+        return NO;
+    return compare_day(day_of(p->view.sent_s, p->view.zone_minutes), node->day, node->key, SEARCH_SENT_BEFORE, SEARCH_SENT_ON);
+}
+
+/* ---- nodes ---- */
+
+static enum verdict yes_if(bool condition)
+{
+    return condition ? YES : NO;
+}
+
+static enum verdict match_leaf(struct search_program *p, const struct search_node *node, const struct prepared *ready)
+{
+    const struct message *row = p->row;
+    bool recent = view_is_recent(&p->session->view, row->uid);
+    switch (node->key) {
+    case SEARCH_ALL:
+    case SEARCH_SAVEDATE_SUPPORTED:
+        return YES;
+    case SEARCH_FLAG:
+        return yes_if(row->flags & node->flag);
+    case SEARCH_NO_FLAG:
+        return yes_if(!(row->flags & node->flag));
+    case SEARCH_KEYWORD:
+        return yes_if(ready->keyword >= 0 && keyword_set_has(&row->keywords, (unsigned)ready->keyword));
+    case SEARCH_NO_KEYWORD:
+        return yes_if(ready->keyword < 0 || !keyword_set_has(&row->keywords, (unsigned)ready->keyword));
+    case SEARCH_RECENT:
+        return yes_if(recent);
+    case SEARCH_OLD:
+        return yes_if(!recent);
+    case SEARCH_NEW:
+        return yes_if(recent && !(row->flags & FLAG_SEEN));
+    case SEARCH_SEQ:
+        return yes_if(seqset_contains(&ready->set, p->seq));
+    case SEARCH_UID:
+        return yes_if(seqset_contains(&ready->set, row->uid));
+    case SEARCH_BEFORE:
+    case SEARCH_ON:
+    case SEARCH_SINCE:
+        return compare_day(day_of(row->internal_date_s, row->internal_zone_min), node->day, node->key, SEARCH_BEFORE, SEARCH_ON);
+    case SEARCH_SAVED_BEFORE:
+    case SEARCH_SAVED_ON:
+    case SEARCH_SAVED_SINCE:
+        return compare_day(day_of(row->save_date_s, 0), node->day, node->key, SEARCH_SAVED_BEFORE, SEARCH_SAVED_ON);
+    case SEARCH_SENT_BEFORE:
+    case SEARCH_SENT_ON:
+    case SEARCH_SENT_SINCE:
+        return match_sent(p, node);
+    case SEARCH_OLDER:
+        return yes_if(row->internal_date_s <= ready->limit_s);
+    case SEARCH_YOUNGER:
+        return yes_if(row->internal_date_s >= ready->limit_s);
+    case SEARCH_LARGER:
+        return yes_if(row->size_bytes > node->number);
+    case SEARCH_SMALLER:
+        return yes_if(row->size_bytes < node->number);
+    case SEARCH_MODSEQ:
+        return yes_if(row->modseq >= node->number);
+    case SEARCH_EMAILID:
+        return yes_if(ready->id && row->email_id == ready->id);
+    case SEARCH_THREADID:
+        return yes_if(ready->id && row->thread_id == ready->id);
+    case SEARCH_FROM:
+        return match_header(p, STR("From"), ready->needle);
+    case SEARCH_TO:
+        return match_header(p, STR("To"), ready->needle);
+    case SEARCH_CC:
+        return match_header(p, STR("Cc"), ready->needle);
+    case SEARCH_BCC:
+        return match_header(p, STR("Bcc"), ready->needle);
+    case SEARCH_SUBJECT:
+        return match_header(p, STR("Subject"), ready->needle);
+    case SEARCH_HEADER:
+        return match_header(p, node->header, ready->needle);
+    case SEARCH_BODY:
+        return match_text(p, TEXT_BODY, ready->needle);
+    case SEARCH_TEXT:
+        return match_text(p, TEXT_HEADER | TEXT_BODY, ready->needle);
+    case SEARCH_AND:
+    case SEARCH_OR:
+    case SEARCH_NOT:
+        break;
+    }
+    return NO;
+}
+
+/* Depth is bounded by SEARCH_DEPTH_MAX. */
+static enum verdict match_node(struct search_program *p, uint32_t i)
+{
+    const struct search_node *node = &p->args->nodes[i];
+    if (node->key != SEARCH_AND && node->key != SEARCH_OR && node->key != SEARCH_NOT)
+        return match_leaf(p, node, &p->prepared[i]);
+    if (node->key == SEARCH_NOT) {
+        enum verdict v = match_node(p, i + 1);
+        return v == UNKNOWN ? UNKNOWN : v == YES ? NO : YES;
+    }
+    enum verdict decisive = node->key == SEARCH_AND ? NO : YES;
+    enum verdict so_far = node->key == SEARCH_AND ? YES : NO;
+    for (uint32_t child = i + 1; child < node->end; child = p->args->nodes[child].end) {
+        enum verdict v = match_node(p, child);
+        if (v == decisive)
+            return v;
+        if (v == UNKNOWN)
+            so_far = UNKNOWN;
+    }
+    return so_far;
+}
+
+int search_program_match(struct search_program *p, uint32_t seq, const struct message *row, struct err *err)
+{
+    enum verdict v = UNKNOWN;
+    p->seq = seq;
+    p->row = row;
+    p->has_view = p->has_header = p->has_bytes = false;
+    p->error = 0;
+    for (p->stage = STAGE_ROW; v == UNKNOWN && p->stage <= STAGE_BYTES; p->stage++)
+        v = match_node(p, 0);
+    if (p->error < 0)
+        *err = p->err;
+    return p->error < 0 ? p->error : v == YES;
+}

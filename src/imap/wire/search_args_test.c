@@ -1,0 +1,297 @@
+#include "base/buf.h"
+#include "base/testing.h"
+#include "imap/wire/search_args.h"
+
+static const char *const key_names[] = {
+    [SEARCH_AND] = "and",
+    [SEARCH_OR] = "or",
+    [SEARCH_NOT] = "not",
+    [SEARCH_ALL] = "all",
+    [SEARCH_FLAG] = "flag",
+    [SEARCH_NO_FLAG] = "no-flag",
+    [SEARCH_KEYWORD] = "keyword",
+    [SEARCH_NO_KEYWORD] = "no-keyword",
+    [SEARCH_RECENT] = "recent",
+    [SEARCH_OLD] = "old",
+    [SEARCH_NEW] = "new",
+    [SEARCH_SEQ] = "seq",
+    [SEARCH_UID] = "uid",
+    [SEARCH_BEFORE] = "before",
+    [SEARCH_ON] = "on",
+    [SEARCH_SINCE] = "since",
+    [SEARCH_SENT_BEFORE] = "sent-before",
+    [SEARCH_SENT_ON] = "sent-on",
+    [SEARCH_SENT_SINCE] = "sent-since",
+    [SEARCH_SAVED_BEFORE] = "saved-before",
+    [SEARCH_SAVED_ON] = "saved-on",
+    [SEARCH_SAVED_SINCE] = "saved-since",
+    [SEARCH_SAVEDATE_SUPPORTED] = "savedate-supported",
+    [SEARCH_OLDER] = "older",
+    [SEARCH_YOUNGER] = "younger",
+    [SEARCH_LARGER] = "larger",
+    [SEARCH_SMALLER] = "smaller",
+    [SEARCH_MODSEQ] = "modseq",
+    [SEARCH_FROM] = "from",
+    [SEARCH_TO] = "to",
+    [SEARCH_CC] = "cc",
+    [SEARCH_BCC] = "bcc",
+    [SEARCH_SUBJECT] = "subject",
+    [SEARCH_BODY] = "body",
+    [SEARCH_TEXT] = "text",
+    [SEARCH_HEADER] = "header",
+    [SEARCH_EMAILID] = "emailid",
+    [SEARCH_THREADID] = "threadid",
+};
+
+static void print_value(const struct search_node *node, struct buf *out)
+{
+    switch (node->key) {
+    case SEARCH_FLAG:
+    case SEARCH_NO_FLAG:
+        buf_printf(out, " " STR_FMT, STR_ARG(flag_name(node->flag)));
+        break;
+    case SEARCH_SEQ:
+    case SEARCH_UID:
+        buf_add_char(out, ' ');
+        seqset_write(&node->set, out);
+        break;
+    case SEARCH_BEFORE ... SEARCH_SAVED_SINCE:
+        buf_printf(out, " %d", node->day);
+        break;
+    case SEARCH_OLDER ... SEARCH_MODSEQ:
+        buf_printf(out, " %llu", (unsigned long long)node->number);
+        break;
+    case SEARCH_HEADER:
+        buf_printf(out, " " STR_FMT "=" STR_FMT, STR_ARG(node->header), STR_ARG(node->text));
+        break;
+    default:
+        if (!str_is_nil(node->text))
+            buf_printf(out, " " STR_FMT, STR_ARG(node->text));
+    }
+}
+
+/* The tree in prefix form: "(and (flag \Seen) (not (all)))". */
+static void print_node(const struct search_args *args, uint32_t i, struct buf *out)
+{
+    const struct search_node *node = &args->nodes[i];
+    buf_printf(out, "(%s", key_names[node->key]);
+    print_value(node, out);
+    for (uint32_t child = i + 1; child < node->end; child = args->nodes[child].end) {
+        buf_add_char(out, ' ');
+        print_node(args, child, out);
+    }
+    buf_add_char(out, ')');
+}
+
+static int parse(struct str in, struct arena *arena, const struct search_args **args)
+{
+    struct parser p;
+    struct buf line = BUF_INIT;
+    struct err err = { 0 };
+    buf_add(&line, in);
+    buf_add_lit(&line, "\r\n");
+    parser_init(&p, arena_dup(arena, buf_str(&line)), &parser_limits_after_login, false, arena);
+    buf_deinit(&line);
+    const void *out = NULL;
+    int r = search_args_parse(&p, &out, &err);
+    assert_int_equal(r, -(int)err.kind);
+    *args = out;
+    return r;
+}
+
+static const struct search_case {
+    const char *in;   /* behind SEARCH */
+    const char *tree; /* NULL: -ERR_SYNTAX */
+} cases[] = {
+    { " ALL", "(and (all))" },
+    { " all unseen", "(and (all) (no-flag \\Seen))" },
+    { " ANSWERED DELETED DRAFT FLAGGED SEEN",
+      "(and (flag \\Answered) (flag \\Deleted) (flag \\Draft) (flag \\Flagged) (flag \\Seen))" },
+    { " UNANSWERED UNDELETED UNDRAFT UNFLAGGED",
+      "(and (no-flag \\Answered) (no-flag \\Deleted) (no-flag \\Draft) (no-flag \\Flagged))" },
+    { " NEW OLD RECENT", "(and (new) (old) (recent))" },
+    { " KEYWORD $Junk UNKEYWORD x", "(and (keyword $Junk) (no-keyword x))" },
+    { " 1:5,7", "(and (seq 1:5,7))" },
+    { " 2,*", "(and (seq 2,*))" },
+    { " $", "(and (seq $))" },
+    { " UID 5:*", "(and (uid 5:*))" },
+    { " FROM a TO b CC c BCC d SUBJECT e BODY f TEXT g",
+      "(and (from a) (to b) (cc c) (bcc d) (subject e) (body f) (text g))" },
+    { " SUBJECT \"a b\"", "(and (subject a b))" },
+    { " SUBJECT {3}\r\na\nb", "(and (subject a\nb))" },
+    { " SUBJECT \"\"", "(and (subject ))" },
+    { " HEADER Message-ID <a@b>", "(and (header Message-ID=<a@b>))" },
+    { " HEADER X \"\"", "(and (header X=))" },
+    { " BEFORE 1-Jan-1970 ON 2-Jan-1970 SINCE \"3-Jan-1970\"", "(and (before 0) (on 1) (since 2))" },
+    { " SENTBEFORE 1-Jan-1970 SENTON 2-Jan-1970 SENTSINCE 3-Jan-1970",
+      "(and (sent-before 0) (sent-on 1) (sent-since 2))" },
+    { " SAVEDBEFORE 1-Jan-1970 SAVEDON 2-Jan-1970 SAVEDSINCE 3-Jan-1970 SAVEDATESUPPORTED",
+      "(and (saved-before 0) (saved-on 1) (saved-since 2) (savedate-supported))" },
+    { " LARGER 5000000000 SMALLER 0", "(and (larger 5000000000) (smaller 0))" },
+    { " OLDER 60 YOUNGER 1", "(and (older 60) (younger 1))" },
+    { " MODSEQ 620162338", "(and (modseq 620162338))" },
+    { " MODSEQ 0", "(and (modseq 0))" },
+    { " MODSEQ \"/flags/\\\\draft\" all 620162338", "(and (modseq 620162338))" }, /* RFC 7162, 3.1.5 */
+    { " EMAILID M1 THREADID T1", "(and (emailid M1) (threadid T1))" },
+    { " NOT SEEN", "(and (not (flag \\Seen)))" },
+    { " NOT NOT SEEN", "(and (not (not (flag \\Seen))))" },
+    { " OR SEEN FLAGGED", "(and (or (flag \\Seen) (flag \\Flagged)))" },
+    { " OR OR 1 2 OR 3 4 ALL", "(and (or (or (seq 1) (seq 2)) (or (seq 3) (seq 4))) (all))" },
+    { " (1 2) 3", "(and (and (seq 1) (seq 2)) (seq 3))" },
+    { " ((ALL))", "(and (and (and (all))))" },
+    { " OR (1 2) NOT (FROM a)", "(and (or (and (seq 1) (seq 2)) (not (and (from a)))))" },
+    { " CHARSET UTF-8 TEXT {2}\r\n\xc3\xbc", "(and (text \xc3\xbc))" },
+    { " CHARSET \"UTF-8\" ALL", "(and (all))" },
+    { " RETURN () ALL", "(and (all))" },
+    { " RETURN (MIN MAX COUNT) CHARSET UTF-8 ALL", "(and (all))" },
+    { " ALL ", "(and (all))" },
+    { "", NULL },
+    { " ", NULL },
+    { " FOO", NULL },
+    { " ALL  SEEN", NULL },
+    { " ALLSEEN", NULL },
+    { " ()", NULL },
+    { " (ALL", NULL },
+    { " ALL)", NULL },
+    { " (ALL))", NULL },
+    { " NOT", NULL },
+    { " NOT ", NULL },
+    { " OR ALL", NULL },
+    { " OR ALL ", NULL },
+    { " FROM", NULL },
+    { " FROM ()", NULL },
+    { " HEADER a", NULL },
+    { " BEFORE 32-Jan-1970", NULL },
+    { " LARGER -1", NULL },
+    { " LARGER 9223372036854775808", NULL },
+    { " OLDER 0", NULL },
+    { " UID", NULL },
+    { " UID x", NULL },
+    { " 0", NULL },
+    { " 1,,2", NULL },
+    { " KEYWORD \\Seen", NULL },
+    { " MODSEQ \"x\" all 1", NULL },
+    { " MODSEQ \"/flags/a\" some 1", NULL },
+    { " MODSEQ -1", NULL },
+    { " CHARSET", NULL },
+    { " CHARSET UTF-8", NULL },
+    { " RETURN", NULL },
+    { " RETURN ALL", NULL },
+    { " RETURN (FOO) ALL", NULL },
+    { " RETURN (MIN) ", NULL },
+    { " CHARSET UTF-8 RETURN () ALL", NULL },
+};
+
+static void test_search_programs(void **state)
+{
+    (void)state;
+    struct arena arena = ARENA_INIT;
+    struct buf tree = BUF_INIT;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        const struct search_args *args;
+        int r = parse(str_c(cases[i].in), &arena, &args);
+        assert_row(r == (cases[i].tree ? 0 : -ERR_SYNTAX), i, cases[i].in);
+        if (r == 0) {
+            buf_clear(&tree);
+            print_node(args, 0, &tree);
+            if (!str_eq(buf_str(&tree), str_c(cases[i].tree)))
+                print_error("got <%s>\n", buf_c(&tree));
+            assert_row(str_eq(buf_str(&tree), str_c(cases[i].tree)), i, cases[i].in);
+        }
+        arena_reset(&arena);
+    }
+    buf_deinit(&tree);
+    arena_deinit(&arena);
+}
+
+static void test_what_a_program_needs_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in;
+        bool has_return, modseq, saved, seq;
+        unsigned bits;
+        const char *charset;
+    } needs[] = {
+        { " ALL", false, false, false, false, 0, NULL },
+        { " RETURN () ALL", true, false, false, false, SEARCH_RETURN_ALL, NULL },
+        { " RETURN (SAVE) ALL", true, false, false, false, SEARCH_RETURN_SAVE, NULL },
+        { " RETURN (min Count) 1", true, false, false, true, SEARCH_RETURN_MIN | SEARCH_RETURN_COUNT, NULL },
+        { " $", false, false, true, false, 0, NULL },
+        { " UID $", false, false, true, false, 0, NULL },
+        { " UID 1", false, false, false, false, 0, NULL },
+        { " NOT *", false, false, false, true, 0, NULL },
+        { " OR MODSEQ 5 SEEN", false, true, false, false, 0, NULL },
+        { " CHARSET KOI8-R ALL", false, false, false, false, 0, "KOI8-R" },
+    };
+    struct arena arena = ARENA_INIT;
+    for (size_t i = 0; i < ARRAY_COUNT(needs); i++) {
+        const struct search_args *args;
+        assert_row(parse(str_c(needs[i].in), &arena, &args) == 0, i, needs[i].in);
+        assert_row(args->has_return == needs[i].has_return && args->return_bits == needs[i].bits, i,
+                   needs[i].in);
+        assert_row(args->uses_modseq == needs[i].modseq && args->uses_saved == needs[i].saved, i,
+                   needs[i].in);
+        assert_row(args->uses_seq == needs[i].seq && str_eq(args->charset, str_c(needs[i].charset)), i,
+                   needs[i].in);
+    }
+    arena_deinit(&arena);
+}
+
+static int parse_repeated(const char *word, size_t count, const char *last)
+{
+    struct arena arena = ARENA_INIT;
+    struct buf text = BUF_INIT;
+    const struct search_args *args;
+    for (size_t i = 0; i < count; i++)
+        buf_add(&text, str_c(word));
+    buf_add(&text, str_c(last));
+    int r = parse(buf_str(&text), &arena, &args);
+    buf_deinit(&text);
+    arena_deinit(&arena);
+    return r;
+}
+
+static void test_depth_and_size_have_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_repeated(" NOT", SEARCH_DEPTH_MAX - 1, " ALL"), 0);
+    assert_int_equal(parse_repeated(" NOT", SEARCH_DEPTH_MAX, " ALL"), 0);
+    assert_int_equal(parse_repeated(" NOT", SEARCH_DEPTH_MAX + 1, " ALL"), -ERR_LIMIT);
+    assert_int_equal(parse_repeated(" OR ALL", SEARCH_DEPTH_MAX, " ALL"), 0);
+    assert_int_equal(parse_repeated(" OR ALL", SEARCH_DEPTH_MAX + 1, " ALL"), -ERR_LIMIT);
+    assert_int_equal(parse_repeated(" ALL", SEARCH_NODES_MAX - 2, ""), 0); /* the root is one */
+    assert_int_equal(parse_repeated(" ALL", SEARCH_NODES_MAX - 1, ""), 0);
+    assert_int_equal(parse_repeated(" ALL", SEARCH_NODES_MAX, ""), -ERR_LIMIT);
+    assert_int_equal(parse_repeated("(", 100000, ""), -ERR_SYNTAX); /* no space before it */
+}
+
+static void test_parentheses_have_a_limit(void **state)
+{
+    (void)state;
+    for (size_t depth = SEARCH_DEPTH_MAX - 1; depth <= SEARCH_DEPTH_MAX + 1; depth++) {
+        struct arena arena = ARENA_INIT;
+        struct buf text = BUF_INIT;
+        const struct search_args *args;
+        buf_add_char(&text, ' ');
+        for (size_t i = 0; i < depth; i++)
+            buf_add_char(&text, '(');
+        buf_add_lit(&text, "ALL");
+        for (size_t i = 0; i < depth; i++)
+            buf_add_char(&text, ')');
+        assert_int_equal(parse(buf_str(&text), &arena, &args), depth <= SEARCH_DEPTH_MAX ? 0 : -ERR_LIMIT);
+        buf_deinit(&text);
+        arena_deinit(&arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_search_programs),
+        cmocka_unit_test(test_what_a_program_needs_is_told),
+        cmocka_unit_test(test_depth_and_size_have_limits),
+        cmocka_unit_test(test_parentheses_have_a_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,320 @@
+/* blobs.c: blobs from the caller's side: ids, writing, those that wait for their commit, reading. */
+#include "base/codec.h"
+#include "store/rocks/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    ID_BLOCK = 65536,
+    READ_RETRIES = 8,
+    SCAN_READAHEAD_FROM = 4096, /* ids in a range from which reading ahead pays */
+    SCAN_READAHEAD_BYTES = 1 << 20,
+};
+
+/* ---- ids ---- */
+
+static const char ids_key[] = "blob-id";
+
+int blob_ids_init(struct engine *e, struct err *err)
+{
+    int r = db_get_u64(&e->db, DB_ENGINE, NULL, str_c(ids_key), &e->ids.reserved, err);
+    if (e->ids.reserved == 0)
+        e->ids.reserved = 1;
+    e->ids.next = e->ids.reserved; /* what the last process did not use is lost */
+    return r;
+}
+
+int blob_ids_next(struct engine *e, struct blob_id *out, struct err *err)
+{
+    int r = 0;
+    pthread_mutex_lock(&e->ids.lock);
+    if (e->ids.next == e->ids.reserved) {
+        rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+        db_put_u64(&e->db, batch, DB_ENGINE, str_c(ids_key), e->ids.reserved + ID_BLOCK);
+        r = db_write(&e->db, batch, err);
+        rocksdb_writebatch_destroy(batch);
+        atomic_fetch_add(&e->committer.flush_count, 1);
+        if (r == 0)
+            e->ids.reserved += ID_BLOCK;
+        else if (err)
+            engine_fail(e, err);
+    }
+    if (r == 0)
+        out->n = e->ids.next++;
+    pthread_mutex_unlock(&e->ids.lock);
+    return r;
+}
+
+uint64_t blob_ids_last(struct engine *e)
+{
+    pthread_mutex_lock(&e->ids.lock);
+    uint64_t last = e->ids.next - 1;
+    pthread_mutex_unlock(&e->ids.lock);
+    return last;
+}
+
+/* ---- pending ---- */
+
+void pending_init(struct pending_blobs *p)
+{
+    pthread_mutex_init(&p->lock, NULL);
+    map_init(&p->by_id);
+}
+
+static void pending_free(struct engine *e, struct pending *p)
+{
+    segments_settle(&e->segments, &p->at);
+    buf_deinit(&p->meta);
+    buf_deinit(&p->header);
+    free(p);
+}
+
+void pending_deinit(struct engine *e)
+{
+    size_t i = 0;
+    struct str key;
+    void *value;
+    while (map_next(&e->pending.by_id, &i, &key, &value))
+        pending_free(e, value);
+    map_deinit(&e->pending.by_id);
+    pthread_mutex_destroy(&e->pending.lock);
+}
+
+/* Called with the lock held. */
+static struct pending *find(struct engine *e, struct account_id account, struct blob_id id)
+{
+    struct pending *p = map_get(&e->pending.by_id, map_key_u64(&id.n));
+    return p && p->account.n == account.n ? p : NULL;
+}
+
+struct pending *pending_claim(struct engine *e, struct account_id account, struct blob_id id)
+{
+    pthread_mutex_lock(&e->pending.lock);
+    struct pending *p = find(e, account, id);
+    if (p && (p->claimed || p->abandoned))
+        p = NULL;
+    if (p)
+        p->claimed = true;
+    pthread_mutex_unlock(&e->pending.lock);
+    return p;
+}
+
+/* Take it out and free it, unless a group holds it. */
+static void pending_forget(struct engine *e, struct account_id account, struct blob_id id)
+{
+    pthread_mutex_lock(&e->pending.lock);
+    struct pending *p = find(e, account, id);
+    if (p && p->claimed) {
+        p->abandoned = true;
+        p = NULL;
+    }
+    if (p)
+        map_remove(&e->pending.by_id, map_key_u64(&id.n));
+    pthread_mutex_unlock(&e->pending.lock);
+    if (p)
+        pending_free(e, p);
+}
+
+void pending_unclaim(struct engine *e, struct pending *p)
+{
+    pthread_mutex_lock(&e->pending.lock);
+    p->claimed = false;
+    bool abandoned = p->abandoned;
+    struct account_id account = p->account;
+    struct blob_id id = { p->id };
+    pthread_mutex_unlock(&e->pending.lock);
+    if (abandoned)
+        pending_forget(e, account, id);
+}
+
+void pending_done(struct engine *e, struct pending *p)
+{
+    pthread_mutex_lock(&e->pending.lock);
+    map_remove(&e->pending.by_id, map_key_u64(&p->id));
+    pthread_mutex_unlock(&e->pending.lock);
+    pending_free(e, p);
+}
+
+void pending_drop_account(struct engine *e, struct account_id account)
+{
+    struct buf ids = BUF_INIT;
+    size_t i = 0;
+    struct str key;
+    void *value;
+    pthread_mutex_lock(&e->pending.lock);
+    while (map_next(&e->pending.by_id, &i, &key, &value))
+        if (((const struct pending *)value)->account.n == account.n)
+            buf_put_u64(&ids, ((const struct pending *)value)->id);
+    pthread_mutex_unlock(&e->pending.lock);
+    for (size_t at = 0; at < ids.n; at += 8)
+        pending_forget(e, account, (struct blob_id){ load_u64(ids.p + at) });
+    buf_deinit(&ids);
+}
+
+/* ---- writing ---- */
+
+static int append_record(struct engine *e, struct account_id account, struct blob_id id, struct str bytes,
+                         struct appended *out, struct err *err)
+{
+    static const enum codec codecs[] = {
+        [ROCKS_LZ4] = CODEC_LZ4,
+        [ROCKS_ZSTD] = CODEC_ZSTD,
+        [ROCKS_UNCOMPRESSED] = CODEC_RAW,
+    };
+    enum codec codec = codecs[e->options.compression];
+    struct compressor *c = compressor_take(&e->compressors);
+    int r;
+    if (segments_is_large(&e->segments, bytes.n)) {
+        r = segments_append_large(&e->segments, c, codec, account, id, bytes, out, err);
+    } else {
+        struct buf *record = compressor_scratch(c, 0);
+        record_encode(c, codec, account, id, bytes, record);
+        r = segments_append(&e->segments, HEAD_ARRIVAL, record, out, err);
+    }
+    compressor_give(&e->compressors, &c);
+    return r;
+}
+
+static void keep_checked(struct buf *out, struct str key, struct str value)
+{
+    buf_reserve(out, value.n + DB_CHECK_BYTES);
+    buf_add(out, value);
+    buf_put_u64(out, db_check(key, value));
+}
+
+int rocks_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
+                     struct str header, struct blob_id *id_out, struct err *err)
+{
+    struct engine *e = engine_of(store);
+    struct err local = { 0 };
+    struct blob_id id;
+    struct appended at;
+    if (!err)
+        err = &local;
+    if (atomic_load(&e->failed))
+        return err_set(err, ERR_UNAVAILABLE, "the store is read-only after a write error");
+    int r = space_check(&e->space, SPACE_NEW_MAIL, bytes.n + meta.n + header.n, err);
+    if (r == 0)
+        r = blob_ids_next(e, &id, err);
+    if (r == 0) {
+        r = append_record(e, account, id, bytes, &at, err);
+        if (r == -ERR_IO)
+            engine_fail(e, err);
+    }
+    if (r < 0)
+        return r;
+    struct pending *p = calloc(1, sizeof *p);
+    if (!p)
+        abort();
+    struct db_key key = db_key_blob(account, id);
+    *p = (struct pending){ .id = id.n, .account = account, .at = at, .meta = BUF_INIT, .header = BUF_INIT };
+    keep_checked(&p->meta, db_key_str(&key), meta);
+    keep_checked(&p->header, db_key_str(&key), header);
+    pthread_mutex_lock(&e->pending.lock);
+    map_put(&e->pending.by_id, map_key_u64(&p->id), p);
+    pthread_mutex_unlock(&e->pending.lock);
+    *id_out = id;
+    return 0;
+}
+
+void rocks_blob_abandon(struct store *store, struct account_id account, struct blob_id id)
+{
+    pending_forget(engine_of(store), account, id);
+}
+
+/* ---- reading ---- */
+
+/* Pending first: a blob leaves there only after it is in the database. */
+static int locate(struct engine *e, struct account_id account, struct blob_id id, struct place *out,
+                  struct err *err)
+{
+    pthread_mutex_lock(&e->pending.lock);
+    const struct pending *p = find(e, account, id);
+    bool pending = p && !p->abandoned;
+    if (pending)
+        *out = p->at.place;
+    pthread_mutex_unlock(&e->pending.lock);
+    return pending ? 0 : db_get_place(&e->db, account, id, out, err);
+}
+
+int rocks_blob_read(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
+                    uint64_t length, struct buf *out, struct err *err)
+{
+    struct engine *e = engine_of(store);
+    struct segment *s;
+    struct place place;
+    int r = 0;
+    for (int i = 0; i < READ_RETRIES; i++) {
+        r = locate(e, account, id, &place, err);
+        if (r < 0)
+            return r;
+        r = segments_acquire(&e->segments, place.segment, &s, err);
+        if (r != -ERR_NOT_FOUND)
+            break; /* else the collector moved it, or it was dropped: look again */
+    }
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_CORRUPT, "blob %llu is said to be in segment %llu, which does not exist",
+                       (unsigned long long)id.n, (unsigned long long)place.segment);
+    if (r < 0)
+        return r;
+    struct compressor *c = compressor_take(&e->compressors);
+    struct buf file = BUF_INIT;
+    segments_path(&e->segments, place.segment, &file);
+    r = record_read(s->fd, buf_c(&file), s->salt, &place, account, id, offset, length, c, out, err);
+    buf_deinit(&file);
+    compressor_give(&e->compressors, &c);
+    segments_release(&e->segments, s);
+    return r;
+}
+
+static enum db_family family_of(enum blob_slot slot)
+{
+    return slot == BLOB_META ? DB_META : DB_HEADER;
+}
+
+int rocks_blob_record(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
+                      struct buf *out, struct err *err)
+{
+    struct engine *e = engine_of(store);
+    pthread_mutex_lock(&e->pending.lock);
+    const struct pending *p = find(e, account, id);
+    bool pending = p && !p->abandoned;
+    if (pending) {
+        struct str stored = buf_str(slot == BLOB_META ? &p->meta : &p->header);
+        buf_add(out, str_sub(stored, 0, stored.n - DB_CHECK_BYTES));
+    }
+    pthread_mutex_unlock(&e->pending.lock);
+    if (pending)
+        return 0;
+    struct db_key key = db_key_blob(account, id);
+    int r = db_get(&e->db, family_of(slot), NULL, db_key_str(&key), out, err);
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "account %llu has no blob %llu", (unsigned long long)account.n,
+                       (unsigned long long)id.n);
+    return r;
+}
+
+int rocks_blob_scan(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
+                    struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err)
+{
+    struct engine *e = engine_of(store);
+    struct db_key from = db_key_blob(account, first);
+    struct db_key to = last.n < UINT64_MAX ? db_key_blob(account, (struct blob_id){ last.n + 1 })
+                                           : db_key_account_end(account);
+    struct db_range range = { .from = db_key_str(&from), .to = db_key_str(&to) };
+    if (last.n - first.n >= SCAN_READAHEAD_FROM)
+        range.readahead_bytes = SCAN_READAHEAD_BYTES;
+    struct db_iter it;
+    struct str key, value;
+    int r;
+    db_iter_open(&it, &e->db, family_of(slot), &range);
+    while ((r = db_iter_next(&it, &key, &value, err)) == 1) {
+        assert(key.n == 16);
+        r = fn(ctx, (struct blob_id){ load_be64(key.p + 8) }, value, err);
+        if (r != 0)
+            break;
+    }
+    db_iter_close(&it);
+    return r < 0 ? r : 0;
+}
