@@ -63,8 +63,8 @@ struct conn_handler {
 
 /* ---- input ---- */
 
-struct str
-conn_input(struct conn *conn); /* all buffered bytes; valid until conn_consume() or the end of event() */
+/* All buffered bytes. The view stays valid until open() or event() returns, also after conn_consume(). */
+struct str conn_input(struct conn *conn);
 void conn_consume(struct conn *conn, size_t bytes); /* drop them from the front; bytes <= conn_input().n */
 
 /* The buffer holds as much as its limit allows: nothing more will be read until some is consumed or the limit
@@ -102,9 +102,9 @@ int64_t conn_now_mono_ms(struct conn *conn);
 
 /* ---- the end ---- */
 
-/* No more input is read and no more events come. Queued output is sent, for listener_options.close_timeout_ms
- * at most; then TLS and TCP are closed in order, unread input is swallowed for a moment so that no reset
- * destroys our last line. */
+/* No more input is read and no more events come. Queued output is sent, as long as the peer takes some of it
+ * every listener_options.close_timeout_ms; then TLS and TCP are closed in order, unread input is swallowed
+ * for a moment so that no reset destroys our last line. */
 void conn_close_after_flush(struct conn *conn);
 void conn_close_now(struct conn *conn); /* output is dropped */
 bool conn_is_closing(struct conn *conn);

@@ -160,7 +160,10 @@ static void begin_linger(struct conn *c)
 
 static void run_closing(struct conn *c)
 {
+    size_t before = conn_out_bytes(c);
     conn_write(c);
+    if (conn_out_bytes(c) < before) /* a slow reader is not a dead one */
+        c->phase_deadline_mono_ms = conn_now(c) + c->listener->options.close_timeout_ms;
     if (c->broken)
         finish(c);
     else if (conn_out_bytes(c) == 0)

@@ -40,7 +40,7 @@ struct listener_options {
     size_t output_high_bytes;  /* default 256 KiB */
     size_t output_low_bytes;   /* default 64 KiB */
     unsigned setup_timeout_ms; /* PROXY header and TLS handshake together; default 30 s */
-    unsigned close_timeout_ms; /* to send the last output; default 10 s */
+    unsigned close_timeout_ms; /* without progress, for the last output; default 10 s */
 };
 
 /* Start accepting on every address that `options->address` means (one listener).

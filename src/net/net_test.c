@@ -363,6 +363,24 @@ static void test_net_wakes_fifty_at_once(void **state)
         client_close(&c[i]);
 }
 
+static void test_net_spreads_wakes_over_workers(void **state)
+{
+    struct fixture *f = *state;
+    enum { COUNT = 8, SLEEP_MS = 200 };
+    struct client c[COUNT];
+    f->echo.wake_sleep_ms = SLEEP_MS;
+    for (int i = 0; i < COUNT; i++)
+        c[i] = greeted(&f->addr);
+    int64_t begin_ms = clock_mono_ms(&clock_system);
+    for (int i = 0; i < COUNT; i++)
+        conn_wake(f->echo.wakers[i]);
+    for (int i = 0; i < COUNT; i++)
+        client_expect(&c[i], "* woken");
+    assert_true(clock_mono_ms(&clock_system) - begin_ms < COUNT / 2 * SLEEP_MS); /* side by side */
+    for (int i = 0; i < COUNT; i++)
+        client_close(&c[i]);
+}
+
 static void test_net_says_bye_when_it_stops(void **state)
 {
     struct fixture *f = *state;
@@ -618,30 +636,25 @@ static void test_net_takes_the_client_address_from_a_proxy_header(void **state)
     struct fixture *f = *state;
     struct net_addr addr = listener_addr(
         listen_on(f, (struct listener_options){ .proxy = true, .per_client_max = 1 }), 0);
-    static const char v2[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f"
-                             "\xc0\0\x02\x07\xc6\x33\x64\x01\x30\x39\0\x8f"
-                             "\x04\0\0who\r\n";
-    static const struct {
-        const char *bytes;
-        size_t n;
-        const char *who;
-    } cases[] = {
-        {"PROXY TCP4 192.0.2.7 198.51.100.1 12345 143\r\nwho\r\n", 0,
-         "192.0.2.7:12345 198.51.100.1:143 tls= sni= alpn= resumed=0"                                                                         },
-        { v2,                                                      sizeof v2 - 1, "192.0.2.7:12345 198.51.100.1:143 tls= sni= alpn= resumed=0"},
+    static const char who[] = "192.0.2.7:12345 198.51.100.1:143 tls= sni= alpn= resumed=0";
+    static const struct str cases[] = {
+        STR_INIT("PROXY TCP4 192.0.2.7 198.51.100.1 12345 143\r\nwho\r\n"),
+        STR_INIT("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f"
+                 "\xc0\0\x02\x07\xc6\x33\x64\x01\x30\x39\0\x8f"
+                 "\x04\0\0who\r\n"),
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        size_t n = cases[i].n ? cases[i].n : strlen(cases[i].bytes);
+        size_t n = cases[i].n;
         for (int byte_by_byte = 0; byte_by_byte < 2; byte_by_byte++) {
             struct client c = client_connect(&addr);
             for (size_t k = 0; byte_by_byte && k < n; k++) {
-                client_send(&c, str_make(cases[i].bytes + k, 1));
+                client_send(&c, str_make(cases[i].p + k, 1));
                 usleep(200);
             }
             if (!byte_by_byte)
-                client_send(&c, str_make(cases[i].bytes, n));
+                client_send(&c, cases[i]);
             client_expect(&c, "* hello");
-            client_expect(&c, cases[i].who);
+            client_expect(&c, who);
             client_close(&c);
             WAIT_FOR(net_stats(f->net).connections == 0);
         }
@@ -699,6 +712,7 @@ int main(void)
         T(test_net_coalesces_wake_storms_and_survives_the_close),
         T(test_net_loses_no_wake),
         T(test_net_wakes_fifty_at_once),
+        T(test_net_spreads_wakes_over_workers),
         T(test_net_says_bye_when_it_stops),
         T(test_net_drains_before_it_stops),
         T(test_net_ends_deaf_sessions_after_the_drain_time),

@@ -126,13 +126,11 @@ static void run_lines(struct conn *conn, struct echo *echo)
             }
             return;
         }
-        char copy[70000];
-        assert_true((size_t)end < sizeof copy);
-        memcpy(copy, in.p, (size_t)end);
-        conn_consume(conn, (size_t)end + 2);
-        run_line(conn, echo, str_make(copy, (size_t)end));
+        struct str line = str_sub(in, 0, (size_t)end);
+        conn_consume(conn, (size_t)end + 2); /* `line` stays valid until we return */
+        run_line(conn, echo, line);
         produce(conn, echo);
-        if (str_eq(str_make(copy, (size_t)end), STR("starttls")))
+        if (str_eq(line, STR("starttls")))
             return;
     }
 }
@@ -149,6 +147,7 @@ static void echo_event(struct conn *conn, void *session, unsigned events)
         buf_add_lit(out, "* timer\r\n");
     if (events & CONN_WOKEN) {
         atomic_fetch_add(&server->wakes, 1);
+        usleep(server->wake_sleep_ms * 1000);
         conn_pause_input(conn, false);
         buf_add_lit(out, "* woken\r\n");
     }
@@ -291,7 +290,7 @@ bool client_start_tls(struct client *c, SSL_CTX *ctx, const struct client_tls *o
     assert_non_null(c->ssl);
     SSL_set_fd(c->ssl, c->fd);
     if (o->sni)
-        SSL_set_tlsext_host_name(c->ssl, o->sni);
+        SSL_ctrl(c->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)o->sni);
     if (o->alpn) {
         unsigned char wire[64];
         size_t n = strlen(o->alpn);

@@ -26,6 +26,7 @@ struct echo_server {
     struct conn_waker *wakers[4096]; /* of sessions in order of opening; NULL once the test has taken one */
     unsigned opened;
     bool deaf, refuse_open;
+    unsigned wake_sleep_ms; /* a wake blocks its worker for so long */
     atomic_uint open_now, closed, wakes;
     atomic_size_t out_most; /* largest output buffer seen at the end of an event */
 };
