@@ -175,9 +175,9 @@ static int prepare(struct account *account, struct str bytes, struct new_message
         r = store_blob_write(mail_options(account_mail(account))->store, account_id(account), bytes,
                              buf_str(&meta), buf_str(&header), &blob, err);
     if (r == 0) {
-        *message_out = (struct new_message){ .blob = blob,
-                                             .size_bytes = (uint32_t)bytes.n,
-                                             .message_id_hash = view.message_id_hash };
+        message_out->blob = blob;
+        message_out->size_bytes = (uint32_t)bytes.n;
+        message_out->message_id_hash = view.message_id_hash;
         take_references(&view, message_out);
     }
     buf_deinit(&meta);
