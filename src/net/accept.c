@@ -30,11 +30,11 @@ static void set_tcp_options(int fd)
     static const struct {
         int level, name, value;
     } settings[] = {
-        {IPPROTO_TCP,  TCP_NODELAY,   1                   }, /* we write whole answers */
-        { SOL_SOCKET,  SO_KEEPALIVE,  1                   }, /* finds clients that fell off the network */
-        { IPPROTO_TCP, TCP_KEEPIDLE,  KEEPALIVE_IDLE_S    },
-        { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
-        { IPPROTO_TCP, TCP_KEEPCNT,   KEEPALIVE_PROBES    },
+        { IPPROTO_TCP, TCP_NODELAY, 1 }, /* we write whole answers */
+        { SOL_SOCKET, SO_KEEPALIVE, 1 }, /* finds clients that fell off the network */
+        { IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
+        { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S },
+        { IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES },
     };
     for (size_t i = 0; i < ARRAY_COUNT(settings); i++) /* better to serve without than not at all */
         (void)setsockopt(fd, settings[i].level, settings[i].name, &settings[i].value, sizeof(int));
@@ -125,11 +125,11 @@ static int open_error(struct err *err, int errnum, struct str address, const cha
         enum err_kind kind;
         const char *text;
     } known[] = {
-        {EADDRINUSE,     ERR_EXISTS,    "in use by another program"            },
-        { EACCES,        ERR_DENIED,    "not permitted to this user"           },
-        { EPERM,         ERR_DENIED,    "not permitted to this user"           },
-        { EADDRNOTAVAIL, ERR_NOT_FOUND, "not an address of this machine"       },
-        { ENOENT,        ERR_NOT_FOUND, "the folder of the socket is not there"},
+        { EADDRINUSE, ERR_EXISTS, "in use by another program" },
+        { EACCES, ERR_DENIED, "not permitted to this user" },
+        { EPERM, ERR_DENIED, "not permitted to this user" },
+        { EADDRNOTAVAIL, ERR_NOT_FOUND, "not an address of this machine" },
+        { ENOENT, ERR_NOT_FOUND, "the folder of the socket is not there" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(known); i++)
         if (known[i].errnum == errnum)

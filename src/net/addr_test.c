@@ -10,20 +10,20 @@ static void test_addr_formats_what_it_parses(void **state)
     static const struct {
         const char *in, *out; /* NULL: refused */
     } cases[] = {
-        {"192.0.2.1",                                               "192.0.2.1"  },
-        { "::1",                                                    "::1"        },
-        { "2001:DB8:0:0::1",                                        "2001:db8::1"},
-        { "::ffff:192.0.2.1",                                       "192.0.2.1"  },
-        { "0.0.0.0",                                                "0.0.0.0"    },
-        { "",                                                       NULL         },
-        { "192.0.2",                                                NULL         },
-        { "192.0.2.256",                                            NULL         },
-        { "192.0.2.1 ",                                             NULL         },
-        { "[::1]",                                                  NULL         },
-        { "::1%lo",                                                 NULL         },
-        { "localhost",                                              NULL         },
-        { "1:2:3:4:5:6:7:8:9",                                      NULL         },
-        { "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb", NULL         },
+        { "192.0.2.1", "192.0.2.1" },
+        { "::1", "::1" },
+        { "2001:DB8:0:0::1", "2001:db8::1" },
+        { "::ffff:192.0.2.1", "192.0.2.1" },
+        { "0.0.0.0", "0.0.0.0" },
+        { "", NULL },
+        { "192.0.2", NULL },
+        { "192.0.2.256", NULL },
+        { "192.0.2.1 ", NULL },
+        { "[::1]", NULL },
+        { "::1%lo", NULL },
+        { "localhost", NULL },
+        { "1:2:3:4:5:6:7:8:9", NULL },
+        { "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb", NULL },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char text[ADDR_TEXT_BYTES];
@@ -78,12 +78,12 @@ static void test_addr_counts_an_ipv6_household_as_one_client(void **state)
         const char *a, *b;
         bool same;
     } cases[] = {
-        {"192.0.2.1",        "192.0.2.1",           true },
-        { "192.0.2.1",       "192.0.2.2",           false},
-        { "192.0.2.1",       "::ffff:192.0.2.1",    true },
+        { "192.0.2.1", "192.0.2.1", true },
+        { "192.0.2.1", "192.0.2.2", false },
+        { "192.0.2.1", "::ffff:192.0.2.1", true },
         { "2001:db8:1:2::1", "2001:db8:1:2:ffff::", true },
-        { "2001:db8:1:2::1", "2001:db8:1:3::1",     false},
-        { "c000:201::",      "192.0.2.1",           false},
+        { "2001:db8:1:2::1", "2001:db8:1:3::1", false },
+        { "c000:201::", "192.0.2.1", false },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char key_a[ADDR_KEY_BYTES], key_b[ADDR_KEY_BYTES];
@@ -105,12 +105,8 @@ static void test_addr_knows_loopback(void **state)
         const char *ip;
         bool loopback;
     } cases[] = {
-        {"127.0.0.1",         true },
-        { "127.9.9.9",        true },
-        { "128.0.0.1",        false},
-        { "::1",              true },
-        { "::2",              false},
-        { "::ffff:127.0.0.1", true },
+        { "127.0.0.1", true }, { "127.9.9.9", true }, { "128.0.0.1", false },
+        { "::1", true },       { "::2", false },      { "::ffff:127.0.0.1", true },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct net_addr addr;
@@ -127,18 +123,18 @@ static void test_cidr_contains_what_its_mask_says(void **state)
         int r;
         const char *in, *out; /* one address inside, one outside */
     } cases[] = {
-        {"10.0.0.0/8",      0,            "10.255.0.1",  "11.0.0.0"        },
-        { "192.0.2.128/25", 0,            "192.0.2.255", "192.0.2.127"     },
-        { "192.0.2.1",      0,            "192.0.2.1",   "192.0.2.2"       },
-        { "0.0.0.0/0",      0,            "203.0.113.9", "::1"             },
-        { "2001:db8::/33",  0,            "2001:db8::1", "2001:db8:8000::1"},
-        { "::/0",           0,            "2001:db8::1", "192.0.2.1"       },
-        { "10.0.0.1/8",     -ERR_INVALID, NULL,          NULL              },
-        { "10.0.0.0/33",    -ERR_SYNTAX,  NULL,          NULL              },
-        { "10.0.0.0/",      -ERR_SYNTAX,  NULL,          NULL              },
-        { "10.0.0.0/8/8",   -ERR_SYNTAX,  NULL,          NULL              },
-        { "2001:db8::/129", -ERR_SYNTAX,  NULL,          NULL              },
-        { "net/8",          -ERR_SYNTAX,  NULL,          NULL              },
+        { "10.0.0.0/8", 0, "10.255.0.1", "11.0.0.0" },
+        { "192.0.2.128/25", 0, "192.0.2.255", "192.0.2.127" },
+        { "192.0.2.1", 0, "192.0.2.1", "192.0.2.2" },
+        { "0.0.0.0/0", 0, "203.0.113.9", "::1" },
+        { "2001:db8::/33", 0, "2001:db8::1", "2001:db8:8000::1" },
+        { "::/0", 0, "2001:db8::1", "192.0.2.1" },
+        { "10.0.0.1/8", -ERR_INVALID, NULL, NULL },
+        { "10.0.0.0/33", -ERR_SYNTAX, NULL, NULL },
+        { "10.0.0.0/", -ERR_SYNTAX, NULL, NULL },
+        { "10.0.0.0/8/8", -ERR_SYNTAX, NULL, NULL },
+        { "2001:db8::/129", -ERR_SYNTAX, NULL, NULL },
+        { "net/8", -ERR_SYNTAX, NULL, NULL },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct net_cidr cidr;

@@ -79,11 +79,7 @@ static void test_cert_stays_until_it_runs_out(void **state)
         int64_t advance_hours;
         bool made;
     } cases[] = {
-        {0,             true },
-        { 0,            false},
-        { 24 * 825 - 2, false},
-        { 2,            true },
-        { 24,           false},
+        { 0, true }, { 0, false }, { 24 * 825 - 2, false }, { 2, true }, { 24, false },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         clock_fake_advance(&f->clock, cases[i].advance_hours * 3600 * 1000);

@@ -13,9 +13,9 @@ static void test_limits_give_as_many_places_as_there_are(void **state)
         unsigned held;
         int r;
     } cases[] = {
-        {1,  0         },
-        { 2, 0         },
-        { 3, -ERR_LIMIT},
+        { 1, 0 },
+        { 2, 0 },
+        { 3, -ERR_LIMIT },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         for (unsigned k = 0; k < cases[i].held; k++)

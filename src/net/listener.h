@@ -45,8 +45,8 @@ struct listener_options {
 
 /* Start accepting on every address that `options->address` means (one listener).
  *   listener_out  may be NULL; lives until net_free()
- *   returns       0; -ERR_SYNTAX, -ERR_NOT_FOUND (host name), -ERR_EXISTS (in use), -ERR_DENIED (privileged
- * port), -ERR_IO */
+ *   returns       0; -ERR_SYNTAX; -ERR_NOT_FOUND (host name, address, folder); -ERR_EXISTS (in use);
+ *                 -ERR_DENIED (privileged port); -ERR_INVALID (ALPN); -ERR_IO */
 MUST_USE int net_listen(struct net *net, const struct listener_options *options,
                         struct listener **listener_out, struct err *err);
 

@@ -1,9 +1,12 @@
 /* net_private.h: what the files of net/ share. Nobody else includes it.
  *
- *   workers.c  threads, the epoll loop, start and stop         ready.c    ready queue and table of
- * connections timers.c   one heap of deadlines                           accept.c   sockets that listen
- * (listener.h) conn_run.c the life of a connection, phase by phase        conn_io.c  bytes in, bytes out,
- * plain or TLS conn.c     what sessions may call (conn.h)
+ *   workers.c   threads, the epoll loop, start and stop
+ *   timers.c    one heap of deadlines
+ *   ready.c     ready queue, table of connections, the right to run one
+ *   accept.c    sockets that listen (listener.h)
+ *   conn_run.c  the life of a connection, phase by phase
+ *   conn_io.c   bytes in, bytes out, plain or TLS
+ *   conn.c      what sessions may call (conn.h)
  *
  * Who may touch a connection. `flags` says whether it is on a worker (RUNNING) or in the ready queue
  * (QUEUED), and collects the reasons to run it. Whoever turns RUNNING on, owns all that is marked "owner"
@@ -23,14 +26,14 @@ enum conn_flag {
     QUEUED = 1u << 1,
     CLOSED = 1u << 2, /* for good */
     /* Reasons to run. */
-    DUE_INPUT = 1u << 4,    /* epoll: readable */
-    DUE_OUTPUT = 1u << 5,   /* epoll: writable */
-    DUE_HANGUP = 1u << 6,   /* epoll: both directions are gone */
-    DUE_WAKE = 1u << 7,     /* conn_wake, conn_yield */
-    DUE_TIMER = 1u << 8,    /* some deadline has passed */
-    DUE_SHUTDOWN = 1u << 9, /* say goodbye */
-    DUE_KILL = 1u << 10,    /* go at once */
-    DUE_MORE = 1u << 11,    /* it had enough turns in a row: others first */
+    DUE_INPUT = 1u << 3,    /* epoll: readable */
+    DUE_OUTPUT = 1u << 4,   /* epoll: writable */
+    DUE_HANGUP = 1u << 5,   /* epoll: both directions are gone */
+    DUE_WAKE = 1u << 6,     /* conn_wake, conn_yield */
+    DUE_TIMER = 1u << 7,    /* some deadline has passed */
+    DUE_SHUTDOWN = 1u << 8, /* say goodbye */
+    DUE_KILL = 1u << 9,     /* go at once */
+    DUE_MORE = 1u << 10,    /* it had enough turns in a row: others first */
     DUE_ANY = ~(RUNNING | QUEUED | CLOSED),
 };
 
@@ -51,9 +54,8 @@ enum conn_phase {
 enum conn_closing { CLOSE_NOT, CLOSE_AFTER_FLUSH, CLOSE_NOW };
 
 #define TIMER_NOT_SET SIZE_MAX
-#define LISTENER_EVENT                                                                                       \
-    (UINT64_C(1) << 63) /* in an event of epoll: the rest is a listener_socket, which lives as long as net   \
-                         */
+/* In an event of epoll: the rest is a listener_socket, which lives as long as net. */
+#define LISTENER_EVENT (UINT64_C(1) << 63)
 
 struct conn {
     /* shared */
@@ -186,8 +188,8 @@ void ready_signal(struct net *net);
 /* timers.c */
 void timers_init(struct timers *t);
 void timers_deinit(struct timers *t);
-void timer_set(struct conn *c,
-               int64_t mono_ms); /* CONN_DEADLINE_NONE: unset; a later one than now set is only noted */
+/* A deadline later than the one that is set, or none at all, leaves the heap alone: see timers.c. */
+void timer_set(struct conn *c, int64_t mono_ms);
 void timer_unset(struct conn *c);
 /* Post DUE_TIMER to all that are due and take them out. Returns the next deadline, or CONN_DEADLINE_NONE. */
 int64_t timers_expire(struct timers *t, int64_t now_mono_ms);

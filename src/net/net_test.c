@@ -104,12 +104,7 @@ static void test_net_takes_a_full_line_and_refuses_one_byte_more(void **state)
     static const struct {
         size_t n;
         bool fits;
-    } cases[] = {
-        {LIMIT - 3,  true },
-        { LIMIT - 2, true },
-        { LIMIT - 1, false},
-        { 3 * LIMIT, false}
-    };
+    } cases[] = { { LIMIT - 3, true }, { LIMIT - 2, true }, { LIMIT - 1, false }, { 3 * LIMIT, false } };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct client c = greeted(&addr);
         char *line = calloc(1, cases[i].n + 3), *back = calloc(1, cases[i].n + 3);
@@ -575,6 +570,16 @@ static void test_net_listens_on_ipv6_and_unix_sockets(void **state)
         listen_on(f, (struct listener_options){ .address = STR("[::1]:0") }), 0);
     struct client six = greeted(&addr6);
     client_close(&six);
+    struct listener *any = listen_on(f, (struct listener_options){ .address = STR("*:0") });
+    for (size_t i = 0; i < 2; i++) { /* IPv4 and IPv6, each on a port of its own here */
+        struct net_addr addr = listener_addr(any, i);
+        assert_true(addr.family == ADDR_IPV4 || addr.family == ADDR_IPV6);
+        if (addr.family == ADDR_IPV6)
+            addr.ip[15] = 1;
+        struct client c = greeted(&addr);
+        client_close(&c);
+    }
+    listener_close(any);
 
     struct listener *l = listen_on(
         f, (struct listener_options){ .address = str_c(socket_path), .unix_mode = 0660 });
@@ -604,17 +609,17 @@ static void test_net_listen_refuses_what_is_no_address(void **state)
         const char *address;
         int r;
     } cases[] = {
-        {"",                            -ERR_SYNTAX   },
-        { "143",                        -ERR_SYNTAX   },
-        { ":143",                       -ERR_SYNTAX   },
-        { "127.0.0.1",                  -ERR_SYNTAX   },
-        { "127.0.0.1:",                 -ERR_SYNTAX   },
-        { "127.0.0.1:65536",            -ERR_SYNTAX   },
-        { "127.0.0.1:imap",             -ERR_SYNTAX   },
-        { "::1:143",                    -ERR_SYNTAX   },
-        { "[]:143",                     -ERR_SYNTAX   },
-        { "192.0.2.1:0",                -ERR_NOT_FOUND},
-        { "/nonexistent-folder/socket", -ERR_NOT_FOUND},
+        { "", -ERR_SYNTAX },
+        { "143", -ERR_SYNTAX },
+        { ":143", -ERR_SYNTAX },
+        { "127.0.0.1", -ERR_SYNTAX },
+        { "127.0.0.1:", -ERR_SYNTAX },
+        { "127.0.0.1:65536", -ERR_SYNTAX },
+        { "127.0.0.1:imap", -ERR_SYNTAX },
+        { "::1:143", -ERR_SYNTAX },
+        { "[]:143", -ERR_SYNTAX },
+        { "192.0.2.1:0", -ERR_NOT_FOUND },
+        { "/nonexistent-folder/socket", -ERR_NOT_FOUND },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct listener_options o = { .address = str_c(cases[i].address),

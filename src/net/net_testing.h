@@ -18,12 +18,15 @@ struct ssl_ctx_st;
  *   "sleep N"     blocks its worker for N ms, then "slept\r\n"
  *   "pause"       reads nothing more until it is woken
  *   "who"         "PEER LOCAL tls=VERSION sni=NAME alpn=NAME resumed=0|1\r\n"
- *   "quit"        "bye\r\n" and the end;  "abort" the end at once;  "half" waits for the peer's end, then
- * "half\r\n" and the end anything else comes back as it is Woken: "* woken\r\n". Shutdown: "* bye\r\n" and
- * the end (unless `deaf`). Tells TLS: "* tls\r\n". Overlong line: "* long\r\n", the end. */
+ *   "quit"        "bye\r\n" and the end
+ *   "abort"       the end at once
+ *   "half"        waits for the peer's end, then "half\r\n" and the end
+ *   anything else comes back as it is
+ * Unasked: "* woken\r\n", "* tls\r\n"; "* long\r\n" for an overlong line and "* bye\r\n" at shutdown (unless
+ * `deaf`), both with the end. */
 struct echo_server {
     pthread_mutex_t lock;
-    struct conn_waker *wakers[4096]; /* of sessions in order of opening; NULL once the test has taken one */
+    struct conn_waker *wakers[4096]; /* of sessions in order of opening */
     unsigned opened;
     bool deaf, refuse_open;
     unsigned wake_sleep_ms; /* a wake blocks its worker for so long */

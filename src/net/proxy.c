@@ -96,10 +96,10 @@ static int parse_v2(struct str in, struct proxy_header *header, struct err *err)
         unsigned char ip_bytes; /* 0: no address that we use */
         unsigned short bytes_min;
     } families[] = {
-        {0x00,  0,  0  }, /* AF_UNSPEC */
-        { 0x11, 4,  12 }, /* TCP over IPv4 */
+        { 0x00, 0, 0 },   /* AF_UNSPEC */
+        { 0x11, 4, 12 },  /* TCP over IPv4 */
         { 0x21, 16, 36 }, /* TCP over IPv6 */
-        { 0x31, 0,  216}, /* Unix stream */
+        { 0x31, 0, 216 }, /* Unix stream */
     };
     const unsigned char *p = (const unsigned char *)in.p;
 

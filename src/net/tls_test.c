@@ -75,11 +75,9 @@ static int set_up(void **state)
     make_cert(f, f->a_path, "a.example");
     make_cert(f, f->b_path, "b.example");
     make_wildcard(f->wild_path);
-    const struct tls_pair pairs[] = {
-        {f->a_path,     f->a_path   },
-        { f->b_path,    f->b_path   },
-        { f->wild_path, f->wild_path}
-    };
+    const struct tls_pair pairs[] = { { f->a_path, f->a_path },
+                                      { f->b_path, f->b_path },
+                                      { f->wild_path, f->wild_path } };
     struct tls_options tls = { .pairs = pairs, .pair_count = 3, .clock = &f->clock.clock };
     if (tls_context_new(&tls, &f->tls, &err) != 0)
         fail_msg("%s", err.text);
@@ -125,10 +123,7 @@ static void test_tls_echoes_in_both_versions(void **state)
     static const struct {
         int version;
         const char *name;
-    } cases[] = {
-        {TLS1_2_VERSION,  "tls=TLSv1.2"},
-        { TLS1_3_VERSION, "tls=TLSv1.3"}
-    };
+    } cases[] = { { TLS1_2_VERSION, "tls=TLSv1.2" }, { TLS1_3_VERSION, "tls=TLSv1.3" } };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct client c = tls_client(f, &(struct client_tls){ .version_max = cases[i].version });
         client_send_line(&c, "who");
@@ -163,16 +158,16 @@ static void test_tls_chooses_the_certificate_by_name(void **state)
     static const struct {
         const char *sni, *certificate;
     } cases[] = {
-        {NULL,                   "a.example"     },
-        { "a.example",           "a.example"     },
-        { "b.example",           "b.example"     },
-        { "B.Example",           "b.example"     },
-        { "mail.wild.example",   "*.Wild.example"},
-        { "MAIL.WILD.example",   "*.Wild.example"},
-        { "wild.example",        "a.example"     },
-        { "x.mail.wild.example", "a.example"     },
-        { ".wild.example",       "a.example"     },
-        { "unknown.example",     "a.example"     },
+        { NULL, "a.example" },
+        { "a.example", "a.example" },
+        { "b.example", "b.example" },
+        { "B.Example", "b.example" },
+        { "mail.wild.example", "*.Wild.example" },
+        { "MAIL.WILD.example", "*.Wild.example" },
+        { "wild.example", "a.example" },
+        { "x.mail.wild.example", "a.example" },
+        { ".wild.example", "a.example" },
+        { "unknown.example", "a.example" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct client c = tls_client(f, &(struct client_tls){ .sni = cases[i].sni });
@@ -191,12 +186,7 @@ static void test_tls_refuses_protocols_that_are_not_ours(void **state)
     static const struct {
         const char *alpn;
         bool ok;
-    } cases[] = {
-        {NULL,        true },
-        { "imap",     true },
-        { "http/1.1", false},
-        { "IMAP",     false}
-    };
+    } cases[] = { { NULL, true }, { "imap", true }, { "http/1.1", false }, { "IMAP", false } };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct client c = client_connect(&f->tls_addr);
         int alert;
@@ -289,11 +279,11 @@ static void test_tls_names_the_file_that_is_wrong(void **state)
         int r;
         const char *text;
     } cases[] = {
-        {{ "/nonexistent.pem", f->a_path },  -ERR_NOT_FOUND, "/nonexistent.pem"              },
-        { { f->a_path, "/nonexistent.pem" }, -ERR_NOT_FOUND, "/nonexistent.pem"              },
-        { { junk_path, f->a_path },          -ERR_INVALID,   "junk.pem"                      },
-        { { f->a_path, junk_path },          -ERR_INVALID,   "junk.pem"                      },
-        { { f->a_path, f->b_path },          -ERR_INVALID,   "not the key of the certificate"},
+        { { "/nonexistent.pem", f->a_path }, -ERR_NOT_FOUND, "/nonexistent.pem" },
+        { { f->a_path, "/nonexistent.pem" }, -ERR_NOT_FOUND, "/nonexistent.pem" },
+        { { junk_path, f->a_path }, -ERR_INVALID, "junk.pem" },
+        { { f->a_path, junk_path }, -ERR_INVALID, "junk.pem" },
+        { { f->a_path, f->b_path }, -ERR_INVALID, "not the key of the certificate" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct tls_options options = { .pairs = &cases[i].pair, .pair_count = 1, .clock = &f->clock.clock };
