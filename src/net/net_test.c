@@ -317,6 +317,7 @@ static void test_net_coalesces_wake_storms_and_survives_the_close(void **state)
     struct storm storm = { f->echo.wakers[0], &stop };
     for (int i = 0; i < THREADS; i++)
         pthread_create(&threads[i], NULL, storm_main, &storm);
+    WAIT_FOR(atomic_load(&f->echo.wakes) > 0);
     client_send_line(&c, "in the storm");
     while (strcmp(client_read_line(&c), "* woken") == 0)
         ;
@@ -326,7 +327,6 @@ static void test_net_coalesces_wake_storms_and_survives_the_close(void **state)
     atomic_store(&stop, true);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    assert_true(atomic_load(&f->echo.wakes) > 0);
 }
 
 static void test_net_loses_no_wake(void **state)
