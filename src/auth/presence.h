@@ -19,14 +19,15 @@ struct presence_info {
     char user[256];
     char address[64];
     char mechanism[32];
-    char client[128];     /* what it calls itself (RFC 2971 ID); "" unknown */
-    char mailbox[128];    /* selected, cut at a character's edge; "" none */
+    char client[128];  /* what it calls itself (RFC 2971 ID); "" unknown */
+    char mailbox[128]; /* selected, cut at a character's edge; "" none */
     bool tls;
-    int64_t since_ms;     /* wall clock */
+    int64_t since_ms; /* wall clock */
 };
 
-struct presence_entry *presence_enter(struct presence *presence, const struct presence_info *info); /* copies */
-void presence_leave(struct presence *presence, struct presence_entry **entry);                      /* accepts NULL, sets NULL */
+struct presence_entry *presence_enter(struct presence *presence,
+                                      const struct presence_info *info);       /* copies */
+void presence_leave(struct presence *presence, struct presence_entry **entry); /* accepts NULL, sets NULL */
 void presence_set_client(struct presence *presence, struct presence_entry *entry, struct str client);
 void presence_set_mailbox(struct presence *presence, struct presence_entry *entry, struct str mailbox);
 

@@ -21,12 +21,12 @@ void arena_reset(struct arena *a);  /* frees all but one small block */
 
 void *arena_alloc(struct arena *a, size_t n); /* zeroed; never NULL */
 
-#define arena_new(a, type) ((type *)arena_alloc((a), sizeof(type)))
+#define arena_new(a, type)              ((type *)arena_alloc((a), sizeof(type)))
 #define arena_new_array(a, type, count) ((type *)arena_alloc_array((a), (count), sizeof(type)))
 void *arena_alloc_array(struct arena *a, size_t count, size_t size); /* checks the product */
 
 struct str arena_dup(struct arena *a, struct str s); /* NIL stays NIL; also NUL-terminated behind n */
-char *arena_c(struct arena *a, struct str s);        /* as a C string, cut at an embedded NUL by its readers */
+char *arena_c(struct arena *a, struct str s); /* as a C string, cut at an embedded NUL by its readers */
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Grow an array in the arena by doubling: returns the array with room for at least `count + 1`; `*cap` is updated. */

@@ -191,7 +191,8 @@ void base64_encode(struct str in, struct buf *out)
         if (left > 2)
             v |= p[i + 2];
         char four[4] = { base64_digits[v >> 18], base64_digits[v >> 12 & 63],
-                         left > 1 ? base64_digits[v >> 6 & 63] : '=', left > 2 ? base64_digits[v & 63] : '=' };
+                         left > 1 ? base64_digits[v >> 6 & 63] : '=',
+                         left > 2 ? base64_digits[v & 63] : '=' };
         buf_add_bytes(out, four, sizeof four);
     }
 }
@@ -224,7 +225,8 @@ bool base64_decode(struct str in, struct buf *out)
             }
             v = v << 6 | (uint32_t)digit;
         }
-        if ((pad == 2 && (v & 0xffff)) || (pad == 1 && (v & 0xff))) { /* stray bits: two spellings of one value */
+        if ((pad == 2 && (v & 0xffff)) ||
+            (pad == 1 && (v & 0xff))) { /* stray bits: two spellings of one value */
             out->n = before;
             return false;
         }

@@ -18,9 +18,9 @@ uint16_t reader_u16(struct reader *r); /* little-endian, like all fixed widths h
 uint32_t reader_u32(struct reader *r);
 uint64_t reader_u64(struct reader *r);
 uint64_t reader_be64(struct reader *r);
-uint64_t reader_varint(struct reader *r);        /* LEB128, at most 10 bytes */
+uint64_t reader_varint(struct reader *r);            /* LEB128, at most 10 bytes */
 struct str reader_bytes(struct reader *r, size_t n); /* borrows */
-struct str reader_str(struct reader *r);         /* varint length, bytes; NIL is told apart from "" */
+struct str reader_str(struct reader *r);             /* varint length, bytes; NIL is told apart from "" */
 
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_u16(struct buf *b, uint16_t v);

@@ -8,29 +8,29 @@
 
 enum err_kind {
     ERR_NONE = 0,
-    ERR_AGAIN,       /* not finished: call again when input came or output drained; not a failure */
-    ERR_SYNTAX,      /* bytes that do not follow their grammar */
-    ERR_INVALID,     /* follows the grammar, but the value makes no sense here */
-    ERR_STATE,       /* not allowed in this state of the session */
-    ERR_LIMIT,       /* beyond a named limit */
-    ERR_NOT_FOUND,   /* no such mailbox, message, user, key, file */
-    ERR_EXISTS,      /* already there */
-    ERR_HAS_CHILDREN,/* mailbox with inferiors where none may be */
-    ERR_CONFLICT,    /* the account moved on: plan again on its newer version */
-    ERR_CANNOT,      /* legal, but this server will never do it (RFC 5530 CANNOT) */
-    ERR_DENIED,      /* the right is missing (RFC 5530 NOPERM) */
-    ERR_AUTH,        /* wrong credentials, without saying which part */
-    ERR_PRIVACY,     /* needs an encrypted connection first (RFC 5530 PRIVACYREQUIRED) */
-    ERR_OVERQUOTA,   /* the account's quota is used up */
-    ERR_FULL,        /* the machine is short of disk space */
-    ERR_CHARSET,     /* charset not supported */
-    ERR_UNKNOWN_CTE, /* transfer encoding not known (RFC 3516) */
-    ERR_EXPUNGED,    /* the message is gone meanwhile (RFC 5530 EXPUNGEISSUED) */
-    ERR_IO,          /* the system failed us: disk, socket, engine */
-    ERR_CORRUPT,     /* stored bytes are damaged; text says where */
-    ERR_UNAVAILABLE, /* a back end is down or we shut down: try later */
-    ERR_CLOSED,      /* the peer is gone or the stream cannot be trusted any more */
-    ERR_TIMEOUT,     /* took too long */
+    ERR_AGAIN,        /* not finished: call again when input came or output drained; not a failure */
+    ERR_SYNTAX,       /* bytes that do not follow their grammar */
+    ERR_INVALID,      /* follows the grammar, but the value makes no sense here */
+    ERR_STATE,        /* not allowed in this state of the session */
+    ERR_LIMIT,        /* beyond a named limit */
+    ERR_NOT_FOUND,    /* no such mailbox, message, user, key, file */
+    ERR_EXISTS,       /* already there */
+    ERR_HAS_CHILDREN, /* mailbox with inferiors where none may be */
+    ERR_CONFLICT,     /* the account moved on: plan again on its newer version */
+    ERR_CANNOT,       /* legal, but this server will never do it (RFC 5530 CANNOT) */
+    ERR_DENIED,       /* the right is missing (RFC 5530 NOPERM) */
+    ERR_AUTH,         /* wrong credentials, without saying which part */
+    ERR_PRIVACY,      /* needs an encrypted connection first (RFC 5530 PRIVACYREQUIRED) */
+    ERR_OVERQUOTA,    /* the account's quota is used up */
+    ERR_FULL,         /* the machine is short of disk space */
+    ERR_CHARSET,      /* charset not supported */
+    ERR_UNKNOWN_CTE,  /* transfer encoding not known (RFC 3516) */
+    ERR_EXPUNGED,     /* the message is gone meanwhile (RFC 5530 EXPUNGEISSUED) */
+    ERR_IO,           /* the system failed us: disk, socket, engine */
+    ERR_CORRUPT,      /* stored bytes are damaged; text says where */
+    ERR_UNAVAILABLE,  /* a back end is down or we shut down: try later */
+    ERR_CLOSED,       /* the peer is gone or the stream cannot be trusted any more */
+    ERR_TIMEOUT,      /* took too long */
     ERR_KIND_COUNT
 };
 

@@ -56,15 +56,16 @@ struct log_field log_field_u64(const char *key, uint64_t u);
         default: log_field_i64)((key), (value))
 #define KV_MS(key, ms) log_field_i64((key), (ms))
 
-void log_event(const struct logger *log, enum log_level level, const char *event, const struct log_field *fields,
-               size_t field_count);
+void log_event(const struct logger *log, enum log_level level, const char *event,
+               const struct log_field *fields, size_t field_count);
 
 #define LOG_AT(log, level, event, ...)                                                                       \
-    log_event((log), (level), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ },          \
-              sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) / sizeof(struct log_field))
+    log_event((log), (level), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ },         \
+              sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) /                         \
+                  sizeof(struct log_field))
 #define log_debug(log, event, ...) LOG_AT((log), LEVEL_DEBUG, (event), ##__VA_ARGS__)
-#define log_info(log, event, ...) LOG_AT((log), LEVEL_INFO, (event), ##__VA_ARGS__)
-#define log_warn(log, event, ...) LOG_AT((log), LEVEL_WARN, (event), ##__VA_ARGS__)
+#define log_info(log, event, ...)  LOG_AT((log), LEVEL_INFO, (event), ##__VA_ARGS__)
+#define log_warn(log, event, ...)  LOG_AT((log), LEVEL_WARN, (event), ##__VA_ARGS__)
 #define log_error(log, event, ...) LOG_AT((log), LEVEL_ERROR, (event), ##__VA_ARGS__)
 
 #endif

@@ -17,9 +17,12 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ "" literal "", sizeof(literal) - 1 })
-#define STR_INIT(literal) { "" literal "", sizeof(literal) - 1 } /* for static tables */
-#define STR_NIL ((struct str){ NULL, 0 })
-#define STR_FMT "%.*s"
+#define STR_INIT(literal)                                                                                    \
+    {                                                                                                        \
+        "" literal "", sizeof(literal) - 1                                                                   \
+    } /* for static tables */
+#define STR_NIL    ((struct str){ NULL, 0 })
+#define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""
 
 static inline struct str str_make(const void *p, size_t n)

@@ -145,6 +145,7 @@ static void node_deinit(struct draft_node *node)
 static struct open_node *push_open_node(struct snapshot_draft *d)
 {
     if (d->node_count == d->node_cap) {
+        assert(d->node_cap > 0);
         d->node_cap *= 2;
         d->nodes = must_alloc(realloc(d->nodes, d->node_cap * sizeof *d->nodes));
     }
