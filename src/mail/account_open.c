@@ -312,8 +312,9 @@ static int replay_and_publish(struct loader *l, const struct account_record *sto
     return 0;
 }
 
-/* 1 loaded, 0 somebody committed meanwhile: try again. */
-static int load_once(struct account *a, struct err *err)
+/* 1 loaded, 0 somebody committed meanwhile: try again.
+ *   seen  the store's version of the last try: when it stands still and the record does not reach it, nobody is committing */
+static int load_once(struct account *a, uint64_t *seen, struct err *err)
 {
     struct arena arena = ARENA_INIT;
     struct plan plan;
@@ -334,6 +335,11 @@ static int load_once(struct account *a, struct err *err)
         r = replay_and_publish(&l, &stored, err);
         if (r == 0)
             r = 1;
+    } else if (r == 0 && *seen == version && stored.version < version) {
+        r = err_set(err, ERR_CORRUPT, "account record says version %llu, the store %llu",
+                    (unsigned long long)stored.version, (unsigned long long)version);
+    } else if (r == 0) {
+        *seen = version;
     }
     plan_deinit(&plan);
     arena_deinit(&arena);
@@ -344,8 +350,10 @@ static int load_once(struct account *a, struct err *err)
 
 int account_load(struct account *a, struct err *err)
 {
+    uint64_t seen = 0;
+
     for (int i = 0; i < LOAD_TRIES_MAX; i++) {
-        int r = load_once(a, err);
+        int r = load_once(a, &seen, err);
         if (r != 0)
             return r < 0 ? r : 0;
     }

@@ -380,7 +380,7 @@ static void test_copies_share_their_blob(void **state)
     m.internal_zone_min = -90;
     struct change c = append_change(&b, "INBOX", &m, 1);
     assert_int_equal(commit_one(&b, &c), 0);
-    clock_fake_advance(&b.clock, 60000);
+    clock_fake_advance(b.clock, 60000);
     struct seqset uids = uids_of(&b, "1,5");
     struct change copy = { .kind = CHANGE_COPY,
                            .copy = {

@@ -8,10 +8,12 @@
 #include "store/faulty/faulty.h"
 #include "store/mem/mem.h"
 
+#include <stdlib.h>
+
 struct bench { /* one instance over a world */
     struct mem_world *world;
-    struct store *store; /* faulty over mem */
-    struct clock_fake clock;
+    struct store *store;      /* faulty over mem */
+    struct clock_fake *clock; /* heap: a bench can be moved */
     struct mail_options options;
     struct mail *mail;
     struct account *account;
@@ -27,7 +29,7 @@ static inline void bench_attach(struct bench *b)
     assert_int_equal(mem_store_open((struct mem_store_options){ b->world }, &mem, &b->err), 0);
     faulty_store_open(&mem, &b->store);
     b->options.store = b->store;
-    b->options.clock = &b->clock.clock;
+    b->options.clock = &b->clock->clock;
     assert_int_equal(mail_open(&b->options, &b->mail, &b->err), 0);
 }
 
@@ -45,7 +47,8 @@ static inline void bench_init_with(struct bench *b, struct mem_world *world,
     *b = (struct bench){ .world = world };
     if (options)
         b->options = *options;
-    clock_fake_init(&b->clock, (int64_t)BENCH_WALL_S * 1000);
+    b->clock = malloc(sizeof *b->clock);
+    clock_fake_init(b->clock, (int64_t)BENCH_WALL_S * 1000);
     bench_attach(b);
 }
 
@@ -63,6 +66,12 @@ static inline void bench_detach(struct bench *b)
     store_close(&b->store);
 }
 
+static inline void bench_free(struct bench *b)
+{
+    arena_deinit(&b->arena);
+    free(b->clock);
+}
+
 /* A restart. What was not committed is gone. */
 static inline void bench_reopen(struct bench *b)
 {
@@ -75,7 +84,7 @@ static inline void bench_deinit(struct bench *b)
 {
     bench_detach(b);
     mem_world_free(&b->world);
-    arena_deinit(&b->arena);
+    bench_free(b);
 }
 
 static inline struct seqset uids_of(struct bench *b, const char *text)
