@@ -66,6 +66,19 @@ static size_t plan_some(struct plan *p, struct change **changes, size_t count, s
     return n;
 }
 
+/* A change was refused: was it planned on what is the present of the store? A mailbox may have been made meanwhile by another machine,
+ * or a chunk folded away. */
+static bool was_planned_too_early(struct account *a, struct change **changes, size_t count)
+{
+    uint64_t now;
+    size_t i = 0;
+
+    while (i < count && changes[i]->result == 0)
+        i++;
+    return i < count && store_version(a->mail->options.store, a->id, &now, NULL) == 0 &&
+           now != a->record.version;
+}
+
 static int plan_and_commit(struct account *a, struct change **changes, size_t count, size_t limit,
                            size_t *n_out, struct err *err)
 {
@@ -74,6 +87,10 @@ static int plan_and_commit(struct account *a, struct change **changes, size_t co
 
     plan_init(&plan, a, false);
     *n_out = plan_some(&plan, changes, count, limit);
+    if (was_planned_too_early(a, changes, *n_out + plan.broken)) {
+        plan_deinit(&plan);
+        return err_set(err, ERR_CONFLICT, "another machine changed the account");
+    }
     if (plan.broken && *n_out > 0) { /* those before it, on a plan of their own */
         plan_deinit(&plan);
         return plan_and_commit(a, changes, *n_out, *n_out, n_out, err);
@@ -102,19 +119,19 @@ static size_t commit_some(struct account *a, struct change **changes, size_t cou
 {
     struct err err = { 0 };
     size_t n = count;
-    int r = -ERR_CONFLICT;
+    int r;
 
     for (int tries = 0; tries < COMMIT_TRIES_MAX; tries++) {
         r = plan_and_commit(a, changes, count, *limit, &n, &err);
         if (r == 0)
             return n;
         if (r == -ERR_CONFLICT) {
+            n = n ? n : 1;
             r = catch_up(a, tries, &err);
             if (r < 0) {
                 refuse_all(changes, n, r, &err);
                 return n;
             }
-            r = -ERR_CONFLICT;
             continue;
         }
         if (n == 1 || r == -ERR_IO || r == -ERR_UNAVAILABLE) {

@@ -312,6 +312,21 @@ static int replay_and_publish(struct loader *l, const struct account_record *sto
     return 0;
 }
 
+/* A chunk that the log needs is not there: another machine has folded since, or it is lost. 0: the former. */
+static int find_out_why(struct account *a, uint64_t version, struct err *err)
+{
+    uint64_t now;
+    struct err why;
+
+    int r = store_version(a->mail->options.store, a->id, &now, &why);
+    if (r == 0 && now != version)
+        return 0;
+    if (r == 0)
+        r = err_set(&why, ERR_CORRUPT, "state is missing: %s", err->text);
+    *err = why;
+    return r;
+}
+
 /* 1 loaded, 0 somebody committed meanwhile: try again.
  *   seen  the store's version of the last try: when it stands still and the record does not reach it, nobody is committing */
 static int load_once(struct account *a, uint64_t *seen, struct err *err)
@@ -335,6 +350,8 @@ static int load_once(struct account *a, uint64_t *seen, struct err *err)
         r = replay_and_publish(&l, &stored, err);
         if (r == 0)
             r = 1;
+        else if (r == -ERR_NOT_FOUND)
+            r = find_out_why(a, version, err);
     } else if (r == 0 && *seen == version && stored.version < version) {
         r = err_set(err, ERR_CORRUPT, "account record says version %llu, the store %llu",
                     (unsigned long long)stored.version, (unsigned long long)version);
@@ -351,9 +368,12 @@ static int load_once(struct account *a, uint64_t *seen, struct err *err)
 int account_load(struct account *a, struct err *err)
 {
     uint64_t seen = 0;
+    struct err why = { 0 };
 
     for (int i = 0; i < LOAD_TRIES_MAX; i++) {
-        int r = load_once(a, &seen, err);
+        int r = load_once(a, &seen, &why);
+        if (r < 0 && err)
+            *err = why;
         if (r != 0)
             return r < 0 ? r : 0;
     }
@@ -411,7 +431,9 @@ int account_catch_up(struct account *a, struct err *err)
         r = log_is_whole(&log, a->record.version, version, err);
         if (r == 1)
             r = replay_new(a, &log, err);
-        else if (r == 0)
+        if (r == 0 && a->record.version < version) /* folded */
+            r = account_load(a, err);
+        else if (r == -ERR_NOT_FOUND) /* and folded again, so that a chunk is gone which the log needs */
             r = account_load(a, err);
     }
     if (r == -ERR_NOT_FOUND)
