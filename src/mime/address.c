@@ -29,7 +29,7 @@ struct address_reader address_each(struct str raw, struct arena *arena)
 static void read_quoted(struct address_reader *r, struct buf *out)
 {
     const char *p = r->p + 1;
-    while (p < r->end && *p != '"')
+    while (!r->no_more_quotes && p < r->end && *p != '"')
         p += *p == '\\' && p + 1 < r->end ? 2 : 1;
     if (r->no_more_quotes || p >= r->end) {
         r->no_more_quotes = true;

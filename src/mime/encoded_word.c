@@ -23,10 +23,18 @@ struct decoder {
     uint8_t charset;
 };
 
-static size_t find_from(struct str s, size_t from, struct str what)
+/* Where the byte `a` stands with `b` behind it, at or behind `from`; SIZE_MAX: nowhere. */
+static size_t find_pair(struct str s, size_t from, char a, char b)
 {
-    ptrdiff_t at = str_find(str_skip(s, from), what);
-    return at < 0 ? SIZE_MAX : from + (size_t)at;
+    while (from + 1 < s.n) {
+        const char *at = memchr(s.p + from, a, s.n - from - 1);
+        if (!at)
+            break;
+        if (at[1] == b)
+            return (size_t)(at - s.p);
+        from = (size_t)(at - s.p) + 1;
+    }
+    return SIZE_MAX;
 }
 
 /* encoded-word = "=?" charset "?" encoding "?" encoded-text "?="     RFC 2047, 2; blanks inside the text are tolerated. */
@@ -36,18 +44,20 @@ static bool parse_word(struct decoder *d, size_t at, struct word *w)
     ptrdiff_t mark = str_find_char(str_sub(rest, 0, CHARSET_NAME_BYTES_MAX + 1), '?');
     if (mark <= 0 || rest.n < (size_t)mark + 3 || rest.p[mark + 2] != '?')
         return false;
-    w->charset = charset_find(str_sub(rest, 0, (size_t)mark));
     w->encoding = ascii_lower(rest.p[mark + 1]);
-    size_t from = at + 2 + (size_t)mark + 3;
-    if (w->charset == CHARSET_UNKNOWN || (w->encoding != 'b' && w->encoding != 'q'))
+    if (w->encoding != 'b' && w->encoding != 'q')
         return false;
+    w->charset = charset_find(str_sub(rest, 0, (size_t)mark));
+    if (w->charset == CHARSET_UNKNOWN)
+        return false;
+    size_t from = at + 2 + (size_t)mark + 3;
     if (d->next_end < from)
-        d->next_end = find_from(d->in, from, STR("?="));
+        d->next_end = find_pair(d->in, from, '?', '=');
     if (d->next_end == SIZE_MAX)
         return false;
     w->text = str_sub(d->in, from, d->next_end - from);
     w->length = d->next_end + 2 - at;
-    return str_find(w->text, STR("=?")) < 0;
+    return find_pair(w->text, 0, '=', '?') == SIZE_MAX;
 }
 
 /* RFC 2047, 4.2: quoted-printable's "=XX" and "_" for a space. */
@@ -117,7 +127,7 @@ void encoded_word_decode(struct str raw, struct charset_cache *cache, struct buf
     size_t done = 0; /* what is in front is in `out` or `bytes` */
     bool after_word = false;
 
-    for (size_t at = 0; (at = find_from(d.in, at, STR("=?"))) != SIZE_MAX;) {
+    for (size_t at = 0; (at = find_pair(d.in, at, '=', '?')) != SIZE_MAX;) {
         struct word word;
         struct str gap = str_sub(d.in, done, at - done);
         if (!parse_word(&d, at, &word)) {

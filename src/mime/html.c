@@ -179,6 +179,9 @@ static bool open_tag(struct html_stripper *h, char c, struct buf *out)
 {
     if (c == '/' && !h->is_end_tag) {
         h->is_end_tag = true;
+    } else if (h->skip_n && !h->is_end_tag) { /* a script ends with its end tag only */
+        h->state = HTML_TEXT;
+        return false;
     } else if (c == '!' || c == '?') {
         h->state = HTML_BANG;
     } else if (is_name(c) && !ascii_is_digit(c)) {

@@ -306,11 +306,20 @@ static void pass_boundary(struct scan *scan, size_t line_n, bool has_lf, struct 
 /* From a line that is no boundary to the next that begins with "--", or the end. */
 static void skip_lines(struct scan *scan)
 {
-    struct str rest = str_skip(scan->s->message, scan->at);
-    ptrdiff_t next = scan->active_count && !scan->full ? str_find(rest, STR("\n--")) : -1;
-    size_t n = next < 0 ? rest.n : (size_t)next + 1;
-    scan->lf_count += count_lf(str_sub(rest, 0, n));
-    scan->at += n;
+    const char *from = scan->s->message.p + scan->at, *p = from,
+               *end = scan->s->message.p + scan->s->message.n;
+    if (scan->active_count == 0 || scan->full) {
+        scan->lf_count += count_lf(str_make(p, (size_t)(end - p)));
+        p = end;
+    }
+    while (p < end) {
+        const char *lf = memchr(p, '\n', (size_t)(end - p));
+        p = lf ? lf + 1 : end;
+        scan->lf_count += lf != NULL;
+        if (end - p >= 2 && p[0] == '-' && p[1] == '-')
+            break;
+    }
+    scan->at += (size_t)(p - from);
 }
 
 int structure_parse(struct str message, struct arena *arena, struct charset_cache *cache,

@@ -1,0 +1,58 @@
+/* Any bytes as a message: the tree stays inside the message, the record tells the same tree, sections agree with it. */
+#include "mime/header.h"
+#include "mime/text.h"
+
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static int ignore_piece(void *ctx, struct str piece)
+{
+    (void)ctx;
+    (void)piece;
+    return 0;
+}
+
+static void check_tree(const struct structure *s, const struct meta_view *view)
+{
+    struct meta_part_reader r = meta_each_part(view);
+    struct meta_part told;
+    for (size_t i = 1; i < s->count; i++) {
+        const struct part *part = &s->parts[i];
+        int more = meta_next_part(&r, &told, NULL);
+        assert(more == 1 && told.body_offset == part->body_offset && told.body_bytes == part->body_bytes);
+        assert(part->body_offset == part->header_offset + part->header_bytes);
+        assert(part->body_offset + part->body_bytes <= s->message.n);
+        const struct part *parent = &s->parts[part->parent];
+        assert(part->header_offset >= parent->body_offset);
+        assert(part->body_bytes == 0 ||
+               part->body_offset + part->body_bytes <= parent->body_offset + parent->body_bytes);
+    }
+    int end = meta_next_part(&r, &told, NULL);
+    assert(end == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct str message = str_make(n ? (const char *)data : "", n);
+    struct arena arena = ARENA_INIT;
+    struct charset_cache *cache = charset_cache_new();
+    struct buf meta = BUF_INIT, header = BUF_INIT;
+    struct structure s;
+    struct meta_view view;
+
+    int r = structure_parse(message, &arena, cache, &s, NULL);
+    assert(r == 0);
+    r = mime_meta_build(message, cache, &meta, &header, NULL);
+    assert(r == 0);
+    r = mime_meta_view(buf_str(&meta), &view, NULL);
+    assert(r == 0);
+    check_tree(&s, &view);
+    r = mime_text_each(message, &view, TEXT_HEADER | TEXT_BODY, 10, cache, ignore_piece, NULL, NULL);
+    assert(r == 0);
+    arena_deinit(&arena);
+    charset_cache_free(&cache);
+    buf_deinit(&meta);
+    buf_deinit(&header);
+    return 0;
+}
