@@ -1,4 +1,5 @@
 #include "base/testing.h"
+#include "base/utf8.h"
 #include "mime/subject.h"
 
 static void test_subject_is_reduced_to_its_base(void **state)
@@ -29,14 +30,16 @@ static void test_subject_is_reduced_to_its_base(void **state)
     struct charset_cache *cache = charset_cache_new();
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        struct buf out = BUF_INIT;
+        struct buf out = BUF_INIT, want = BUF_INIT;
         bool is_reply;
+        utf8_fold(str_c(cases[i].base), &want);
         subject_base(str_c(cases[i].in), cache, &out, &is_reply);
-        if (!str_eq(buf_str(&out), str_c(cases[i].base)))
+        if (!str_eq(buf_str(&out), buf_str(&want)))
             print_error("got <%s>\n", buf_c(&out));
-        assert_row(str_eq(buf_str(&out), str_c(cases[i].base)), i, cases[i].in);
+        assert_row(str_eq(buf_str(&out), buf_str(&want)), i, cases[i].in);
         assert_row(is_reply == cases[i].is_reply, i, cases[i].in);
         buf_deinit(&out);
+        buf_deinit(&want);
     }
     charset_cache_free(&cache);
 }
