@@ -1,6 +1,6 @@
 /* db.h: RocksDB as this engine uses it: six families, every value checked, errors in our terms.     Threads: any, as RocksDB.
  *
- *   family    key                         value (each followed by 8 bytes: XXH3 over value and key)
+ *   family    key                         value (each followed by 8 bytes: XXH3 of the value, mixed with that of the key)
  *   engine    "format"                    u32
  *             "blob-id"                   u64: ids below it may have been given
  *             "segment/" be64             struct segment_counts (segments.h)
