@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <unistd.h>
 #define XXH_INLINE_ALL /* keys are short: the call would cost more than the hash */
 #include <xxhash.h>
 
@@ -113,14 +112,9 @@ static rocksdb_options_t *make_options(bool read_only)
     return o;
 }
 
-int db_open(struct db *db, const struct db_open_options *options, bool *made_out, struct err *err)
+int db_open(struct db *db, const struct db_open_options *options, struct err *err)
 {
     *db = (struct db){ 0 };
-    struct buf current = BUF_INIT;
-    buf_printf(&current, "%s/CURRENT", options->folder);
-    bool absent = access(buf_c(&current), F_OK) < 0;
-    buf_deinit(&current);
-
     db->cache = rocksdb_cache_create_lru(options->cache_bytes);
     db->options = make_options(options->read_only);
     for (int i = 0; i < DB_FAMILY_COUNT; i++)
@@ -144,8 +138,6 @@ int db_open(struct db *db, const struct db_open_options *options, bool *made_out
         db->rocks = NULL;
         return db_error(error, err, "cannot open the database");
     }
-    if (made_out)
-        *made_out = absent;
     return 0;
 }
 

@@ -34,14 +34,13 @@ struct db {
     rocksdb_writeoptions_t *write_sync;
 };
 
-/* Open; `must_exist` false makes it when absent. *made_out (may be NULL): it was new. `read_only` for looking at a checkpoint.
- * -ERR_CORRUPT, -ERR_FULL, -ERR_IO. */
 struct db_open_options {
     const char *folder;
     size_t cache_bytes;
-    bool read_only;
+    bool read_only; /* for looking at a checkpoint; else it is made when absent */
 };
-MUST_USE int db_open(struct db *db, const struct db_open_options *options, bool *made_out, struct err *err);
+/* -ERR_CORRUPT, -ERR_FULL, -ERR_IO. */
+MUST_USE int db_open(struct db *db, const struct db_open_options *options, struct err *err);
 void db_close(struct db *db); /* also after a failed open */
 
 /* Fill err from RocksDB's text and free it: -ERR_CORRUPT, -ERR_FULL, -ERR_IO. */

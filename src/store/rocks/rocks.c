@@ -167,22 +167,21 @@ static int take_lock(struct engine *e, struct err *err)
     return r;
 }
 
-static int check_format(struct engine *e, bool made, struct err *err)
+/* 0: new, or an open of a new one did not get as far as writing it. */
+static int read_format(struct engine *e, uint64_t *format_out, struct err *err)
 {
-    uint64_t format;
-    int r = db_get_u64(&e->db, DB_ENGINE, NULL, STR("format"), &format, err);
-    if (r < 0)
-        return r;
-    if (format > FORMAT)
-        return err_set(err, ERR_INVALID, "%s was written by a newer version (format %llu, this one knows %d)",
-                       e->folder, (unsigned long long)format, FORMAT);
-    if (format == FORMAT)
-        return 0;
-    if (!made)
-        return err_set(err, ERR_CORRUPT, "%s/db is not a mail store: its format is missing", e->folder);
+    int r = db_get_u64(&e->db, DB_ENGINE, NULL, STR("format"), format_out, err);
+    if (r == 0 && *format_out > FORMAT)
+        r = err_set(err, ERR_INVALID, "%s was written by a newer version (format %llu, this one knows %d)",
+                    e->folder, (unsigned long long)*format_out, FORMAT);
+    return r;
+}
+
+static int write_format(struct engine *e, struct err *err)
+{
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     db_put_u64(&e->db, batch, DB_ENGINE, STR("format"), FORMAT);
-    r = db_write(&e->db, batch, err);
+    int r = db_write(&e->db, batch, err);
     rocksdb_writebatch_destroy(batch);
     return r;
 }
@@ -192,7 +191,7 @@ static void tell_damage(void *ctx, const char *text)
     engine_event(ctx, ROCKS_DAMAGE, text);
 }
 
-static int load_segments(struct engine *e, bool made, struct err *err)
+static int load_segments(struct engine *e, bool is_new, struct err *err)
 {
     struct db_iter it;
     struct str key, value;
@@ -209,21 +208,24 @@ static int load_segments(struct engine *e, bool made, struct err *err)
         segments_add_known(&e->segments, load_be64(key.p + 8), salt, &counts);
     }
     db_iter_close(&it);
-    return r < 0 ? r : segments_start(&e->segments, !made, tell_damage, e, err);
+    return r < 0 ? r : segments_start(&e->segments, !is_new, tell_damage, e, err);
 }
 
 static int open_database(struct engine *e, struct err *err)
 {
     struct buf path = BUF_INIT;
-    bool made;
+    uint64_t format = 0;
     buf_printf(&path, "%s/db", e->folder);
     struct db_open_options o = { .folder = buf_c(&path), .cache_bytes = e->options.block_cache_bytes };
-    int r = db_open(&e->db, &o, &made, err);
+    int r = db_open(&e->db, &o, err);
     buf_deinit(&path);
     if (r == 0)
-        r = load_segments(e, made, err);
+        r = read_format(e, &format, err);
     if (r == 0)
-        r = check_format(e, made, err); /* last: until it is written, the database counts as new */
+        r = load_segments(e, format == 0, err);
+    if (r == 0 && format == 0)
+        r = write_format(e,
+                         err); /* only now, so that segments beside a lost database are refused every time */
     return r == 0 ? blob_ids_init(e, err) : r;
 }
 

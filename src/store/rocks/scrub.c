@@ -137,7 +137,7 @@ int rocks_scrub(struct store *store, store_damage_fn *fn, void *ctx, struct err 
     int r = checkpoint_database(e, buf_c(&copy), err);
     if (r == 0) {
         struct db_open_options o = { .folder = buf_c(&copy), .cache_bytes = 8 << 20, .read_only = true };
-        r = db_open(&db, &o, NULL, err);
+        r = db_open(&db, &o, err);
         if (r == 0)
             s.db = &db;
     }
