@@ -73,6 +73,15 @@ void session_bye(struct session *s, const char *code, const char *text)
     conn_close_after_flush(s->conn);
 }
 
+void session_enable_condstore(struct session *s)
+{
+    if (s->condstore)
+        return;
+    s->condstore = true;
+    if (s->state == STATE_SELECTED)
+        buf_printf(session_out(s), "* OK [HIGHESTMODSEQ %llu] Highest\r\n", (unsigned long long)s->view.snapshot->highest_modseq);
+}
+
 static void log_failure(struct session *s, const struct reply_rule *rule, const struct err *err)
 {
     struct logger *log = &s->log;

@@ -105,6 +105,9 @@ void session_text(struct session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Say BYE and end the session after what is queued went out. */
 void session_bye(struct session *s, const char *code, const char *text);
 
+/* A command of CONDSTORE was used: from now on MODSEQ is told. The first one with a mailbox selected tells HIGHESTMODSEQ: RFC 7162, 3.1. */
+void session_enable_condstore(struct session *s);
+
 /* End the command in progress without a word: what it holds is released. */
 void session_drop_command(struct session *s);
 

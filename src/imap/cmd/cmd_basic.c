@@ -51,10 +51,11 @@ int enable_run(struct session *s, const void *args, struct err *err)
     (void)err;
     const struct enable_args *a = args;
     struct buf *out = session_out(s);
+    bool condstore = s->condstore;
     struct {
         const char *name;
         bool *on;
-    } known[] = { { "IMAP4rev2", &s->rev2 }, { "CONDSTORE", &s->condstore }, { "QRESYNC", &s->qresync } };
+    } known[] = { { "IMAP4rev2", &s->rev2 }, { "CONDSTORE", &condstore }, { "QRESYNC", &s->qresync } };
     buf_add_lit(out, "* ENABLED");
     for (size_t i = 0; i < a->count; i++) {
         for (size_t k = 0; k < ARRAY_COUNT(known); k++) {
@@ -64,8 +65,9 @@ int enable_run(struct session *s, const void *args, struct err *err)
             buf_printf(out, " %s", known[k].name);
         }
     }
-    s->condstore = s->condstore || s->qresync; /* RFC 7162, 3.2.3 */
     buf_add_lit(out, "\r\n");
+    if (condstore || s->qresync) /* RFC 7162, 3.2.3 */
+        session_enable_condstore(s);
     return 0;
 }
 

@@ -96,7 +96,7 @@ static int begin(struct session *s, const struct fetch_args *a, struct err *err)
     int r;
     c->args = a;
     if (a->has_changed_since || has_item(a, FETCH_MODSEQ))
-        s->condstore = true; /* RFC 7162, 3.1 */
+        session_enable_condstore(s);
     if (a->vanished && (r = respond_vanished(s, a, err)) < 0)
         return r;
     r = message_set_seqs(s, &a->set, a->uid, &c->seqs, err);

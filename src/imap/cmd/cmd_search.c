@@ -131,7 +131,7 @@ int search_run(struct session *s, const void *args, struct err *err)
     struct hits hits = { 0 };
     bool saves = a->has_return && a->return_bits & SEARCH_RETURN_SAVE;
     if (a->uses_modseq)
-        s->condstore = true; /* RFC 7162, 3.1 */
+        session_enable_condstore(s);
     int r = search(s, a, &hits, err);
     if (r < 0) {
         if (saves) { /* RFC 5182, 2.1: a search that fails with NO leaves an empty result */

@@ -54,7 +54,7 @@ void status_write(struct session *s, struct mailbox *mailbox, struct str name, u
     buf_add_lit(out, ")\r\n");
     snapshot_unref(&snapshot);
     if (items & STATUS_HIGHESTMODSEQ)
-        s->condstore = true; /* RFC 7162, 3.1: asking for it enables CONDSTORE */
+        session_enable_condstore(s); /* RFC 7162, 3.1: asking for it enables CONDSTORE */
 }
 
 int status_run(struct session *s, const void *args, struct err *err)

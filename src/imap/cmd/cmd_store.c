@@ -62,7 +62,7 @@ int store_run(struct session *s, const void *args, struct err *err)
     struct seqset uids;
     struct change change = { .kind = CHANGE_STORE };
     if (a->conditional)
-        s->condstore = true; /* RFC 7162, 3.1 */
+        session_enable_condstore(s);
     int r = message_set_uids(s, &a->set, &uids, err);
     if (r < 0)
         return r;
