@@ -33,6 +33,8 @@ struct server {
     struct net *net;
     struct imap_server imap;
     struct lmtp_server lmtp;
+    struct admin_server running;
+    struct admin admin;
     struct control *control;
 };
 
@@ -55,7 +57,8 @@ static int own_certificate(const struct server *s, struct pairs *pairs, struct e
     if (r < 0)
         return r;
     if (made)
-        log_warn(&s->log, "certificate-made", KV("file", path), KV("text", "self-signed: clients will ask; set tls.certificate"));
+        log_warn(&s->log, "certificate-made", KV("file", path),
+                 KV("text", "self-signed: clients will ask; set tls.certificate"));
     pairs->list[pairs->count++] = (struct tls_pair){ path.p, path.p };
     return 0;
 }
@@ -92,7 +95,8 @@ static int find_pairs(const struct server *s, struct pairs *pairs, struct err *e
     int r = 0;
     const struct config *c = s->config;
     if (*c->tls.certificate)
-        pairs->list[pairs->count++] = (struct tls_pair){ c->tls.certificate, *c->tls.key ? c->tls.key : c->tls.certificate };
+        pairs->list[pairs->count++] = (struct tls_pair){ c->tls.certificate,
+                                                         *c->tls.key ? c->tls.key : c->tls.certificate };
     else
         r = own_certificate(s, pairs, err);
     return r < 0 ? r : sni_certificates(s, pairs, err);
@@ -110,7 +114,9 @@ static int load_certificates(struct server *s, struct err *err)
     } else if (r == 0) {
         const struct tls_options options = { .pairs = pairs->list,
                                              .pair_count = pairs->count,
-                                             .min_version = s->config->tls.min_version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2,
+                                             .min_version = s->config->tls.min_version == CONFIG_TLS_1_3
+                                                                ? TLS_1_3
+                                                                : TLS_1_2,
                                              .clock = &clock_system };
         r = tls_context_new(&options, &s->tls, err);
     }
@@ -122,8 +128,8 @@ static int load_certificates(struct server *s, struct err *err)
 /* ---- listeners ---- */
 
 /* Listen on every address of one setting. Where the default port may not be bound (not root), `fallback_port` is used. */
-static int listen_on(struct server *s, const struct config_listen *listen, const char *setting, unsigned fallback_port,
-                     struct listener_options options, struct err *err)
+static int listen_on(struct server *s, const struct config_listen *listen, const char *setting,
+                     unsigned fallback_port, struct listener_options options, struct err *err)
 {
     for (size_t i = 0; i < listen->count; i++) {
         const struct config_address *a = &listen->addresses[i];
@@ -135,7 +141,8 @@ static int listen_on(struct server *s, const struct config_listen *listen, const
                 snprintf(text, sizeof text, strchr(a->host, ':') ? "[%s]:%u" : "%s:%u", a->host, port);
             options.address = str_c(text);
             int r = net_listen(s->net, &options, NULL, err);
-            if (r == -ERR_DENIED && !config_is_set(s->config, setting) && fallback_port && port != fallback_port)
+            if (r == -ERR_DENIED && !config_is_set(s->config, setting) && fallback_port &&
+                port != fallback_port)
                 continue;
             if (r < 0)
                 return err_context(err, "%s", setting);
@@ -180,7 +187,8 @@ static struct imap_settings imap_settings(const struct config *c)
                                       .autologout_ms = (uint32_t)c->imap.autologout_s * 1000,
                                       .idle_heartbeat_ms = (uint32_t)c->imap.idle_heartbeat_s * 1000,
                                       .plaintext_on_loopback = c->auth.plaintext_on_loopback,
-                                      .connections_per_account_max = (uint32_t)c->limits.connections_per_account,
+                                      .connections_per_account_max =
+                                          (uint32_t)c->limits.connections_per_account,
                                       .message_bytes_max = c->imap.max_append_bytes,
                                       .before_login = framer_limits_before_login,
                                       .after_login = framer_limits_after_login };
@@ -228,7 +236,8 @@ static int start_net(struct server *s, struct err *err)
 static int start(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
-    s->sink = (struct log_sink){ STDERR_FILENO, (enum log_level)c->log.level, (enum log_format)c->log.format, &clock_system };
+    s->sink = (struct log_sink){ STDERR_FILENO, (enum log_level)c->log.level, (enum log_format)c->log.format,
+                                 &clock_system };
     s->log = logger_make(&s->sink);
     s->limits = limits_new();
     s->presence = presence_new();
@@ -256,18 +265,21 @@ static int start(struct server *s, struct err *err)
     r = start_net(s, err);
     if (r < 0)
         return r;
-    const struct control_params params = {
-        .path = c->server.control_socket, .backend = &s->backend, .net = s->net, .presence = s->presence, .config = c, .log = s->log
+    s->running = (struct admin_server){
+        .net = s->net, .presence = s->presence, .tls = s->tls, .started_wall_ms = clock_wall_ms(&clock_system)
     };
-    return control_start(&params, &s->control, err);
+    s->admin = (struct admin){
+        .backend = &s->backend, .config = c, .clock = &clock_system, .log = s->log, .server = &s->running
+    };
+    return control_start(&s->admin, &s->control, err);
 }
 
 static void end(struct server *s)
 {
-    control_stop(&s->control);
     if (s->net)
         net_stop(s->net, DRAIN_MS);
     net_free(&s->net);
+    control_free(&s->control);
     tls_context_unref(&s->tls);
     auth_free(&s->auth);
     backend_close(&s->backend);
@@ -312,7 +324,8 @@ static void notify(const char *state)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+    ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
     (void)sent; /* nobody listens: nothing to do */
     close(fd);
 }

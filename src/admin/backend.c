@@ -11,8 +11,10 @@ static void on_store_event(void *ctx, enum rocks_event event, const char *text)
         const char *name;
         enum log_level level;
     } events[] = {
-        [ROCKS_SEGMENT_COLLECTED] = { "segment-collected", LEVEL_DEBUG }, [ROCKS_DAMAGE] = { "store-damage", LEVEL_ERROR },
-        [ROCKS_WRITE_FAILED] = { "store-write-failed", LEVEL_ERROR },     [ROCKS_BALLAST_RELEASED] = { "ballast-released", LEVEL_ERROR },
+        [ROCKS_SEGMENT_COLLECTED] = { "segment-collected", LEVEL_DEBUG },
+        [ROCKS_DAMAGE] = { "store-damage", LEVEL_ERROR },
+        [ROCKS_WRITE_FAILED] = { "store-write-failed", LEVEL_ERROR },
+        [ROCKS_BALLAST_RELEASED] = { "ballast-released", LEVEL_ERROR },
         [ROCKS_BALLAST_RESTORED] = { "ballast-restored", LEVEL_INFO },
     };
     struct backend *backend = ctx;
@@ -109,7 +111,8 @@ void backend_close(struct backend *b)
     b->spool_folder = NULL;
 }
 
-int backend_add_user(struct backend *b, struct str name, struct str password, struct user *user_out, struct err *err)
+int backend_add_user(struct backend *b, struct str name, struct str password, struct user *user_out,
+                     struct err *err)
 {
     int r = users_add(b->users, name, password, user_out, err);
     if (r < 0)
@@ -119,7 +122,8 @@ int backend_add_user(struct backend *b, struct str name, struct str password, st
         struct err ignored;
         struct account_id id;
         if (users_delete(b->users, name, &id, &ignored) == 0 && users_purge(b->users, id, &ignored) < 0)
-            log_warn(&b->log, "purge-failed", KV("text", (const char *)ignored.text)); /* the next start tries again */
+            log_warn(&b->log, "purge-failed",
+                     KV("text", (const char *)ignored.text)); /* the next start tries again */
     }
     return r;
 }

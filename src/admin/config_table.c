@@ -205,38 +205,16 @@ const struct config_setting *config_setting_find(struct str name)
     return NULL;
 }
 
-enum { DISTANCE_BYTES_MAX = 64 };
-
-/* Levenshtein: letters inserted, left out or changed. Both are at most DISTANCE_BYTES_MAX long. */
-static size_t edit_distance(struct str a, struct str b)
-{
-    size_t row[DISTANCE_BYTES_MAX + 1];
-    assert(a.n <= DISTANCE_BYTES_MAX && b.n <= DISTANCE_BYTES_MAX);
-    for (size_t k = 0; k <= b.n; k++)
-        row[k] = k;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= b.n; k++) {
-            size_t changed = diagonal + (ascii_lower(a.p[i - 1]) != ascii_lower(b.p[k - 1]));
-            size_t best = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
-            diagonal = row[k];
-            row[k] = changed < best ? changed : best;
-        }
-    }
-    return row[b.n];
-}
-
 /* Somebody may know the key and not its section: "listenn" is as near to "imap.listen" as the key alone
  * is. */
 static size_t name_distance(struct str given, const char *name)
 {
     struct str key, whole = str_c(name);
     str_cut(whole, '.', &key);
-    size_t distance = edit_distance(given, whole) * 2;
+    size_t distance = str_edit_distance(given, whole) * 2;
     if (str_find_char(given, '.') >= 0)
         return distance;
-    size_t by_key = edit_distance(given, key) * 2 + 1;
+    size_t by_key = str_edit_distance(given, key) * 2 + 1;
     return by_key < distance ? by_key : distance;
 }
 
@@ -244,7 +222,6 @@ const struct config_setting *config_setting_nearest(struct str name)
 {
     const struct config_setting *nearest = NULL;
     size_t least = SIZE_MAX;
-    name = str_sub(name, 0, DISTANCE_BYTES_MAX);
     for (size_t i = 0; i < config_setting_count; i++) {
         size_t distance = name_distance(name, config_settings[i].name);
         if (distance < least) {

@@ -127,3 +127,23 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *value_out)
     *value_out = v;
     return true;
 }
+
+size_t str_edit_distance(struct str a, struct str b)
+{
+    size_t row[STR_DISTANCE_BYTES_MAX + 1];
+    a = str_sub(a, 0, STR_DISTANCE_BYTES_MAX);
+    b = str_sub(b, 0, STR_DISTANCE_BYTES_MAX);
+    for (size_t k = 0; k <= b.n; k++)
+        row[k] = k;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= b.n; k++) {
+            size_t changed = diagonal + (ascii_lower(a.p[i - 1]) != ascii_lower(b.p[k - 1]));
+            size_t best = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
+            diagonal = row[k];
+            row[k] = changed < best ? changed : best;
+        }
+    }
+    return row[b.n];
+}

@@ -58,6 +58,11 @@ struct str str_trim(struct str s); /* white space (SP HTAB CR LF) at both ends *
 /* Cut `s` at the first `separator`: returns what is before, `*rest` is what follows (NIL when there was none). */
 struct str str_cut(struct str s, char separator, struct str *rest);
 
+/* Letters to insert, leave out or change (Levenshtein, ASCII case ignored) to make one of the other: for "did you mean". Bytes behind
+ * STR_DISTANCE_BYTES_MAX are not looked at. */
+enum { STR_DISTANCE_BYTES_MAX = 64 };
+size_t str_edit_distance(struct str a, struct str b);
+
 /* Decimal digits only, whole string, no sign. Returns false (value untouched) otherwise or above `max`. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *value_out);
 

@@ -149,6 +149,17 @@ static void test_str_to_u64_takes_digits_up_to_a_limit(void **state)
     }
 }
 
+static void test_str_edit_distance_counts_letters_inserted_left_out_or_changed(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        size_t distance;
+    } cases[] = { { "", "", 0 }, { "a", "", 1 }, { "", "abc", 3 }, { "list", "lsit", 2 }, { "user", "users", 1 }, { "KICK", "kick", 0 } };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        assert_row(str_edit_distance(str_c(cases[i].a), str_c(cases[i].b)) == cases[i].distance, i, cases[i].a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_str_trims_white_space_at_both_ends),
         cmocka_unit_test(test_str_cut_tells_no_rest_from_an_empty_one),
         cmocka_unit_test(test_str_to_u64_takes_digits_up_to_a_limit),
+        cmocka_unit_test(test_str_edit_distance_counts_letters_inserted_left_out_or_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,177 @@
+#include "admin/cli_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct cli_option password_options[] = {
+    { "password-stdin", 0, NULL, "read the password from the first line of standard input" },
+    { NULL },
+};
+static const struct cli_option yes_options[] = {
+    { "yes", 'y', NULL, "do not ask" },
+    { NULL },
+};
+
+const struct cli_command cli_commands[] = {
+    { "serve", "", 0, 0, "run the server until SIGTERM",
+      "Stays in the foreground and prints \"ready\" to standard error once it accepts connections.\n"
+      "SIGHUP reads the certificates again.",
+      NULL, cli_serve },
+
+    { "user add", "NAME", 1, 1, "add a user with an account",
+      "Asks for the password, unless it comes on standard input.", password_options, cli_user_add },
+    { "user list", "", 0, 0, "list all users", NULL, NULL, cli_user_list },
+    { "user show", "NAME", 1, 1, "show one user", NULL, NULL, cli_user_show },
+    { "user passwd", "NAME", 1, 1, "give a user a new password",
+      "Sessions that are signed in stay so; loft kick NAME ends them.", password_options, cli_user_passwd },
+    { "user delete", "NAME", 1, 1, "delete a user and all of the user's mail", NULL, yes_options,
+      cli_user_delete },
+    { "user disable", "NAME", 1, 1, "keep a user from signing in; mail is still delivered", NULL, NULL,
+      cli_user_disable },
+    { "user enable", "NAME", 1, 1, "let a disabled user sign in again", NULL, NULL, cli_user_enable },
+
+    { "status", "", 0, 0, "how the server and its store are", NULL, NULL, cli_status },
+    { "who", "", 0, 0, "who is signed in", NULL, NULL, cli_who },
+    { "kick", "USER|SESSION", 1, 1, "end all sessions of a user, or the one with that number", NULL, NULL,
+      cli_kick },
+
+    { "config check", "", 0, 0, "look for mistakes in the configuration", NULL, NULL, cli_config_check },
+    { "config show", "", 0, 0, "show all settings as they are in effect, and where each comes from", NULL,
+      NULL, cli_config_show },
+    { "config explain", "NAME", 1, 1,
+      "what a setting means, such as imap.listen, or all of a section, such as imap", NULL, NULL,
+      cli_config_explain },
+
+    { "help", "[COMMAND]", 0, 2, "say what a command does", NULL, NULL, cli_help },
+    { NULL },
+};
+
+/* ---- what commands use ---- */
+
+struct str cli_arg(const struct cli *cli, unsigned i)
+{
+    return i < cli->line.arg_count ? cli->line.args[i] : STR_NIL;
+}
+
+int cli_load_config(struct cli *cli, struct err *err)
+{
+    if (cli->config)
+        return 0;
+    int r = config_load(&cli->sources, NULL, NULL, &cli->config, err);
+    if (r < 0)
+        cli->exit_code = 2;
+    return r;
+}
+
+int cli_connect(struct cli *cli, struct err *err)
+{
+    int r = cli_load_config(cli, err);
+    if (r < 0 || cli->client)
+        return r;
+    cli->log_sink = (struct log_sink){ STDERR_FILENO, LEVEL_WARN, (enum log_format)cli->config->log.format,
+                                       &clock_system };
+    return client_open(cli->config, &clock_system, logger_make(&cli->log_sink), cli->creates_folder,
+                       &cli->client, err);
+}
+
+json_t *cli_json(struct str text)
+{
+    return json_stringn(text.p, text.n);
+}
+
+int cli_ask(struct cli *cli, json_t *request, json_t **result_out, struct err *err)
+{
+    struct admin_reply reply;
+    if (!request) {
+        cli->exit_code = 2;
+        return err_set(err, ERR_INVALID, "an argument is not UTF-8 text");
+    }
+    int r = cli_connect(cli, err);
+    if (r == 0)
+        r = client_call(cli->client, request, STR_NIL, &reply, err);
+    json_decref(request);
+    if (r < 0)
+        return r;
+    json_array_append_new(cli->results, reply.result);
+    *result_out = reply.result;
+    buf_deinit(&reply.bytes);
+    return 0;
+}
+
+/* ---- serve, help ---- */
+
+int cli_serve(struct cli *cli, struct err *err)
+{
+    return cli->params->serve(&cli->sources, err);
+}
+
+int cli_help(struct cli *cli, struct err *err)
+{
+    struct str first = cli_arg(cli, 0), second = cli_arg(cli, 1);
+    struct str topic = second.n
+                           ? arena_printf(&cli->arena, STR_FMT " " STR_FMT, STR_ARG(first), STR_ARG(second))
+                           : first;
+    (void)err;
+    cli_print_help(topic);
+    return 0;
+}
+
+/* ---- main ---- */
+
+static void find_sources(struct cli *cli)
+{
+    static const char standard_file[] = "/etc/loft/loft.conf";
+    struct buf folder = BUF_INIT;
+    config_default_data_folder(geteuid() == 0, getenv("HOME"), getenv("XDG_DATA_HOME"), &folder);
+    cli->sources = (struct config_sources){ .file = cli->line.config_file,
+                                            .overrides = cli->line.overrides,
+                                            .override_count = cli->line.override_count,
+                                            .default_data_folder = arena_c(&cli->arena, buf_str(&folder)) };
+    buf_deinit(&folder);
+    /* The file of the installed server is for whoever does not speak of another one. */
+    if (!cli->sources.file && !cli->line.has_folder && access(standard_file, R_OK) == 0)
+        cli->sources.file = standard_file;
+}
+
+static int run(struct cli *cli)
+{
+    struct err err = { 0 };
+    int r = cli_line_parse(cli_commands, cli->params->argc - 1, cli->params->argv + 1, &cli->arena,
+                           &cli->line, &err);
+    if (r < 0) {
+        fprintf(stderr, "loft: %s\n", err.text);
+        return 2;
+    }
+    if (cli->line.version) {
+        printf("loft %s\n", LOFT_VERSION);
+        return 0;
+    }
+    if (cli->line.help) {
+        cli_print_help(str_c(cli->line.command ? cli->line.command->words : ""));
+        return 0;
+    }
+    find_sources(cli);
+    cli->exit_code = 1;
+    r = cli->line.command->run(cli, &err);
+    if (fflush(stdout) != 0 && r == 0)
+        r = err_set(&err, ERR_IO, "cannot write to standard output");
+    if (r < 0 && err.text[0]) {
+        struct buf text = BUF_INIT;
+        cli_add_safe(&text, str_c(err.text));
+        fprintf(stderr, "loft: %s\n", buf_c(&text));
+        buf_deinit(&text);
+    }
+    return r < 0 ? cli->exit_code : 0;
+}
+
+int cli_main(const struct cli_params *params)
+{
+    struct cli cli = { .params = params, .results = json_array() };
+    int code = run(&cli);
+    client_close(&cli.client);
+    config_free(&cli.config);
+    json_decref(cli.results);
+    arena_deinit(&cli.arena);
+    return code;
+}

@@ -1,0 +1,145 @@
+/* The running server: status, who, kick. */
+#include "admin/commands.h"
+
+#include "base/file.h"
+
+#include <stdlib.h>
+
+struct ids {
+    const char *user; /* NULL: the one whose id is `conn_id` */
+    uint64_t conn_id;
+    uint64_t *list; /* heap */
+    size_t count, cap;
+};
+
+static void take_id(void *ctx, const struct presence_info *info)
+{
+    struct ids *ids = ctx;
+    if (ids->user ? strcmp(info->user, ids->user) != 0 : info->conn_id != ids->conn_id)
+        return;
+    if (ids->count == ids->cap) {
+        ids->cap = ids->cap ? ids->cap * 2 : 16;
+        ids->list = realloc(ids->list, ids->cap * sizeof *ids->list);
+        if (!ids->list)
+            abort();
+    }
+    ids->list[ids->count++] = info->conn_id;
+}
+
+static unsigned kick(const struct admin *admin, struct ids ids)
+{
+    unsigned kicked = 0;
+    if (!admin->server)
+        return 0;
+    presence_each(admin->server->presence, take_id, &ids);
+    for (size_t i = 0; i < ids.count; i++)
+        kicked += net_shutdown_conn(admin->server->net, ids.list[i], NULL) ==
+                  0; /* some may have left meanwhile */
+    free(ids.list);
+    return kicked;
+}
+
+unsigned admin_kick_user(const struct admin *admin, const char *user)
+{
+    return kick(admin, (struct ids){ .user = user });
+}
+
+static int need_server(const struct admin_call *call, struct err *err)
+{
+    if (call->admin->server)
+        return 0;
+    return err_set(err, ERR_UNAVAILABLE, "no server runs on %s: nobody is signed in",
+                   call->admin->config->data.folder);
+}
+
+int admin_kick(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    struct str who = call_text(call, "who");
+    char user[USER_NAME_BYTES_MAX + 1];
+    uint64_t id;
+    unsigned kicked = 0;
+    int r = need_server(call, err);
+    if (r < 0)
+        return r;
+    if (str_to_u64(who, UINT64_MAX, &id))
+        kicked = kick(call->admin, (struct ids){ .conn_id = id });
+    if (kicked == 0 && users_normalise_name(who, user, err) == 0)
+        kicked = admin_kick_user(call->admin, user);
+    if (kicked == 0)
+        return err_set(err, ERR_NOT_FOUND,
+                       "no session of or with the number " STR_FMT "; loft who lists them", STR_ARG(who));
+    log_info(&call->admin->log, "kicked", KV("who", who), KV("sessions", kicked));
+    *result_out = json_pack("{s:I}", "kicked", (json_int_t)kicked);
+    return 0;
+}
+
+static void add_session(void *ctx, const struct presence_info *info)
+{
+    json_array_append_new(
+        ctx, json_pack("{s:I, s:o, s:s, s:o, s:s, s:b, s:o, s:o, s:I}", "session", (json_int_t)info->conn_id,
+                       "user", admin_text(str_c(info->user)), "protocol", info->protocol, "address",
+                       admin_text(str_c(info->address)), "mechanism", info->mechanism, "tls", info->tls,
+                       "client", admin_text(str_c(info->client)), "mailbox", admin_text(str_c(info->mailbox)),
+                       "since_s", (json_int_t)(info->since_ms / 1000)));
+}
+
+int admin_who(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    int r = need_server(call, err);
+    if (r < 0)
+        return r;
+    *result_out = json_array();
+    presence_each(call->admin->server->presence, add_session, *result_out);
+    return 0;
+}
+
+static int count_user(void *ctx, const struct user *user, struct err *err)
+{
+    (void)user;
+    (void)err;
+    ++*(json_int_t *)ctx;
+    return 0;
+}
+
+static json_t *store_json(const struct admin *admin)
+{
+    struct store_stats s;
+    store_stats(admin->backend->store, &s);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "mail_bytes", (json_int_t)s.blob_bytes_raw,
+                     "stored_bytes", (json_int_t)s.blob_bytes_stored, "dead_bytes", (json_int_t)s.dead_bytes,
+                     "commits", (json_int_t)s.commit_count, "free_bytes", (json_int_t)s.free_bytes,
+                     "watermark_bytes", (json_int_t)s.watermark_bytes, "below_watermark", s.below_watermark,
+                     "failed", s.failed);
+}
+
+static json_t *server_json(const struct admin *admin)
+{
+    const struct admin_server *server = admin->server;
+    struct net_stats s = net_stats(server->net);
+    json_t *sessions = json_array();
+    presence_each(server->presence, add_session, sessions);
+    json_t *result = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "uptime_s",
+        (json_int_t)((clock_wall_ms(admin->clock) - server->started_wall_ms) / 1000), "connections",
+        (json_int_t)s.connections, "signed_in", (json_int_t)json_array_size(sessions), "accepted",
+        (json_int_t)s.accepted, "refused", (json_int_t)s.refused, "workers", (json_int_t)s.workers,
+        "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "certificate_expires_s",
+        (json_int_t)(tls_context_expires_wall_ms(server->tls) / 1000));
+    json_decref(sessions);
+    return result;
+}
+
+int admin_status(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    const struct admin *admin = call->admin;
+    json_int_t users = 0;
+    int r = users_list(admin->backend->users, count_user, &users, err);
+    if (r < 0)
+        return r;
+    *result_out = json_pack("{s:s, s:b, s:s, s:I, s:o}", "version", LOFT_VERSION, "running",
+                            admin->server != NULL, "data_folder", admin->config->data.folder, "users", users,
+                            "store", store_json(admin));
+    if (admin->server)
+        json_object_set_new(*result_out, "server", server_json(admin));
+    return 0;
+}

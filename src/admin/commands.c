@@ -1,0 +1,194 @@
+#include "admin/commands.h"
+
+#include "base/utf8.h"
+
+#include <stdlib.h>
+
+static const struct admin_command commands[] = {
+    { "user-add", { { "user", ARG_TEXT }, { "password", ARG_TEXT } }, false, admin_user_add },
+    { "user-list", { { NULL } }, false, admin_user_list },
+    { "user-show", { { "user", ARG_TEXT } }, false, admin_user_show },
+    { "user-passwd", { { "user", ARG_TEXT }, { "password", ARG_TEXT } }, false, admin_user_passwd },
+    { "user-delete", { { "user", ARG_TEXT } }, false, admin_user_delete },
+    { "user-disable", { { "user", ARG_TEXT } }, false, admin_user_disable },
+    { "user-enable", { { "user", ARG_TEXT } }, false, admin_user_enable },
+    { "status", { { NULL } }, false, admin_status },
+    { "who", { { NULL } }, false, admin_who },
+    { "kick", { { "who", ARG_TEXT } }, false, admin_kick }, /* a user, or the number of a session */
+};
+
+/* ---- sessions ---- */
+
+struct admin_session *admin_session_new(const struct admin *admin)
+{
+    struct admin_session *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    s->admin = admin;
+    return s;
+}
+
+void admin_session_free(struct admin_session **session)
+{
+    if (!*session)
+        return;
+    free(*session);
+    *session = NULL;
+}
+
+void admin_reply_deinit(struct admin_reply *reply)
+{
+    json_decref(reply->result);
+    buf_deinit(&reply->bytes);
+    *reply = (struct admin_reply){ 0 };
+}
+
+/* ---- errors ---- */
+
+json_t *admin_error_json(const struct err *err)
+{
+    return json_pack("{s:b, s:s, s:o}", "ok", 0, "kind", err_kind_name(err->kind), "text",
+                     admin_text(str_c(err->text)));
+}
+
+int admin_error_from_json(const json_t *reply, struct err *err)
+{
+    const char *name = json_string_value(json_object_get(reply, "kind"));
+    const char *text = json_string_value(json_object_get(reply, "text"));
+    if (json_is_true(json_object_get(reply, "ok")))
+        return 0;
+    for (enum err_kind kind = ERR_AGAIN; name && kind < ERR_KIND_COUNT; kind++)
+        if (strcmp(name, err_kind_name(kind)) == 0)
+            return err_set(err, kind, "%s", text ? text : "no reason given");
+    return err_set(err, ERR_IO, "the server gave an answer that this command does not understand%s%s",
+                   text ? ": " : "", text ? text : "");
+}
+
+/* ---- arguments ---- */
+
+struct str call_text(const struct admin_call *call, const char *name)
+{
+    const json_t *value = json_object_get(call->request, name);
+    return value ? str_make(json_string_value(value), json_string_length(value)) : STR_NIL;
+}
+
+int64_t call_number(const struct admin_call *call, const char *name)
+{
+    return json_integer_value(json_object_get(call->request, name));
+}
+
+const json_t *call_list(const struct admin_call *call, const char *name)
+{
+    return json_object_get(call->request, name);
+}
+
+json_t *admin_text(struct str s)
+{
+    json_t *value = json_stringn(s.p ? s.p : "", s.n);
+    if (value)
+        return value;
+    struct buf clean = BUF_INIT;
+    utf8_sanitize(s, &clean);
+    value = json_stringn(buf_str(&clean).p, clean.n);
+    buf_deinit(&clean);
+    return value;
+}
+
+static bool is_list_of_texts(const json_t *value)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(value, i, item) if (!json_is_string(item)) return false;
+    return json_is_array(value);
+}
+
+static bool has_type(const json_t *value, enum admin_arg_type type)
+{
+    return type == ARG_TEXT     ? json_is_string(value)
+           : type == ARG_NUMBER ? json_is_integer(value)
+                                : is_list_of_texts(value);
+}
+
+static int check_args(const struct admin_command *command, const json_t *request, struct err *err)
+{
+    size_t known = 1; /* "command" */
+    for (const struct admin_arg *arg = command->args; arg->type != ARG_NONE; arg++) {
+        const json_t *value = json_object_get(request, arg->name);
+        known += value != NULL;
+        if (!value && !arg->optional)
+            return err_set(err, ERR_INVALID, "%s: %s is missing", command->name, arg->name);
+        if (value && !has_type(value, arg->type))
+            return err_set(err, ERR_INVALID, "%s: %s is of the wrong type", command->name, arg->name);
+    }
+    known += json_object_get(request, "bytes") != NULL;
+    if (json_object_size(request) != known)
+        return err_set(err, ERR_INVALID, "%s: an argument that this version of Loft does not know",
+                       command->name);
+    return 0;
+}
+
+int admin_body_new(const struct admin *admin, const json_t *request, struct incoming **body_out,
+                   uint64_t *bytes_out, struct err *err)
+{
+    const json_t *value = json_object_get(request, "bytes");
+    const struct config *c = admin->config;
+    uint64_t max = c->imap.max_append_bytes > c->lmtp.max_message_bytes ? c->imap.max_append_bytes
+                                                                        : c->lmtp.max_message_bytes;
+    *body_out = NULL;
+    *bytes_out = value && json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value) : 0;
+    if (!value)
+        return 0;
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return err_set(err, ERR_INVALID, "bytes is no size");
+    if (*bytes_out > max)
+        return err_set(err, ERR_LIMIT, "message of %llu bytes is larger than imap.max_append_bytes (%llu)",
+                       (unsigned long long)*bytes_out, (unsigned long long)max);
+    *body_out = incoming_new(admin->backend->mail, max);
+    return 0;
+}
+
+int admin_run(struct admin_session *session, const json_t *request, struct incoming *body,
+              struct admin_reply *reply_out, struct err *err)
+{
+    const char *name = json_string_value(json_object_get(request, "command"));
+    const struct admin_command *command = NULL;
+    for (size_t i = 0; name && i < ARRAY_COUNT(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            command = &commands[i];
+    if (!command)
+        return err_set(err, ERR_INVALID, "this version of Loft has no command %s",
+                       name ? name : "without a name");
+    if (command->takes_body != (body != NULL))
+        return err_set(err, ERR_INVALID, "%s: %s", name, body ? "takes no bytes" : "bytes are missing");
+    int r = check_args(command, request, err);
+    if (r < 0)
+        return r;
+    struct arena arena = ARENA_INIT;
+    struct buf bytes = BUF_INIT;
+    json_t *result = NULL;
+    struct admin_call call = { .admin = session->admin,
+                               .session = session,
+                               .request = request,
+                               .body = body,
+                               .arena = &arena,
+                               .bytes = &bytes };
+    r = command->run(&call, &result, err);
+    if (r == 0)
+        *reply_out = (struct admin_reply){ result ? result : json_object(), bytes };
+    else
+        buf_deinit(&bytes);
+    arena_deinit(&arena);
+    return r;
+}
+
+/* ---- what several commands do ---- */
+
+int call_open_account(const struct admin_call *call, struct account **account_out, struct err *err)
+{
+    struct user user;
+    struct str name = call_text(call, "user");
+    int r = users_find(call->admin->backend->users, name, &user, err);
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "no user " STR_FMT, STR_ARG(name));
+    return r < 0 ? r : mail_account_open(call->admin->backend->mail, user.account, account_out, err);
+}

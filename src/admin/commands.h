@@ -1,0 +1,68 @@
+/* commands.h: what the implementations of administrative commands share. The table is in commands.c. */
+#ifndef LOFT_ADMIN_COMMANDS_H
+#define LOFT_ADMIN_COMMANDS_H
+
+#include "admin/admin.h"
+
+enum { ADMIN_ARGS_MAX = 8 };
+
+enum admin_arg_type { ARG_NONE, ARG_TEXT, ARG_NUMBER, ARG_LIST /* of texts */ };
+
+struct admin_arg {
+    const char *name;
+    enum admin_arg_type type;
+    bool optional;
+};
+
+/* One call: arguments have been checked against the command's row. */
+struct admin_call {
+    const struct admin *admin;
+    struct admin_session *session;
+    const json_t *request;
+    struct incoming *body; /* NULL when the request brought no bytes */
+    struct arena *arena;   /* gone when the call ends */
+    struct buf *bytes;     /* raw bytes of the answer: append */
+};
+
+struct admin_command {
+    const char *name;
+    struct admin_arg args[ADMIN_ARGS_MAX]; /* ends with ARG_NONE */
+    bool takes_body;
+    /* result_out: new reference, {} by default. */
+    int (*run)(struct admin_call *call, json_t **result_out, struct err *err);
+};
+
+struct import;
+struct export;
+
+struct admin_session {
+    const struct admin *admin;
+    struct import *import; /* NULL: none under way */
+    struct export *export;
+};
+
+struct str call_text(const struct admin_call *call, const char *name); /* NIL: absent; borrows the request */
+int64_t call_number(const struct admin_call *call, const char *name);  /* 0: absent */
+const json_t *call_list(const struct admin_call *call, const char *name); /* NULL: absent */
+
+json_t *admin_text(struct str s); /* invalid UTF-8 is replaced, so that there always is a value */
+
+/* The user named by argument "user", and its account opened: own reference. -ERR_NOT_FOUND that names it. */
+MUST_USE int call_open_account(const struct admin_call *call, struct account **account_out, struct err *err);
+
+/* Tell all sessions of `user` to end; how many. */
+unsigned admin_kick_user(const struct admin *admin, const char *user);
+
+int admin_user_add(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_list(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_show(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_passwd(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_disable(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_enable(struct admin_call *call, json_t **result_out, struct err *err);
+
+int admin_status(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_who(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_kick(struct admin_call *call, json_t **result_out, struct err *err);
+
+#endif
