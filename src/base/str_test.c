@@ -154,10 +154,12 @@ static void test_str_edit_distance_counts_letters_inserted_left_out_or_changed(v
     static const struct {
         const char *a, *b;
         size_t distance;
-    } cases[] = { { "", "", 0 }, { "a", "", 1 }, { "", "abc", 3 }, { "list", "lsit", 2 }, { "user", "users", 1 }, { "KICK", "kick", 0 } };
+    } cases[] = { { "", "", 0 },         { "a", "", 1 },         { "", "abc", 3 },
+                  { "list", "lsit", 2 }, { "user", "users", 1 }, { "KICK", "kick", 0 } };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
-        assert_row(str_edit_distance(str_c(cases[i].a), str_c(cases[i].b)) == cases[i].distance, i, cases[i].a);
+        assert_row(str_edit_distance(str_c(cases[i].a), str_c(cases[i].b)) == cases[i].distance, i,
+                   cases[i].a);
 }
 
 int main(void)
