@@ -23,6 +23,9 @@ static void on_store_event(void *ctx, enum rocks_event event, const char *text)
 
 static int open_store(const struct config *config, struct backend *b, struct err *err)
 {
+    static const enum rocks_compression compressions[] = {
+        [CONFIG_LZ4] = ROCKS_LZ4, [CONFIG_ZSTD] = ROCKS_ZSTD, [CONFIG_UNCOMPRESSED] = ROCKS_UNCOMPRESSED
+    };
     struct rocks_options options = rocks_options_default();
     struct buf folder = BUF_INIT;
     buf_printf(&folder, "%s/store", config->data.folder);
@@ -32,6 +35,7 @@ static int open_store(const struct config *config, struct backend *b, struct err
     options.ballast_bytes = config->store.ballast_bytes;
     options.segment_bytes = config->store.segment_bytes;
     options.block_cache_bytes = config->store.cache_bytes;
+    options.compression = compressions[config->store.compression];
     options.collect_below_percent = (unsigned)config->store.collect_below_percent;
     options.collect_bytes_per_s = config->store.collect_bytes_per_s;
     options.event = on_store_event;
@@ -50,6 +54,21 @@ static int open_users(const struct config *config, struct backend *b, struct err
     return users_open(&params, &b->users, err);
 }
 
+/* Those of the settings mailboxes.* that are not empty. */
+static size_t first_mailboxes(const struct config *config, struct first_mailbox out[FIRST_MAILBOXES_MAX])
+{
+    const struct first_mailbox all[FIRST_MAILBOXES_MAX] = {
+        { config->mailboxes.drafts, USE_DRAFTS },   { config->mailboxes.sent, USE_SENT },
+        { config->mailboxes.trash, USE_TRASH },     { config->mailboxes.junk, USE_JUNK },
+        { config->mailboxes.archive, USE_ARCHIVE },
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < FIRST_MAILBOXES_MAX; i++)
+        if (*all[i].name)
+            out[count++] = all[i];
+    return count;
+}
+
 static int open_mail(const struct config *config, struct backend *b, struct err *err)
 {
     struct buf spool = BUF_INIT;
@@ -65,6 +84,8 @@ static int open_mail(const struct config *config, struct backend *b, struct err 
                                           .clock = &clock_system,
                                           .spool_folder = b->spool_folder,
                                           .mailboxes_max = (uint32_t)config->limits.mailboxes_per_account,
+                                          .first_mailboxes = b->first_mailboxes,
+                                          .first_mailbox_count = first_mailboxes(config, b->first_mailboxes),
                                           .message_bytes_max = config->imap.max_append_bytes };
     return mail_open(&options, &b->mail, err);
 }

@@ -7,15 +7,19 @@
 #include "base/log.h"
 #include "mail/account.h"
 
+enum { FIRST_MAILBOXES_MAX = 5 };
+
 struct backend {
     struct store *store;
     struct users *users;
     struct mail *mail;
     struct logger log;
     char *spool_folder;
+    struct first_mailbox first_mailboxes[FIRST_MAILBOXES_MAX];
 };
 
-/* Open what `config` names; makes the data folder when it is not there. On failure nothing is left open.
+/* Open what `config` names; makes the data folder when it is not there. `config` is borrowed until
+ * backend_close. On failure nothing is left open.
  *   log     where the engine's own events go
  *   errors  -ERR_UNAVAILABLE when a server (or another command) has the folder open; -ERR_CORRUPT, -ERR_FULL, -ERR_IO */
 MUST_USE int backend_open(const struct config *config, struct logger log, struct backend *backend_out,

@@ -35,6 +35,7 @@ struct config_listen {
 };
 
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
+enum config_compression { CONFIG_LZ4, CONFIG_ZSTD, CONFIG_UNCOMPRESSED };
 
 /* Fields are named as the settings are; `section.key` is .section.key here. Strings are never NULL and
  * belong to the config. */
@@ -80,7 +81,7 @@ struct config {
     } auth;
     struct {
         uint64_t connections, connections_per_address, connections_per_account;
-        uint64_t mailboxes_per_account, keywords_per_mailbox;
+        uint64_t mailboxes_per_account;
     } limits;
     struct {
         const char *drafts, *sent, *trash, *junk, *archive; /* made for a new account; "": not made */
@@ -88,7 +89,7 @@ struct config {
     struct {
         uint64_t cache_bytes, segment_bytes, watermark_bytes, ballast_bytes;
         uint64_t collect_below_percent, collect_bytes_per_s;
-        uint64_t compression_level;
+        uint64_t compression; /* enum config_compression */
     } store;
 };
 

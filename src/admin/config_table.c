@@ -11,6 +11,7 @@ enum { PATH_BYTES_MAX = 4095, SOCKET_PATH_BYTES_MAX = 107, MAILBOX_NAME_BYTES_MA
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL }; /* enum log_level */
 static const char *const log_formats[] = { "text", "json", NULL };                  /* enum log_format */
 static const char *const tls_versions[] = { "1.2", "1.3", NULL }; /* enum config_tls_version */
+static const char *const compressions[] = { "lz4", "zstd", "none", NULL }; /* enum config_compression */
 
 const struct config_section config_sections[] = {
     { "data", "Where mail is kept." },
@@ -63,7 +64,7 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(imap.autologout_s),
       .help = "A client that says nothing for as long is disconnected, also while it idles. At least 30 "
               "minutes (RFC 9051, 5.4)." },
-    { "imap.idle_heartbeat_s", CONFIG_NUMBER, CONFIG_SECONDS, "2m", 10, 1740,
+    { "imap.idle_heartbeat_s", CONFIG_NUMBER, CONFIG_SECONDS, "2m", 1, 1740,
       .offset = FIELD(imap.idle_heartbeat_s),
       .help = "How often an idling client is told that the server is there, so that no box in between "
               "forgets the connection." },
@@ -161,8 +162,6 @@ const struct config_setting config_settings[] = {
       .help = "Connections signed in to one account. Some clients open one for each mailbox." },
     { "limits.mailboxes_per_account", CONFIG_NUMBER, .standard = "10000", .min = 10, .max = 1000000,
       .offset = FIELD(limits.mailboxes_per_account), .help = "Mailboxes of one account." },
-    { "limits.keywords_per_mailbox", CONFIG_NUMBER, .standard = "128", .min = 128, .max = 1024,
-      .offset = FIELD(limits.keywords_per_mailbox), .help = "Different keywords in one mailbox." },
 
     { "mailboxes.drafts", CONFIG_STRING, .standard = "Drafts", .max = MAILBOX_NAME_BYTES_MAX,
       .offset = FIELD(mailboxes.drafts),
@@ -191,9 +190,10 @@ const struct config_setting config_settings[] = {
       .help = "A segment is rewritten once less than this share of it is still in use." },
     { "store.collect_bytes_per_s", CONFIG_NUMBER, CONFIG_BYTES, "16M", 64 * K, 16 * G,
       .offset = FIELD(store.collect_bytes_per_s), .help = "How fast such rewriting may go." },
-    { "store.compression_level", CONFIG_NUMBER, .standard = "1", .min = 0, .max = 19,
-      .offset = FIELD(store.compression_level),
-      .help = "Level of zstd for message bytes. 0 stores them as they are." },
+    { "store.compression", CONFIG_WORD, .standard = "lz4", .words = compressions,
+      .offset = FIELD(store.compression),
+      .help = "How message bytes are compressed: lz4 is fast, zstd takes a quarter less space, none stores "
+              "them as they are. Holds for mail that arrives from now on." },
 };
 const size_t config_setting_count = ARRAY_COUNT(config_settings);
 

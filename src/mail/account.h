@@ -25,6 +25,11 @@
 
 struct mail; /* all accounts on one store */
 
+struct first_mailbox {
+    const char *name;
+    uint8_t use; /* enum special_use */
+};
+
 struct mail_options {
     struct store *store;        /* borrows; outlives mail */
     const struct clock *clock;  /* borrows */
@@ -33,6 +38,8 @@ struct mail_options {
     uint32_t fold_log_records;  /* fold when the log has more records; 0: 1024 */
     uint32_t accounts_cached_max; /* unreferenced accounts kept in memory; 0: 1024 */
     uint64_t message_bytes_max; /* APPENDLIMIT; 0: 64 MiB */
+    const struct first_mailbox *first_mailboxes; /* of a new account, beside INBOX; borrows; NULL: Drafts, Sent, Trash, Junk, Archive */
+    size_t first_mailbox_count;
     uint32_t vanished_ranges_max; /* kept a mailbox for QRESYNC; 0: 100,000 */
 };
 
@@ -43,7 +50,7 @@ const struct mail_options *mail_options(const struct mail *mail); /* with defaul
 
 struct account;
 
-/* A new, empty account with INBOX and the subscribed special-use mailboxes Drafts, Sent, Trash, Junk, Archive. -ERR_EXISTS. */
+/* A new, empty account with INBOX and options.first_mailboxes, all subscribed. -ERR_EXISTS; -ERR_INVALID, -ERR_EXISTS for their names. */
 MUST_USE int mail_account_create(struct mail *mail, struct account_id id, struct err *err);
 /* Remove for good. Open references see -ERR_UNAVAILABLE from then on; watchers are told with ACCOUNT_GONE. */
 MUST_USE int mail_account_delete(struct mail *mail, struct account_id id, struct err *err);

@@ -191,8 +191,17 @@ static void store_told(void *ctx, struct account_id id, uint64_t version)
 
 /* ---- opening and closing ---- */
 
+/* RFC 6154 */
+static const struct first_mailbox standard_mailboxes[] = {
+    { "Drafts", USE_DRAFTS }, { "Sent", USE_SENT }, { "Trash", USE_TRASH }, { "Junk", USE_JUNK }, { "Archive", USE_ARCHIVE },
+};
+
 static void fill_defaults(struct mail_options *o)
 {
+    if (!o->first_mailboxes) {
+        o->first_mailboxes = standard_mailboxes;
+        o->first_mailbox_count = ARRAY_COUNT(standard_mailboxes);
+    }
     o->mailboxes_max = o->mailboxes_max ? o->mailboxes_max : 10000;
     o->fold_log_records = o->fold_log_records ? o->fold_log_records : 1024;
     o->accounts_cached_max = o->accounts_cached_max ? o->accounts_cached_max : 1024;
@@ -331,30 +340,24 @@ int mail_account_open(struct mail *mail, struct account_id id, struct account **
     return r;
 }
 
-/* What every new account has. RFC 6154 */
-static const struct {
-    struct str name;
-    uint8_t use;
-} first_mailboxes[] = {
-    { STR_INIT("INBOX"), 0 },       { STR_INIT("Drafts"), USE_DRAFTS },
-    { STR_INIT("Sent"), USE_SENT }, { STR_INIT("Trash"), USE_TRASH },
-    { STR_INIT("Junk"), USE_JUNK }, { STR_INIT("Archive"), USE_ARCHIVE },
-};
-
-static int plan_first_mailboxes(struct plan *p, struct err *err)
+static int plan_mailbox(struct plan *p, const struct first_mailbox *first, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(first_mailboxes); i++) {
-        struct change c = { .kind = CHANGE_CREATE,
-                            .arena = &p->arena,
-                            .create = { first_mailboxes[i].name, first_mailboxes[i].use, true } };
-        plan_change(p, &c);
-        if (c.result < 0) {
-            if (err)
-                *err = c.err;
-            return c.result;
-        }
-    }
-    return plan_seal(p, err);
+    struct change c = { .kind = CHANGE_CREATE,
+                        .arena = &p->arena,
+                        .create = { str_c(first->name), first->use, true } };
+    plan_change(p, &c);
+    if (c.result < 0 && err)
+        *err = c.err;
+    return c.result < 0 ? err_context(err, "mailbox %s of a new account", first->name) : 0;
+}
+
+static int plan_first_mailboxes(struct plan *p, const struct mail_options *options, struct err *err)
+{
+    int r = plan_mailbox(p, &(struct first_mailbox){ "INBOX", 0 }, err);
+
+    for (size_t i = 0; r == 0 && i < options->first_mailbox_count; i++)
+        r = plan_mailbox(p, &options->first_mailboxes[i], err);
+    return r < 0 ? r : plan_seal(p, err);
 }
 
 int mail_account_create(struct mail *mail, struct account_id id, struct err *err)
@@ -363,7 +366,7 @@ int mail_account_create(struct mail *mail, struct account_id id, struct err *err
     struct plan plan;
 
     plan_init(&plan, a, false);
-    int r = plan_first_mailboxes(&plan, err);
+    int r = plan_first_mailboxes(&plan, &mail->options, err);
     if (r == 0)
         r = store_commit(mail->options.store, id, 0, plan.record.version, &plan.batch, err);
     if (r == -ERR_CONFLICT)
