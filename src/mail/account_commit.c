@@ -107,10 +107,7 @@ static int catch_up(struct account *a, int tries, struct err *err)
 {
     if (tries > 4) /* two machines in step: fall out of it */
         usleep((useconds_t)(50 * (tries < 40 ? tries : 40) + (int)(a->id.n * 37 + (uintptr_t)a / 64) % 200));
-    int r = account_catch_up(a, err);
-    if (r == 0)
-        a->reread = false;
-    return r;
+    return account_catch_up(a, err);
 }
 
 /* Settle some changes from the front; returns how many.

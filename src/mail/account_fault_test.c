@@ -141,6 +141,7 @@ static bool break_call(unsigned ops, uint64_t nth, enum err_kind error, enum fau
     struct run run = { .acknowledged_count = 0 };
 
     bench_init(&run.b, &(struct mail_options){ .fold_log_records = 5 });
+    run.b.mail->fold_batch_bytes = run.b.fold_batch_bytes = 20; /* every fold takes several commits */
     faulty_store_plan(run.b.store, &(struct faulty_plan){
                                        .ops = ops, .nth = nth, .error = error, .when = when, .stay = stay });
     workload(&run);

@@ -407,6 +407,17 @@ static void do_subscribe(struct oracle *o, const char *name)
     set_subscribed(o, name, on);
 }
 
+/* So that log records have parts, and folds several commits. */
+static void make_small(struct bench *b, size_t part_bytes)
+{
+    b->log_part_bytes = part_bytes;
+    b->fold_batch_bytes = part_bytes * 2;
+    if (part_bytes) {
+        b->mail->log_part_bytes = b->log_part_bytes;
+        b->mail->fold_batch_bytes = b->fold_batch_bytes;
+    }
+}
+
 /* The instance goes away without a word: another one opens the same world. */
 static void do_crash(struct oracle *o)
 {
@@ -416,6 +427,7 @@ static void do_crash(struct oracle *o)
     }
     struct bench next;
     bench_init_with(&next, o->b.world, &o->b.options);
+    make_small(&next, o->b.log_part_bytes);
     bench_open_account(&next);
     o->crashed[o->crash_count++] = o->b;
     o->b = next;
@@ -594,6 +606,7 @@ static void run_seed(uint64_t seed, uint64_t steps)
 
     print_message("seed %llu\n", (unsigned long long)seed);
     bench_init(&o->b, &(struct mail_options){ .fold_log_records = 40 });
+    make_small(&o->b, seed % 2 ? 200 : 0);
     rand_seeded_init(&o->rand, seed);
     take_first_boxes(o);
     for (uint64_t i = 0; i < steps; i++) {

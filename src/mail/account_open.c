@@ -427,6 +427,8 @@ int account_catch_up(struct account *a, struct err *err)
                        key_letter(KEY_MAILBOX, &to), &version, take_new_log_part, &log, err);
     if (r == 0 && version < a->record.version) {
         r = account_is_gone(a, err);
+    } else if (r == 0 && a->reread_all) {
+        r = account_load(a, err);
     } else if (r == 0 && version > a->record.version) {
         r = log_is_whole(&log, a->record.version, version, err);
         if (r == 1)
@@ -438,6 +440,8 @@ int account_catch_up(struct account *a, struct err *err)
     }
     if (r == -ERR_NOT_FOUND)
         r = account_is_gone(a, err);
+    if (r == 0)
+        a->reread = a->reread_all = false;
     arena_deinit(&arena);
     buf_deinit(&from);
     buf_deinit(&to);

@@ -23,6 +23,8 @@ struct plan;
 struct plan_box;
 struct fold_bodies;
 
+enum { FOLD_BATCH_BYTES = 32 * 1024 * 1024 }; /* a fold with more to write than this takes several commits */
+
 /* What watchers are to be told, gathered while leading. */
 struct notice {
     uint64_t *mailbox_ids; /* heap */
@@ -37,6 +39,7 @@ enum account_job { JOB_FOLD = 1u << 0, JOB_REFRESH = 1u << 1 };
 struct mail {
     struct mail_options options;
     char *spool_folder;
+    size_t log_part_bytes, fold_batch_bytes; /* LOG_PART_BYTES, FOLD_BATCH_BYTES; tests make them small */
     pthread_mutex_t mutex;     /* of all below and of what account says; never held across a store call */
     pthread_cond_t opened;     /* an account is no longer opening */
     pthread_cond_t work;       /* a job was queued, or closing */
@@ -91,6 +94,7 @@ struct account {
 
     /* the leader alone */
     bool reread;         /* a commit failed and may be there: read again before the next */
+    bool reread_all;     /* ... all of it: a fold failed so */
     uint64_t fold_at;    /* fold when the log has so many records */
     struct notice notice; /* for the watchers, when the turn ends */
     struct map refs;     /* blob -> count, where above one */

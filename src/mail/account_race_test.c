@@ -198,14 +198,15 @@ static void test_threads_of_one_instance_share_commits(void **state)
     bench_deinit(&b);
 }
 
-static void test_two_instances_race_on_one_account(void **state)
+static void race_two(size_t fold_batch_bytes)
 {
     struct worker workers[2 * THREADS];
     struct bench a, b;
-    (void)state;
     bench_init(&a, &(struct mail_options){ .fold_log_records = 30 });
     bench_init_with(&b, a.world, &a.options);
     bench_open_account(&b);
+    a.mail->fold_batch_bytes = a.fold_batch_bytes = fold_batch_bytes;
+    b.mail->fold_batch_bytes = b.fold_batch_bytes = fold_batch_bytes;
     for (int i = 0; i < THREADS; i++) {
         start(&workers[2 * i], &a, 2 * i, ROUNDS);
         start(&workers[2 * i + 1], &b, 2 * i + 1, ROUNDS);
@@ -221,6 +222,18 @@ static void test_two_instances_race_on_one_account(void **state)
     bench_detach(&b);
     bench_free(&b);
     bench_deinit(&a);
+}
+
+static void test_two_instances_race_on_one_account(void **state)
+{
+    (void)state;
+    race_two(FOLD_BATCH_BYTES);
+}
+
+static void test_two_instances_race_with_folds_of_several_commits(void **state)
+{
+    (void)state;
+    race_two(300);
 }
 
 /* ---- views and watchers beside writers ---- */
@@ -370,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_of_one_instance_share_commits),
         cmocka_unit_test(test_two_instances_race_on_one_account),
+        cmocka_unit_test(test_two_instances_race_with_folds_of_several_commits),
         cmocka_unit_test(test_views_follow_writers),
         cmocka_unit_test(test_views_follow_another_instance),
         cmocka_unit_test(test_accounts_come_and_go),

@@ -6,8 +6,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { FOLD_BATCH_BYTES = 32 * 1024 * 1024 };
-
 /* ---- encoding ahead, beside the commits ---- */
 
 struct fold_body {
@@ -135,6 +133,7 @@ struct fold {
     size_t written_count, written_cap;
     struct folded_mailbox *mailboxes;
     size_t mailbox_count;
+    uint64_t next_chunk_id;
 };
 
 static int compare_u64(const void *a, const void *b)
@@ -143,10 +142,19 @@ static int compare_u64(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* An id belongs to a chunk once it is committed: until then another machine may give it to one of its own. */
+static void take_back_ids(struct fold *f)
+{
+    for (size_t i = 0; i < f->written_count; i++)
+        f->written[i].chunk->summary.id = 0;
+    f->written_count = 0;
+}
+
 static int commit(struct fold *f, struct account_record *record, struct err *err)
 {
     struct account *a = f->account;
 
+    record->next_chunk_id = f->next_chunk_id;
     buf_clear(&f->value);
     account_record_encode(record, &f->value);
     batch_put(&f->batch, key_letter(KEY_ACCOUNT, &f->key), buf_str(&f->value));
@@ -162,7 +170,7 @@ static int commit(struct fold *f, struct account_record *record, struct err *err
     }
     atomic_store(&a->committing_version, 0);
     if (r == -ERR_IO)
-        a->reread = true;
+        a->reread = a->reread_all = true; /* the ids may be in use */
     return r;
 }
 
@@ -173,7 +181,7 @@ static int write_ahead(struct fold *f, struct err *err)
     struct account_record record = a->record;
     struct delta d = { .kind = DELTA_CHUNK_IDS,
                        .modseq = record.version + 1,
-                       .next_chunk_id = record.next_chunk_id };
+                       .next_chunk_id = f->next_chunk_id };
     uint64_t modseq = record.version;
 
     buf_clear(&f->value);
@@ -206,16 +214,14 @@ static int write_chunk(void *ctx, struct chunk *chunk, struct err *err)
     const struct fold_body *body = find_body(f->bodies, chunk);
     int r = 0;
 
-    if (f->batch.ops.n > FOLD_BATCH_BYTES)
+    if (f->batch.ops.n > a->mail->fold_batch_bytes)
         r = write_ahead(f, err);
     buf_clear(&f->value);
     if (r == 0 && !body)
         r = encode_chunk(chunk, &f->value, err);
     if (r < 0)
         return r;
-    if (chunk->summary.id == 0)
-        chunk_give_id(chunk,
-                      a->record.next_chunk_id++); /* kept, also when the commit fails: no other gets it */
+    chunk_give_id(chunk, f->next_chunk_id++);
     buf_clear(&f->key);
     chunk_key(f->mailbox->id, chunk->summary.id, &f->key);
     batch_put(&f->batch, buf_str(&f->key), body ? buf_str(&body->bytes) : buf_str(&f->value));
@@ -396,7 +402,7 @@ static int run(struct fold *f, struct err *err)
 
 int fold_commit(struct account *a, const struct fold_bodies *bodies, struct err *err)
 {
-    struct fold f = { .account = a, .bodies = bodies };
+    struct fold f = { .account = a, .bodies = bodies, .next_chunk_id = a->record.next_chunk_id };
 
     if (a->record.log_count == 0)
         return 0;
@@ -404,6 +410,8 @@ int fold_commit(struct account *a, const struct fold_bodies *bodies, struct err 
     if (!f.mailboxes)
         abort();
     int r = run(&f, err);
+    if (r < 0)
+        take_back_ids(&f);
     for (size_t i = 0; i < f.mailbox_count; i++)
         free(f.mailboxes[i].ids);
     free(f.mailboxes);

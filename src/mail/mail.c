@@ -226,6 +226,8 @@ int mail_open(const struct mail_options *options, struct mail **mail_out, struct
         abort();
     mail->options = *options;
     fill_defaults(&mail->options);
+    mail->log_part_bytes = LOG_PART_BYTES;
+    mail->fold_batch_bytes = FOLD_BATCH_BYTES;
     if (options->spool_folder) {
         mail->spool_folder = strdup(options->spool_folder);
         mail->options.spool_folder = mail->spool_folder;

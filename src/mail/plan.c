@@ -196,6 +196,7 @@ int plan_seal(struct plan *p, struct err *err)
 {
     struct buf key = BUF_INIT, value = BUF_INIT;
     struct str log = buf_str(&p->log);
+    size_t part_bytes = p->account->mail->log_part_bytes;
 
     if (log.n > LOG_RECORD_BYTES_MAX)
         return err_set(err, ERR_LIMIT,
@@ -203,9 +204,9 @@ int plan_seal(struct plan *p, struct err *err)
                        LOG_RECORD_BYTES_MAX);
     p->record.log_count++;
     p->record.log_bytes += log.n;
-    for (size_t part = 0; part * LOG_PART_BYTES < log.n; part++)
+    for (size_t part = 0; part * part_bytes < log.n; part++)
         batch_put(&p->batch, key_log(p->record.version, (uint8_t)part, &key),
-                  str_sub(log, part * LOG_PART_BYTES, LOG_PART_BYTES));
+                  str_sub(log, part * part_bytes, part_bytes));
     account_record_encode(&p->record, &value);
     batch_put(&p->batch, key_letter(KEY_ACCOUNT, &key), buf_str(&value));
     buf_deinit(&key);

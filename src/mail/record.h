@@ -8,7 +8,7 @@
 
 enum {
     ACCOUNT_FORMAT = 1,                /* of the account record; an account of a later format is refused */
-    LOG_PART_BYTES = 8 * 1024 * 1024,  /* a log record is cut into values of this size */
+    LOG_PART_BYTES = 8 * 1024 * 1024,        /* a log record is cut into values of this size */
     LOG_RECORD_BYTES_MAX = 40 * 1024 * 1024, /* so that a commit stays below STORE_BATCH_BYTES_MAX */
 };
 

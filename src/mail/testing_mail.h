@@ -4,6 +4,7 @@
 #define LOFT_MAIL_TESTING_MAIL_H
 
 #include "base/testing.h"
+#include "mail/account_private.h"
 #include "mail/view.h"
 #include "store/faulty/faulty.h"
 #include "store/mem/mem.h"
@@ -16,6 +17,7 @@ struct bench { /* one instance over a world */
     struct clock_fake *clock; /* heap: a bench can be moved */
     struct mail_options options;
     struct mail *mail;
+    size_t log_part_bytes, fold_batch_bytes; /* 0: as in life */
     struct account *account;
     struct arena arena;
     struct err err;
@@ -31,6 +33,10 @@ static inline void bench_attach(struct bench *b)
     b->options.store = b->store;
     b->options.clock = &b->clock->clock;
     assert_int_equal(mail_open(&b->options, &b->mail, &b->err), 0);
+    if (b->log_part_bytes)
+        b->mail->log_part_bytes = b->log_part_bytes;
+    if (b->fold_batch_bytes)
+        b->mail->fold_batch_bytes = b->fold_batch_bytes;
 }
 
 static inline void bench_open_account(struct bench *b)
