@@ -14,8 +14,8 @@ struct incoming {
     struct mail *mail;
     uint64_t bytes_max, size;
     struct buf memory; /* all of it, while fd is -1 */
-    int fd;
-    void *map; /* of the file's first map_bytes; NULL: not mapped */
+    int fd;            /* INCOMING_PREFIX_BYTES_MAX left free for a prefix, then the bytes */
+    void *map;         /* of the file's first map_bytes; NULL: not mapped */
     size_t map_bytes;
     struct err failed; /* kind other than ERR_NONE: stays */
 };
@@ -82,6 +82,8 @@ static int to_file(struct incoming *in, struct err *err)
     if (fd < 0)
         return fd;
     in->fd = fd;
+    if (lseek(fd, INCOMING_PREFIX_BYTES_MAX, SEEK_SET) < 0)
+        return err_set_errno(err, errno, "position in a spool file");
     int r = file_write(fd, buf_str(&in->memory), err);
     buf_deinit(&in->memory);
     return r;
@@ -127,6 +129,21 @@ uint64_t incoming_size(const struct incoming *in)
     return in->size;
 }
 
+static size_t file_bytes(const struct incoming *in)
+{
+    return INCOMING_PREFIX_BYTES_MAX + in->size;
+}
+
+/* A mapping of the whole file. What is written to it stays in this mapping. */
+static int map_file(const struct incoming *in, int protection, void **map_out, struct err *err)
+{
+    void *map = mmap(NULL, file_bytes(in), protection, MAP_PRIVATE, in->fd, 0);
+    if (map == MAP_FAILED)
+        return err_set_errno(err, errno, "map a spooled message of %llu bytes", (unsigned long long)in->size);
+    *map_out = map;
+    return 0;
+}
+
 int incoming_bytes(struct incoming *in, struct str *bytes_out, struct err *err)
 {
     if (in->failed.kind != ERR_NONE)
@@ -136,14 +153,12 @@ int incoming_bytes(struct incoming *in, struct str *bytes_out, struct err *err)
         return 0;
     }
     if (!in->map) {
-        void *map = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->fd, 0);
-        if (map == MAP_FAILED)
-            return err_set_errno(err, errno, "map a spooled message of %llu bytes",
-                                 (unsigned long long)in->size);
-        in->map = map;
-        in->map_bytes = in->size;
+        int r = map_file(in, PROT_READ, &in->map, err);
+        if (r < 0)
+            return r;
+        in->map_bytes = file_bytes(in);
     }
-    *bytes_out = str_make(in->map, in->map_bytes);
+    *bytes_out = str_make((char *)in->map + INCOMING_PREFIX_BYTES_MAX, in->size);
     return 0;
 }
 
@@ -185,25 +200,50 @@ static int prepare(struct account *account, struct str bytes, struct new_message
     return r;
 }
 
+/* A small one: once more in memory, with the prefix before it. */
+static int prepare_copy(const struct incoming *in, struct account *account, struct str prefix,
+                        struct new_message *message_out, struct err *err)
+{
+    struct buf whole = BUF_INIT;
+
+    buf_reserve(&whole, prefix.n + in->memory.n);
+    buf_add(&whole, prefix);
+    buf_add(&whole, buf_str(&in->memory));
+    int r = prepare(account, buf_str(&whole), message_out, err);
+    buf_deinit(&whole);
+    return r;
+}
+
+/* A large one: the prefix goes into the room that the file keeps before the bytes, in a mapping of its own. */
+static int prepare_mapped(const struct incoming *in, struct account *account, struct str prefix,
+                          struct new_message *message_out, struct err *err)
+{
+    void *map;
+    int r = map_file(in, PROT_READ | PROT_WRITE, &map, err);
+    if (r < 0)
+        return r;
+    char *start = (char *)map + INCOMING_PREFIX_BYTES_MAX - prefix.n;
+    memcpy(start, prefix.p, prefix.n);
+    r = prepare(account, str_make(start, prefix.n + in->size), message_out, err);
+    munmap(map, file_bytes(in));
+    return r;
+}
+
 int incoming_prepare(struct incoming *in, struct account *account, struct str prefix,
                      struct new_message *message_out, struct err *err)
 {
-    struct buf whole = BUF_INIT;
     struct str bytes;
 
+    assert(prefix.n <= INCOMING_PREFIX_BYTES_MAX);
+    if (in->failed.kind != ERR_NONE)
+        return fail_again(in, err);
+    if (in->size + prefix.n > UINT32_MAX)
+        return err_set(err, ERR_LIMIT, "message is larger than 4 GiB");
+    if (prefix.n > 0)
+        return in->fd < 0 ? prepare_copy(in, account, prefix, message_out, err)
+                          : prepare_mapped(in, account, prefix, message_out, err);
     int r = incoming_bytes(in, &bytes, err);
-    if (r < 0)
-        return r;
-    if (prefix.n > 0) { /* once more in memory: a delivery is parsed and stored at once, and then it goes */
-        buf_reserve(&whole, prefix.n + bytes.n);
-        buf_add(&whole, prefix);
-        buf_add(&whole, bytes);
-        bytes = buf_str(&whole);
-    }
-    r = bytes.n > UINT32_MAX ? err_set(err, ERR_LIMIT, "message is larger than 4 GiB")
-                             : prepare(account, bytes, message_out, err);
-    buf_deinit(&whole);
-    return r;
+    return r < 0 ? r : prepare(account, bytes, message_out, err);
 }
 
 void incoming_abandon(struct account *account, struct new_message *message)

@@ -6,7 +6,7 @@
 
 #include "mail/account.h"
 
-enum { INCOMING_MEMORY_BYTES = 256 * 1024 };
+enum { INCOMING_MEMORY_BYTES = 256 * 1024, INCOMING_PREFIX_BYTES_MAX = 8192 };
 
 struct incoming;
 
@@ -21,8 +21,8 @@ uint64_t incoming_size(const struct incoming *in);
 MUST_USE int incoming_bytes(struct incoming *in, struct str *bytes_out, struct err *err);
 
 /* Parse and store as a pending blob of `account`. Fills blob, size, hashes and reference fields of message_out; the caller sets flags,
- * keywords and dates. `prefix` (may be NIL) goes before the bytes: Return-Path and Delivered-To of a delivery.
- * May be called once per account of a delivery. */
+ * keywords and dates. `prefix` (may be NIL, at most INCOMING_PREFIX_BYTES_MAX) goes before the bytes: the trace lines of a delivery;
+ * large messages are not copied for it. May be called once per account of a delivery, with a prefix also by several threads at once. */
 MUST_USE int incoming_prepare(struct incoming *in, struct account *account, struct str prefix,
                               struct new_message *message_out, struct err *err);
 

@@ -143,6 +143,38 @@ static void test_message_becomes_a_blob(void **state)
     bench_deinit(&b);
 }
 
+/* The same bytes with prefixes of every length that matters, from memory and from a file. */
+static void test_prefix_goes_before_the_bytes(void **state)
+{
+    static const size_t sizes[] = { 0, 1, INCOMING_MEMORY_BYTES, INCOMING_MEMORY_BYTES + 1 };
+    static const size_t prefixes[] = { 1, 4095, INCOMING_PREFIX_BYTES_MAX - 1, INCOMING_PREFIX_BYTES_MAX };
+    char prefix[INCOMING_PREFIX_BYTES_MAX];
+    struct bench b;
+    struct new_message m;
+    (void)state;
+    bench_init(&b, NULL);
+    memset(prefix, 'p', sizeof prefix);
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        struct incoming *in = incoming_new(b.mail, 0);
+        assert_int_equal(feed(in, sizes[i], 4999, &b.err), 0);
+        for (size_t k = 0; k < ARRAY_COUNT(prefixes); k++) {
+            struct buf out = BUF_INIT;
+            struct str bytes;
+            assert_int_equal(incoming_prepare(in, b.account, str_make(prefix, prefixes[k]), &m, &b.err), 0);
+            assert_int_equal(
+                store_blob_read(b.store, account_id(b.account), m.blob, 0, UINT64_MAX, &out, &b.err), 0);
+            assert_int_equal(out.n, prefixes[k] + sizes[i]);
+            assert_true(str_starts(buf_str(&out), str_make(prefix, prefixes[k])));
+            assert_int_equal(incoming_bytes(in, &bytes, &b.err), 0);
+            assert_true(str_eq(str_skip(buf_str(&out), prefixes[k]), bytes));
+            incoming_abandon(b.account, &m);
+            buf_deinit(&out);
+        }
+        incoming_free(&in);
+    }
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_size_has_a_limit),
         cmocka_unit_test(test_spool_folder_that_is_missing_is_an_error),
         cmocka_unit_test(test_message_becomes_a_blob),
+        cmocka_unit_test(test_prefix_goes_before_the_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
