@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { DRAIN_MS = 5000 };
+enum { DRAIN_MS = 5000, HOST_NAME_BYTES = 256 };
 
 /* Everything that runs, in the order in which it is started. */
 struct server {
@@ -33,6 +33,7 @@ struct server {
     struct net *net;
     struct imap_server imap;
     struct lmtp_server lmtp;
+    char host_name[HOST_NAME_BYTES];
     struct admin_server running;
     struct admin admin;
     struct control *control;
@@ -48,12 +49,9 @@ struct pairs {
 
 static int own_certificate(const struct server *s, struct pairs *pairs, struct err *err)
 {
-    char host[256] = "localhost";
-    if (gethostname(host, sizeof host - 1) < 0 || !host[0])
-        snprintf(host, sizeof host, "localhost");
     struct str path = arena_printf(&pairs->arena, "%s/self-signed.pem", s->config->data.folder);
     bool made;
-    int r = cert_ensure_self_signed(path.p, str_c(host), &clock_system, &made, err);
+    int r = cert_ensure_self_signed(path.p, str_c(s->host_name), &clock_system, &made, err);
     if (r < 0)
         return r;
     if (made)
@@ -239,6 +237,8 @@ static int start(struct server *s, struct err *err)
     s->sink = (struct log_sink){ STDERR_FILENO, (enum log_level)c->log.level, (enum log_format)c->log.format,
                                  &clock_system };
     s->log = logger_make(&s->sink);
+    if (gethostname(s->host_name, sizeof s->host_name - 1) < 0 || !s->host_name[0])
+        snprintf(s->host_name, sizeof s->host_name, "localhost");
     s->limits = limits_new();
     s->presence = presence_new();
     int r = backend_open(c, s->log, &s->backend, err);
@@ -258,7 +258,8 @@ static int start(struct server *s, struct err *err)
                                                   .recipients_max = (uint32_t)c->lmtp.max_recipients,
                                                   .timeout_ms = (uint32_t)c->lmtp.timeout_s * 1000,
                                                   .delimiter = c->lmtp.recipient_delimiter[0],
-                                                  .create_mailbox = c->lmtp.create_folder },
+                                                  .create_mailbox = c->lmtp.create_folder,
+                                                  .host_name = s->host_name },
                                     .mail = s->backend.mail,
                                     .users = s->backend.users,
                                     .clock = &clock_system };

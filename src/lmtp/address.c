@@ -8,73 +8,95 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
-/* Quoted-string at in.p[*at] == '"': its content, escapes undone, appended. False when it does not end. */
-static bool take_quoted(struct str in, size_t *at, struct buf *out)
+/* Quoted-string at in.p[*at] == '"': its content is appended with the escapes undone. */
+static int take_quoted(struct str in, size_t *at, struct buf *out, struct err *err)
 {
     for (++*at; *at < in.n; ++*at) {
-        char c = in.p[*at];
-        if (c == '"') {
+        if (in.p[*at] == '"') {
             ++*at;
-            return true;
+            return 0;
         }
-        if (c == '\\' && ++*at == in.n)
-            return false;
+        if (in.p[*at] == '\\' && ++*at == in.n)
+            break;
         if (is_control(in.p[*at]))
-            return false;
+            return err_set(err, ERR_SYNTAX, "control byte in an address");
         buf_add_char(out, in.p[*at]);
     }
-    return false;
+    return err_set(err, ERR_SYNTAX, "quoted string does not end");
 }
 
-/* Behind "<", up to ">". */
-static int take_path(struct str in, size_t *at, struct buf *out, struct err *err)
+/* Mailbox = Local-part "@" Domain, behind "<" up to ">". Stricter grammars lose real mail ("anna..b@"): any visible byte is taken. */
+static int take_mailbox(struct str in, size_t *at, struct buf *out, struct err *err)
 {
+    ptrdiff_t domain = -1; /* where in `out` it starts */
     while (*at < in.n && in.p[*at] != '>') {
         char c = in.p[*at];
-        if (c == '"') {
-            if (!take_quoted(in, at, out))
-                return err_set(err, ERR_SYNTAX, "quoted string does not end");
+        if (c == '"' && domain < 0) {
+            int r = take_quoted(in, at, out, err);
+            if (r < 0)
+                return r;
             continue;
         }
-        if (is_control(c) || c == ' ' || c == '<')
+        if (is_control(c) || c == ' ' || c == '<' || c == '"' || (c == '@' && domain >= 0))
             return err_set(err, ERR_SYNTAX, "byte not allowed in an address");
+        if (c == '@' && out->n == 0)
+            return err_set(err, ERR_SYNTAX, "empty local part");
         buf_add_char(out, c);
+        if (c == '@')
+            domain = (ptrdiff_t)out->n;
         ++*at;
     }
     if (*at == in.n)
         return err_set(err, ERR_SYNTAX, "expected \">\"");
+    if (out->n == 0)
+        return err_set(err, ERR_SYNTAX, "empty local part");
+    if (domain == (ptrdiff_t)out->n)
+        return err_set(err, ERR_SYNTAX, "empty domain");
+    return 0;
+}
+
+/* A-d-l = "@" Domain *( "," "@" Domain ), then ":". */
+static int skip_source_route(struct str in, size_t *at, struct err *err)
+{
+    if (*at == in.n || in.p[*at] != '@')
+        return 0;
+    for (; *at < in.n && in.p[*at] != ':'; ++*at)
+        if (is_control(in.p[*at]) || strchr(" <>\"", in.p[*at]))
+            return err_set(err, ERR_SYNTAX, "source route without \":\"");
+    if (*at == in.n)
+        return err_set(err, ERR_SYNTAX, "source route without \":\"");
     ++*at;
     return 0;
 }
 
-int lmtp_path_parse(struct str in, struct arena *arena, struct str *path_out, struct str *rest_out, struct err *err)
+int lmtp_path_parse(struct str in, struct arena *arena, struct lmtp_path *path_out, struct str *rest_out,
+                    struct err *err)
 {
+    struct buf address = BUF_INIT;
+    size_t at = 1;
+
     in = str_trim(in);
     if (in.n == 0 || in.p[0] != '<')
         return err_set(err, ERR_SYNTAX, "expected \"<\"");
-    if (in.n > 1 && in.p[1] == '@') { /* RFC 5321, 4.1.1.3: a source route is accepted and ignored */
-        ptrdiff_t colon = str_find_char(in, ':');
-        if (colon < 0)
-            return err_set(err, ERR_SYNTAX, "source route without \":\"");
-        in = str_skip(in, (size_t)colon);
-    }
-    struct buf path = BUF_INIT;
-    size_t at = 1;
-    int r = take_path(in, &at, &path, err);
-    struct str p = buf_str(&path);
-    if (r == 0 && p.n > LMTP_PATH_BYTES_MAX)
+    int r = skip_source_route(in, &at, err);
+    if (r < 0)
+        return r;
+    size_t start = at;
+    bool empty = at == 1 && in.n > 1 && in.p[1] == '>';
+    r = empty ? 0 : take_mailbox(in, &at, &address, err);
+    struct str text = str_sub(in, start, at - start);
+    if (r == 0 && text.n > LMTP_PATH_BYTES_MAX)
         r = err_set(err, ERR_LIMIT, "address of more than %d bytes", LMTP_PATH_BYTES_MAX);
-    if (r == 0 && (p.n > 0 ? p.p[0] == '@' : at > 2)) /* <""> and <@example.org> name nobody */
-        r = err_set(err, ERR_SYNTAX, "empty local part");
-    if (r == 0 && !utf8_is_valid(p))
+    if (r == 0 && !utf8_is_valid(text))
         r = err_set(err, ERR_SYNTAX, "address is not UTF-8");
-    if (r == 0 && at < in.n && in.p[at] != ' ')
+    if (r == 0 && at + 1 < in.n && in.p[at + 1] != ' ')
         r = err_set(err, ERR_SYNTAX, "expected a space after \">\"");
     if (r == 0) {
-        *path_out = arena_dup(arena, p);
-        *rest_out = str_trim(str_skip(in, at));
+        path_out->text = arena_dup(arena, text);
+        path_out->address = arena_dup(arena, buf_str(&address));
+        *rest_out = str_trim(str_skip(in, at + 1));
     }
-    buf_deinit(&path);
+    buf_deinit(&address);
     return r;
 }
 
@@ -88,16 +110,17 @@ bool lmtp_parameter_next(struct str *rest, struct str *key_out, struct str *valu
     return true;
 }
 
-void lmtp_address_split(struct str address, char delimiter, struct arena *arena, struct str *user_out, struct str *detail_out)
+void lmtp_address_split(struct str address, char delimiter, struct arena *arena, struct str *user_out,
+                        struct str *detail_out)
 {
     ptrdiff_t at = str_rfind_char(address, '@');
     struct str local = at < 0 ? address : str_sub(address, 0, (size_t)at);
     struct str domain = at < 0 ? STR("") : str_skip(address, (size_t)at);
-    ptrdiff_t plus = delimiter ? str_find_char(local, delimiter) : -1;
+    ptrdiff_t mark = delimiter ? str_find_char(local, delimiter) : -1;
     *user_out = address;
     *detail_out = STR_NIL;
-    if (plus <= 0)
+    if (mark <= 0)
         return;
-    *user_out = arena_printf(arena, STR_FMT STR_FMT, (int)plus, local.p, STR_ARG(domain));
-    *detail_out = str_skip(local, (size_t)plus + 1);
+    *user_out = arena_printf(arena, STR_FMT STR_FMT, (int)mark, local.p, STR_ARG(domain));
+    *detail_out = str_skip(local, (size_t)mark + 1);
 }

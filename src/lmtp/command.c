@@ -1,20 +1,26 @@
 /* command.c: the commands of LMTP, one row each.     RFC 2033, 4; RFC 5321, 4.1 */
 #include "lmtp/session.h"
 
+#include "base/utf8.h"
+
 typedef void lmtp_run_fn(struct lmtp_session *s, struct str args);
+
+enum { HELO_BYTES_MAX = 255 };
 
 static void lhlo(struct lmtp_session *s, struct str args)
 {
-    if (str_trim(args).n == 0) {
+    if (args.n == 0) {
         lmtp_reply(s, 501, "5.5.4", "LHLO needs a name");
         return;
     }
     s->state = LMTP_READY;
     lmtp_reset(s);
+    buf_clear(&s->helo);
+    buf_add(&s->helo, str_sub(args, 0, HELO_BYTES_MAX));
     buf_printf(conn_out(s->conn),
-               "250-Loft\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
+               "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
                "250 ENHANCEDSTATUSCODES\r\n",
-               (unsigned long long)s->server->settings.message_bytes_max);
+               s->server->settings.host_name, (unsigned long long)s->server->settings.message_bytes_max);
 }
 
 /* RFC 2033, 4.1: HELO and EHLO do not exist here. */
@@ -24,17 +30,40 @@ static void helo(struct lmtp_session *s, struct str args)
     lmtp_reply(s, 500, "5.5.1", "This is LMTP: say LHLO");
 }
 
-/* One parameter of MAIL. 0, or the reply has been sent. */
-static int mail_parameter(struct lmtp_session *s, struct str key, struct str value)
+/* ---- MAIL ---- */
+
+/* SIZE=1*20DIGIT: RFC 1870, 5 and 6.1. Refusing here saves the client the sending. */
+static int size_parameter(struct lmtp_session *s, struct str value)
 {
-    uint64_t size;
-    if (str_eq_nocase(key, STR("SIZE")) && str_to_u64(value, UINT64_MAX, &size)) {
-        if (size <= s->server->settings.message_bytes_max)
-            return 0;
-        lmtp_reply(s, 552, "5.3.4", "Message larger than %llu bytes", (unsigned long long)s->server->settings.message_bytes_max);
+    struct store_stats stats;
+    uint64_t size = UINT64_MAX;
+    bool digits = value.n > 0 && value.n <= 20;
+    for (size_t i = 0; i < value.n; i++)
+        digits = digits && ascii_is_digit(value.p[i]);
+    if (!digits) {
+        lmtp_reply(s, 501, "5.5.4", "SIZE is no number");
+        return -ERR_SYNTAX;
+    }
+    if (!str_to_u64(value, UINT64_MAX, &size) || size > s->server->settings.message_bytes_max) {
+        lmtp_reply(s, 552, "5.3.4", "Message larger than %llu bytes",
+                   (unsigned long long)s->server->settings.message_bytes_max);
         return -ERR_LIMIT;
     }
-    if (str_eq_nocase(key, STR("BODY")) && (str_eq_nocase(value, STR("7BIT")) || str_eq_nocase(value, STR("8BITMIME"))))
+    store_stats(mail_options(s->server->mail)->store, &stats);
+    if (stats.below_watermark) {
+        lmtp_reply_failure(s, ERR_FULL, STR_NIL);
+        return -ERR_FULL;
+    }
+    return 0;
+}
+
+/* One parameter of MAIL. 0, or the reply has been sent. BINARYMIME and AUTH are not announced, so nobody may use them. */
+static int mail_parameter(struct lmtp_session *s, struct str key, struct str value)
+{
+    if (str_eq_nocase(key, STR("SIZE")))
+        return size_parameter(s, value);
+    if (str_eq_nocase(key, STR("BODY")) &&
+        (str_eq_nocase(value, STR("7BIT")) || str_eq_nocase(value, STR("8BITMIME"))))
         return 0;
     if (str_eq_nocase(key, STR("SMTPUTF8")) && str_is_nil(value)) {
         s->smtputf8 = true;
@@ -44,8 +73,9 @@ static int mail_parameter(struct lmtp_session *s, struct str key, struct str val
     return -ERR_CANNOT;
 }
 
-/* "FROM:<path> parameters": the prefix without case, then the path. */
-static int take_path(struct lmtp_session *s, struct str args, struct str prefix, struct str *path, struct str *rest)
+/* "FROM:<path> parameters": the prefix without case, then the path. 0, or the reply has been sent. */
+static int take_path(struct lmtp_session *s, struct str args, struct str prefix, const char *enhanced,
+                     struct lmtp_path *path, struct str *rest)
 {
     struct err err;
     if (!str_starts_nocase(args, prefix)) {
@@ -54,73 +84,69 @@ static int take_path(struct lmtp_session *s, struct str args, struct str prefix,
     }
     int r = lmtp_path_parse(str_skip(args, prefix.n), &s->arena, path, rest, &err);
     if (r < 0)
-        lmtp_reply(s, 501, prefix.p[0] == 'F' ? "5.1.7" : "5.1.3", "%s", err.text);
+        lmtp_reply(s, 501, enhanced, "Bad address: %s", err.text);
     return r;
+}
+
+/* RFC 6531, 3.5: only who said SMTPUTF8 may use addresses beyond ASCII. 0, or the reply has been sent. */
+static int check_utf8(struct lmtp_session *s, const struct lmtp_path *path)
+{
+    if (s->smtputf8 || utf8_is_ascii(path->text))
+        return 0;
+    lmtp_reply(s, 553, "5.6.7", "Non-ASCII address without SMTPUTF8");
+    return -ERR_SYNTAX;
 }
 
 static void mail(struct lmtp_session *s, struct str args)
 {
-    struct str path, rest, key, value;
+    struct lmtp_path path;
+    struct str rest, key, value;
     if (s->state != LMTP_READY) {
         lmtp_reply(s, 503, "5.5.1", s->state == LMTP_GREETED ? "Say LHLO first" : "MAIL was given already");
         return;
     }
-    if (take_path(s, args, STR("FROM:"), &path, &rest) < 0)
+    int r = take_path(s, args, STR("FROM:"), "5.1.7", &path, &rest);
+    while (r == 0 && lmtp_parameter_next(&rest, &key, &value))
+        r = mail_parameter(s, key, value);
+    if (r == 0)
+        r = check_utf8(s, &path);
+    if (r < 0) {
+        lmtp_reset(s);
         return;
-    while (lmtp_parameter_next(&rest, &key, &value)) {
-        if (mail_parameter(s, key, value) < 0) {
-            lmtp_reset(s);
-            return;
-        }
     }
-    s->sender = path;
+    s->sender = path.text;
     s->state = LMTP_MAIL;
     lmtp_reply(s, 250, "2.1.0", "Sender ok");
 }
 
-/* Whose mailbox is it? A user whose name holds the delimiter is found by its whole name first. */
-static int find_recipient(struct lmtp_session *s, struct str address, struct lmtp_recipient *recipient, struct err *err)
+/* ---- RCPT ---- */
+
+/* Whose mailbox is it? A user whose name holds the delimiter is found by its whole name first. A user who may not sign in
+ * gets mail all the same. */
+static int find_recipient(struct lmtp_session *s, const struct lmtp_path *path,
+                          struct lmtp_recipient *recipient_out, struct err *err)
 {
     struct user user;
     struct str name, detail = STR_NIL;
-    int r = users_find(s->server->users, address, &user, err);
+    int r = users_find(s->server->users, path->address, &user, err);
     if (r == -ERR_NOT_FOUND) {
-        lmtp_address_split(address, s->server->settings.delimiter, &s->arena, &name, &detail);
+        lmtp_address_split(path->address, s->server->settings.delimiter, &s->arena, &name, &detail);
         if (!str_is_nil(detail))
             r = users_find(s->server->users, name, &user, err);
     }
     if (r < 0)
         return r;
-    *recipient = (struct lmtp_recipient){ .account = user.account, .address = address };
-    memcpy(recipient->user, user.name, sizeof recipient->user);
-    if (detail.n)
-        recipient->mailbox = detail;
+    *recipient_out = (struct lmtp_recipient){ .account = user.account,
+                                              .user = arena_dup(&s->arena, str_c(user.name)),
+                                              .mailbox = detail,
+                                              .address = path->text };
     return 0;
 }
 
-static void rcpt(struct lmtp_session *s, struct str args)
+static void add_recipient(struct lmtp_session *s, const struct lmtp_path *path)
 {
-    struct str path, rest;
     struct lmtp_recipient recipient;
     struct err err;
-    if (s->state != LMTP_MAIL || s->incoming) {
-        lmtp_reply(s, 503, "5.5.1", "MAIL first");
-        return;
-    }
-    if (take_path(s, args, STR("TO:"), &path, &rest) < 0)
-        return;
-    if (path.n == 0) {
-        lmtp_reply(s, 501, "5.1.3", "Empty recipient");
-        return;
-    }
-    if (rest.n > 0) {
-        lmtp_reply(s, 555, "5.5.4", "Parameter not supported");
-        return;
-    }
-    if (s->recipient_count >= s->server->settings.recipients_max) {
-        lmtp_reply(s, 452, "4.5.3", "Too many recipients (limit %u)", s->server->settings.recipients_max);
-        return;
-    }
     int r = find_recipient(s, path, &recipient, &err);
     if (r == -ERR_NOT_FOUND) {
         lmtp_reply(s, 550, "5.1.1", "No such user here");
@@ -131,10 +157,35 @@ static void rcpt(struct lmtp_session *s, struct str args)
         lmtp_reply(s, 451, "4.3.0", "Temporary failure, try again later");
         return;
     }
-    s->recipients = arena_grow(&s->arena, s->recipients, s->recipient_count, &s->recipient_cap, sizeof *s->recipients);
+    s->recipients = arena_grow(&s->arena, s->recipients, s->recipient_count, &s->recipient_cap,
+                               sizeof *s->recipients);
     s->recipients[s->recipient_count++] = recipient;
     lmtp_reply(s, 250, "2.1.5", "Recipient ok");
 }
+
+static void rcpt(struct lmtp_session *s, struct str args)
+{
+    struct lmtp_path path;
+    struct str rest;
+    if (s->state != LMTP_MAIL || s->incoming) {
+        lmtp_reply(s, 503, "5.5.1", s->incoming ? "The message has begun" : "MAIL first");
+        return;
+    }
+    if (s->recipient_count >= s->server->settings.recipients_max) {
+        lmtp_reply(s, 452, "4.5.3", "Too many recipients (limit %u)", s->server->settings.recipients_max);
+        return;
+    }
+    if (take_path(s, args, STR("TO:"), "5.1.3", &path, &rest) < 0)
+        return;
+    if (path.text.n == 0)
+        lmtp_reply(s, 501, "5.1.3", "Empty recipient");
+    else if (rest.n > 0)
+        lmtp_reply(s, 555, "5.5.4", "Parameter not supported");
+    else if (check_utf8(s, &path) == 0)
+        add_recipient(s, &path);
+}
+
+/* ---- the message ---- */
 
 static void begin_message(struct lmtp_session *s)
 {
@@ -142,14 +193,23 @@ static void begin_message(struct lmtp_session *s)
         s->incoming = incoming_new(s->server->mail, s->server->settings.message_bytes_max);
 }
 
+/* RFC 2033, 4.2: 503 without recipients. RFC 2920, 3.1: DATA is the last command of a group, so a client that has sent more
+ * already sends its message without leave: that must not be read as commands. Nor may it when it comes a moment later:
+ * see lmtp_command(). */
+static void refuse_data(struct lmtp_session *s)
+{
+    lmtp_reply(s, 503, "5.5.1", s->incoming ? "BDAT was used already" : "No valid recipients");
+    if (conn_input(s->conn).n > 0)
+        lmtp_quit(s);
+    else
+        s->data_refused = true;
+}
+
 static void data(struct lmtp_session *s, struct str args)
 {
-    if (args.n) {
-        lmtp_reply(s, 501, "5.5.4", "DATA has no arguments");
-        return;
-    }
-    if (s->state != LMTP_MAIL || s->recipient_count == 0 || s->incoming) { /* RFC 2033, 4.2: 503 without recipients */
-        lmtp_reply(s, 503, "5.5.1", s->incoming ? "BDAT was used already" : "No valid recipients");
+    (void)args;
+    if (s->state != LMTP_MAIL || s->recipient_count == 0 || s->incoming) {
+        refuse_data(s);
         return;
     }
     begin_message(s);
@@ -162,23 +222,28 @@ static void data(struct lmtp_session *s, struct str args)
 static void bdat(struct lmtp_session *s, struct str args)
 {
     struct str rest;
-    struct str size = str_cut(str_trim(args), ' ', &rest);
+    struct str size = str_cut(args, ' ', &rest);
     uint64_t n;
     rest = str_trim(rest);
     bool last = str_eq_nocase(rest, STR("LAST"));
-    if (!str_to_u64(size, UINT32_MAX, &n) || (rest.n && !last)) {
+    if (!str_to_u64(size, INT64_MAX, &n) || (rest.n && !last)) {
         lmtp_reply(s, 501, "5.5.4", "Expected BDAT size [LAST]");
-        s->state = LMTP_QUIT; /* we cannot know what is message and what is command */
-        conn_close_after_flush(s->conn);
+        lmtp_quit(s); /* we cannot know what is message and what is command */
         return;
     }
-    s->chunk_refused = s->state != LMTP_MAIL || s->recipient_count == 0;
+    if (s->state != LMTP_MAIL)
+        s->chunk = LMTP_CHUNK_NO_TRANSACTION;
+    else
+        s->chunk = s->recipient_count == 0 ? LMTP_CHUNK_NO_RECIPIENTS : LMTP_CHUNK_TAKE;
+    s->after_chunk = s->state;
     s->chunk_left = n;
     s->chunk_last = last;
-    if (!s->chunk_refused)
+    if (s->chunk == LMTP_CHUNK_TAKE)
         begin_message(s);
     s->state = LMTP_CHUNK;
 }
+
+/* ---- the rest ---- */
 
 static void rset(struct lmtp_session *s, struct str args)
 {
@@ -200,36 +265,70 @@ static void vrfy(struct lmtp_session *s, struct str args)
     lmtp_reply(s, 252, "2.5.2", "Try to deliver");
 }
 
+static void not_here(struct lmtp_session *s, struct str args)
+{
+    (void)args;
+    lmtp_reply(s, 502, "5.5.1", "Not implemented");
+}
+
 static void quit(struct lmtp_session *s, struct str args)
 {
     (void)args;
     lmtp_reply(s, 221, "2.0.0", "Bye");
-    s->state = LMTP_QUIT;
-    conn_close_after_flush(s->conn);
+    lmtp_quit(s);
 }
 
 static const struct {
     struct str name;
     lmtp_run_fn *run;
+    bool takes_args;
 } commands[] = {
-    { STR_INIT("LHLO"), lhlo }, { STR_INIT("EHLO"), helo }, { STR_INIT("HELO"), helo }, { STR_INIT("MAIL"), mail },
-    { STR_INIT("RCPT"), rcpt }, { STR_INIT("DATA"), data }, { STR_INIT("BDAT"), bdat }, { STR_INIT("RSET"), rset },
-    { STR_INIT("NOOP"), noop }, { STR_INIT("VRFY"), vrfy }, { STR_INIT("QUIT"), quit },
+    { STR_INIT("LHLO"), lhlo, true },     { STR_INIT("EHLO"), helo, true },
+    { STR_INIT("HELO"), helo, true },     { STR_INIT("MAIL"), mail, true },
+    { STR_INIT("RCPT"), rcpt, true },     { STR_INIT("DATA"), data, false },
+    { STR_INIT("BDAT"), bdat, true },     { STR_INIT("RSET"), rset, false },
+    { STR_INIT("NOOP"), noop, true },     { STR_INIT("VRFY"), vrfy, true },
+    { STR_INIT("EXPN"), not_here, true }, { STR_INIT("HELP"), not_here, true },
+    { STR_INIT("QUIT"), quit, false },
 };
+
+/* A stranger to LMTP (a browser, a scanner), or lines of a message that we did not ask for. */
+static void unknown(struct lmtp_session *s, const char *text)
+{
+    if (!s->data_refused && ++s->unknown_commands < LMTP_UNKNOWN_COMMANDS_MAX) {
+        lmtp_reply(s, 500, "5.5.2", "%s", text);
+        return;
+    }
+    lmtp_reply(s, 421, "4.7.0", "%s; that is enough", text);
+    lmtp_quit(s);
+}
+
+static bool has_control(struct str line)
+{
+    for (size_t i = 0; i < line.n; i++)
+        if (((unsigned char)line.p[i] < 0x20 && line.p[i] != '\t') || line.p[i] == 0x7f)
+            return true;
+    return false;
+}
 
 void lmtp_command(struct lmtp_session *s, struct str line)
 {
     struct str args;
     struct str name = str_cut(line, ' ', &args);
-    if (str_find_char(line, '\0') >= 0) {
-        lmtp_reply(s, 500, "5.5.2", "NUL in a command");
+    if (has_control(line)) {
+        unknown(s, "Control byte in a command");
         return;
     }
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-        if (str_eq_nocase(name, commands[i].name)) {
+        if (!str_eq_nocase(name, commands[i].name))
+            continue;
+        args = str_trim(args);
+        s->data_refused = false;
+        if (args.n && !commands[i].takes_args)
+            lmtp_reply(s, 501, "5.5.4", STR_FMT " has no arguments", STR_ARG(commands[i].name));
+        else
             commands[i].run(s, args);
-            return;
-        }
+        return;
     }
-    lmtp_reply(s, 500, "5.5.2", "Unknown command");
+    unknown(s, "Unknown command");
 }

@@ -1,112 +1,135 @@
 #include "lmtp/deliver.h"
 
-#include "lmtp/session.h"
-
-/* RFC 5321, 4.4: Return-Path is added at final delivery. One that the message brought along is left where it stands. */
-static void add_trace(const struct delivery *d, struct buf *out)
+/* The mailbox does not exist and is not to be, or cannot be, made. */
+static bool is_about_the_name(int r)
 {
-    buf_printf(out, "Return-Path: <" STR_FMT ">\r\nDelivered-To: " STR_FMT "\r\n", STR_ARG(d->sender), STR_ARG(d->user));
+    return r == -ERR_NOT_FOUND || r == -ERR_INVALID || r == -ERR_LIMIT || r == -ERR_CANNOT;
 }
 
-static int append(struct account *account, struct str mailbox, bool create, const struct new_message *message, struct arena *arena,
-                  struct err *err)
+/* ---- the first time ---- */
+
+static int append(struct account *account, struct str mailbox, bool create, const struct new_message *message,
+                  struct delivered *delivered_out, struct err *err)
 {
-    struct change change = { .kind = CHANGE_APPEND, .arena = arena };
+    struct arena arena = ARENA_INIT;
+    struct change change = { .kind = CHANGE_APPEND, .arena = &arena };
     change.append.mailbox = mailbox;
     change.append.messages = message;
     change.append.count = 1;
     change.append.create = create;
-    return account_commit(account, &change, 1, err);
-}
-
-static int store_in(struct account *account, const struct delivery *d, const struct new_message *message, struct err *err)
-{
-    struct arena arena = ARENA_INIT;
-    struct str name = STR("INBOX");
-    int r;
-    if (d->mailbox.n)
-        name = d->mailbox;
-    r = append(account, name, d->create_mailbox, message, &arena, err);
-    if (d->mailbox.n && (r == -ERR_NOT_FOUND || r == -ERR_INVALID || r == -ERR_LIMIT)) /* no such mailbox: mail is not lost for that */
-        r = append(account, STR("INBOX"), false, message, &arena, err);
+    int r = account_commit(account, &change, 1, err);
+    if (r == 0)
+        *delivered_out = (struct delivered){ change.mailbox_id, seqset_first(&change.uids) };
     arena_deinit(&arena);
     return r;
 }
 
-int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *d, const struct clock *clock, struct err *err)
+static int append_somewhere(struct account *account, const struct delivery *d,
+                            const struct new_message *message, struct delivered *delivered_out,
+                            struct err *err)
+{
+    if (d->mailbox.n) {
+        int r = append(account, d->mailbox, d->create_mailbox, message, delivered_out, err);
+        if (!is_about_the_name(r))
+            return r;
+    }
+    return append(account, STR("INBOX"), false, message, delivered_out, err);
+}
+
+int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *d,
+                    const struct clock *clock, struct delivered *delivered_out, struct err *err)
 {
     struct account *account;
     struct new_message message = { 0 };
-    struct buf trace = BUF_INIT;
     int r = mail_account_open(mail, d->account, &account, err);
     if (r < 0)
         return r;
-    add_trace(d, &trace);
-    r = incoming_prepare(in, account, buf_str(&trace), &message, err);
+    r = incoming_prepare(in, account, d->trace, &message, err);
     if (r == 0) {
         message.internal_date_s = clock_wall_ms(clock) / 1000;
-        r = store_in(account, d, &message, err);
+        r = append_somewhere(account, d, &message, delivered_out, err);
         if (r < 0)
             incoming_abandon(account, &message);
     }
-    buf_deinit(&trace);
     account_unref(&account);
     return r;
 }
 
-/* The same account twice in one transaction (two addresses of one person) gets the message once in each mailbox asked for. */
-static bool is_repeated(const struct lmtp_session *s, size_t i)
+/* ---- once more ---- */
+
+static int create(struct account *account, struct str name, struct err *err)
 {
-    for (size_t k = 0; k < i; k++)
-        if (s->recipients[k].account.n == s->recipients[i].account.n && str_eq(s->recipients[k].mailbox, s->recipients[i].mailbox))
-            return true;
-    return false;
+    struct arena arena = ARENA_INIT;
+    struct change change = { .kind = CHANGE_CREATE, .arena = &arena };
+    change.create.name = name;
+    change.create.subscribe = true;
+    int r = account_commit(account, &change, 1, err);
+    arena_deinit(&arena);
+    return r == -ERR_EXISTS ? 0 : r;
 }
 
-static const struct {
-    enum err_kind kind;
-    unsigned code;
-    const char *enhanced, *text;
-} failures[] = {
-    { ERR_LIMIT, 552, "5.3.4", "Message too large" },
-    { ERR_OVERQUOTA, 452, "4.2.2", "Mailbox is full" },
-    { ERR_FULL, 452, "4.3.1", "Short of disk space, try again later" },
-    { ERR_NOT_FOUND, 550, "5.1.1", "No such user here" },
-};
-
-static void reply_failure(struct lmtp_session *s, const struct lmtp_recipient *recipient, const struct err *err)
+/* The id of the mailbox `*name`, which becomes INBOX where the one asked for cannot be had. */
+static int find_target(struct account *account, const struct delivery *d, struct str *name_out,
+                       uint64_t *id_out, struct err *err)
 {
-    log_error(&s->log, "delivery-failed", KV("account", (const char *)recipient->user), KV("kind", err_kind_name(err->kind)),
-              KV("text", (const char *)err->text));
-    for (size_t i = 0; i < ARRAY_COUNT(failures); i++) {
-        if (failures[i].kind == err->kind) {
-            lmtp_reply(s, failures[i].code, failures[i].enhanced, "<" STR_FMT "> %s", STR_ARG(recipient->address), failures[i].text);
-            return;
-        }
+    struct mailbox *box;
+    int r = -ERR_NOT_FOUND;
+    *name_out = d->mailbox;
+    if (d->mailbox.n)
+        r = account_mailbox(account, d->mailbox, &box, err);
+    if (d->mailbox.n && r == -ERR_NOT_FOUND && d->create_mailbox) {
+        r = create(account, d->mailbox, err);
+        if (r == 0)
+            r = account_mailbox(account, d->mailbox, &box, err);
     }
-    lmtp_reply(s, 451, "4.3.0", "<" STR_FMT "> Temporary failure, try again later", STR_ARG(recipient->address));
+    if (is_about_the_name(r)) {
+        *name_out = STR("INBOX");
+        r = account_mailbox(account, *name_out, &box, err);
+    }
+    if (r < 0)
+        return r;
+    *id_out = mailbox_id(box);
+    mailbox_unref(&box);
+    return 0;
 }
 
-void lmtp_deliver(struct lmtp_session *s)
+static int copy(struct account *account, const struct delivered *first, struct str target,
+                struct delivered *delivered_out, struct err *err)
 {
-    uint64_t size = incoming_size(s->incoming);
-    for (size_t i = 0; i < s->recipient_count; i++) {
-        const struct lmtp_recipient *recipient = &s->recipients[i];
-        const struct delivery d = { .account = recipient->account,
-                                    .user = str_c(recipient->user),
-                                    .mailbox = recipient->mailbox,
-                                    .sender = s->sender,
-                                    .create_mailbox = s->server->settings.create_mailbox };
-        struct err err = s->err;
-        int r = s->failed;
-        if (r == 0 && !is_repeated(s, i))
-            r = deliver_message(s->server->mail, s->incoming, &d, s->server->clock, &err);
-        if (r < 0) {
-            reply_failure(s, recipient, &err);
-            continue;
-        }
-        s->delivered_count++;
-        log_info(&s->log, "delivered", KV("account", (const char *)recipient->user), KV("bytes", size));
-        lmtp_reply(s, 250, "2.0.0", "<" STR_FMT "> Delivered", STR_ARG(recipient->address));
+    struct arena arena = ARENA_INIT;
+    struct seqset uids;
+    struct change change = { .kind = CHANGE_COPY, .arena = &arena };
+    seqset_init(&uids, &arena);
+    seqset_add(&uids, first->uid);
+    change.copy.mailbox_id = first->mailbox_id;
+    change.copy.uids = &uids;
+    change.copy.target = target;
+    int r = account_commit(account, &change, 1, err);
+    if (r == 0 && seqset_is_empty(&change.uids))
+        r = err_set(err, ERR_EXPUNGED, "the message was expunged");
+    if (r == 0)
+        *delivered_out = (struct delivered){ change.mailbox_id, seqset_first(&change.uids) };
+    arena_deinit(&arena);
+    return r;
+}
+
+int deliver_again(struct mail *mail, const struct delivery *d, const struct delivered *first,
+                  struct delivered *delivered_out, struct err *err)
+{
+    struct account *account;
+    struct str target;
+    uint64_t target_id;
+    int r = mail_account_open(mail, d->account, &account, err);
+    if (r < 0)
+        return r;
+    r = find_target(account, d, &target, &target_id, err);
+    if (r == 0 && target_id == first->mailbox_id) {
+        *delivered_out = *first;
+    } else if (r == 0) {
+        r = copy(account, first, target, delivered_out, err);
+        if (r == -ERR_NOT_FOUND) /* one of the two mailboxes is gone: a fresh copy finds its way */
+            r = err_set(err, ERR_EXPUNGED, "the mailbox was deleted");
     }
+    account_unref(&account);
+    return r;
 }

@@ -1,21 +1,33 @@
-/* deliver.h: one message into one account: what LMTP and `loft deliver` share. */
+/* deliver.h: one message into one account: what LMTP and `loft deliver` share. No mail is lost for the name of a mailbox: where
+ * the one asked for does not exist, cannot be made or is no name at all, INBOX takes the message.     Threads: any. */
 #ifndef LOFT_LMTP_DELIVER_H
 #define LOFT_LMTP_DELIVER_H
 
-#include "lmtp/server.h"
 #include "mail/incoming.h"
 
 struct delivery {
     struct account_id account;
-    struct str user;     /* its name, for Delivered-To */
-    struct str mailbox;  /* wanted mailbox; NIL or "" for INBOX. One that does not exist: made if create_mailbox, else INBOX */
-    struct str sender;   /* for Return-Path, without brackets */
-    bool create_mailbox;
+    struct str
+        trace; /* header lines to put before it (trace.h); not NIL, at most INCOMING_PREFIX_BYTES_MAX */
+    struct str mailbox;  /* wanted mailbox; NIL or "" for INBOX */
+    bool create_mailbox; /* make and subscribe it when it does not exist */
 };
 
-/* Store the message of `in` with Return-Path and Delivered-To before it; durable when it returns 0.
- *   errors  -ERR_LIMIT, -ERR_FULL, -ERR_OVERQUOTA, -ERR_NOT_FOUND (the account is gone), -ERR_IO, -ERR_UNAVAILABLE */
-MUST_USE int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *delivery, const struct clock *clock,
-                             struct err *err);
+/* Where a message went. */
+struct delivered {
+    uint64_t mailbox_id;
+    uint32_t uid;
+};
+
+/* Store the message of `in`; durable when it returns 0.
+ *   errors  -ERR_LIMIT, -ERR_FULL, -ERR_OVERQUOTA, -ERR_NOT_FOUND (no such account), -ERR_IO, -ERR_CORRUPT, -ERR_UNAVAILABLE */
+MUST_USE int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *delivery,
+                             const struct clock *clock, struct delivered *delivered_out, struct err *err);
+
+/* The same message once more, to another address of the same account: in another mailbox it shares the bytes of the first; in
+ * the same one, that is enough.
+ *   errors  as above; -ERR_EXPUNGED when the first is not there any more */
+MUST_USE int deliver_again(struct mail *mail, const struct delivery *delivery, const struct delivered *first,
+                           struct delivered *delivered_out, struct err *err);
 
 #endif

@@ -11,7 +11,9 @@ struct lmtp_settings {
     uint32_t recipients_max;    /* of one message */
     uint32_t timeout_ms;        /* between two commands or pieces of data */
     char delimiter;             /* between user and mailbox, '+'; '\0' for none */
-    bool create_mailbox;        /* make the mailbox behind the delimiter when it does not exist; else INBOX takes the mail */
+    bool
+        create_mailbox; /* make the mailbox behind the delimiter when it does not exist; else INBOX takes the mail */
+    const char *host_name; /* borrows: our name in greeting and Received */
 };
 
 struct lmtp_server {

@@ -1,14 +1,8 @@
 #include "lmtp/session.h"
 
-#include "net/addr.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    LINE_BYTES_MAX = 2048, /* of a command: RFC 5321, 4.5.3.1.4 asks for 512, extensions for more */
-    COMMANDS_AT_ONCE = 256,
-};
+enum { STEPS_AT_ONCE = 256 }; /* commands, chunks and messages of one client before others have their turn */
 
 void lmtp_reply(struct lmtp_session *s, unsigned code, const char *enhanced, const char *fmt, ...)
 {
@@ -21,6 +15,12 @@ void lmtp_reply(struct lmtp_session *s, unsigned code, const char *enhanced, con
     buf_vprintf(out, fmt, ap);
     va_end(ap);
     buf_add_lit(out, "\r\n");
+}
+
+void lmtp_quit(struct lmtp_session *s)
+{
+    s->state = LMTP_QUIT;
+    conn_close_after_flush(s->conn);
 }
 
 void lmtp_reset(struct lmtp_session *s)
@@ -38,107 +38,140 @@ void lmtp_reset(struct lmtp_session *s)
 
 static void keep(struct lmtp_session *s, struct str bytes)
 {
-    if (s->failed == 0)
+    if (s->failed == 0 && bytes.n > 0)
         s->failed = incoming_write(s->incoming, bytes, &s->err);
 }
 
-/* LMTP_DATA: take whole lines, undo dot-stuffing. Only CRLF ends a line here: a bare LF is a byte like others, so that
- * "\n.\n" inside a message ends nothing (RFC 5321, 2.3.8 and 4.5.2). */
+static void end_message(struct lmtp_session *s)
+{
+    s->unknown_commands = 0;
+    lmtp_deliver(s);
+    lmtp_reset(s);
+}
+
+/* Behind CRLF "." : 1 the message ends, 0 this is a stuffed dot, -ERR_AGAIN while more bytes must tell. */
+static int is_end(struct str at_dot)
+{
+    if (at_dot.n >= 2 && at_dot.p[1] != '\r')
+        return 0;
+    if (at_dot.n < 3)
+        return -ERR_AGAIN;
+    return at_dot.p[2] == '\n';
+}
+
+/* LMTP_DATA: take bytes, undo dot-stuffing. Only CRLF ends a line here: a bare CR or LF is a byte like others, so that
+ * LF "." LF inside a message ends nothing (RFC 5321, 2.3.8 and 4.1.1.4). */
 static bool take_data(struct lmtp_session *s)
 {
     struct str in = conn_input(s->conn);
     size_t at = 0;
-    bool done = false;
-    while (at < in.n && !done) {
-        struct str left = str_skip(in, at);
-        if (s->line_start && left.p[0] == '.') {
-            if (left.n < 3 && !(left.n == 2 && left.p[1] != '\r'))
-                break; /* is it the end? more bytes tell */
-            if (left.n >= 3 && left.p[1] == '\r' && left.p[2] == '\n') {
-                at += 3;
-                done = true;
+    int end = 0;
+    while (at < in.n) {
+        if (s->line_start && in.p[at] == '.') {
+            end = is_end(str_skip(in, at));
+            if (end != 0)
+                break;
+            at++; /* the stuffed dot */
+            if (at == in.n) {
+                s->line_start = false;
                 break;
             }
-            at++;
-            s->line_start = false;
-            continue;
         }
-        ptrdiff_t end = str_find(left, STR("\r\n"));
-        size_t n = end < 0 ? left.n : (size_t)end + 2;
-        if (end < 0 && left.p[left.n - 1] == '\r')
+        /* All up to the next line that begins with a dot goes in one piece. */
+        struct str left = str_skip(in, at);
+        ptrdiff_t dot = str_find(left, STR("\r\n."));
+        size_t n = dot < 0 ? left.n : (size_t)dot + 2;
+        s->line_start = dot >= 0 || str_ends(left, STR("\r\n"));
+        if (!s->line_start && left.p[left.n - 1] == '\r')
             n--; /* its LF may come next */
         keep(s, str_sub(left, 0, n));
-        s->line_start = end >= 0;
         at += n;
-        if (end < 0)
+        if (dot < 0)
             break;
     }
-    conn_consume(s->conn, at);
-    if (done) {
-        lmtp_deliver(s);
-        lmtp_reset(s);
-    }
-    return done;
+    conn_consume(s->conn, at + (end == 1 ? 3 : 0));
+    if (end == 1)
+        end_message(s);
+    return end == 1;
 }
 
-/* LMTP_CHUNK: exactly chunk_left bytes. RFC 3030, 2 */
+/* A chunk is off the stream: answer it. */
+static void end_chunk(struct lmtp_session *s)
+{
+    s->state = s->after_chunk;
+    switch (s->chunk) {
+    case LMTP_CHUNK_NO_TRANSACTION:
+        lmtp_reply(s, 503, "5.5.1", "MAIL first");
+        break;
+    case LMTP_CHUNK_NO_RECIPIENTS:
+        if (s->chunk_last) /* RFC 2033, 4.3: one reply for each successful RCPT, and there is none */
+            lmtp_reset(s);
+        else
+            lmtp_reply(s, 503, "5.5.1", "No valid recipients");
+        break;
+    case LMTP_CHUNK_TAKE:
+        if (s->chunk_last)
+            end_message(s);
+        else if (s->failed == 0)
+            lmtp_reply(s, 250, "2.0.0", "Chunk received");
+        else /* RFC 3030, 2: the client should give up; further chunks are swallowed all the same */
+            lmtp_reply_failure(s, s->err.kind, STR_NIL);
+        break;
+    }
+}
+
+/* LMTP_CHUNK: exactly chunk_left bytes, whatever they are. RFC 3030, 2 */
 static bool take_chunk(struct lmtp_session *s)
 {
-    struct str in = str_sub(conn_input(s->conn), 0, (size_t)s->chunk_left);
-    if (!s->chunk_refused)
+    struct str in = conn_input(s->conn);
+    if (in.n > s->chunk_left)
+        in.n = (size_t)s->chunk_left;
+    if (s->chunk == LMTP_CHUNK_TAKE)
         keep(s, in);
     s->chunk_left -= in.n;
     conn_consume(s->conn, in.n);
     if (s->chunk_left > 0)
         return false;
-    if (s->chunk_refused) {
-        s->state = s->sender.p ? LMTP_MAIL : LMTP_READY;
-        lmtp_reply(s, 503, "5.5.1", "No valid recipients for a chunk");
-    } else if (s->chunk_last) {
-        lmtp_deliver(s);
-        lmtp_reset(s);
-    } else {
-        s->state = LMTP_MAIL;
-        if (s->failed == 0)
-            lmtp_reply(s, 250, "2.0.0", "Chunk received");
-        else /* RFC 3030, 2: the error may be told at once; the transaction goes on failing */
-            lmtp_reply(s, s->failed == -ERR_LIMIT ? 552 : 451, s->failed == -ERR_LIMIT ? "5.3.4" : "4.3.0", "Cannot take the message");
+    end_chunk(s);
+    return true;
+}
+
+/* RFC 5321, 2.3.8: CRLF alone ends a line. Who ends it otherwise may have been talked into it by somebody's message. */
+static bool take_command(struct lmtp_session *s)
+{
+    struct str in = conn_input(s->conn);
+    ptrdiff_t end = str_find_char(str_sub(in, 0, LMTP_LINE_BYTES_MAX), '\n');
+    if (end < 0 && in.n < LMTP_LINE_BYTES_MAX)
+        return false;
+    if (end <= 0 || in.p[end - 1] != '\r') {
+        lmtp_reply(s, 500, "5.5.2", end < 0 ? "Line too long" : "Lines end in CRLF");
+        lmtp_quit(s);
+        return false;
+    }
+    conn_consume(s->conn, (size_t)end + 1);
+    lmtp_command(s, str_sub(in, 0, (size_t)end - 1));
+    return s->state != LMTP_QUIT;
+}
+
+/* False when there is more to do than may be done at once. */
+static bool read_all(struct lmtp_session *s)
+{
+    bool more = true;
+    for (unsigned i = 0; more && s->state != LMTP_QUIT; i++) {
+        if (i == STEPS_AT_ONCE) {
+            conn_yield(s->conn);
+            return false;
+        }
+        more = s->state == LMTP_DATA    ? take_data(s)
+               : s->state == LMTP_CHUNK ? take_chunk(s)
+                                        : take_command(s);
     }
     return true;
 }
 
-static bool take_command(struct lmtp_session *s)
+static void set_deadline(struct lmtp_session *s)
 {
-    struct str in = conn_input(s->conn);
-    ptrdiff_t end = str_find_char(in, '\n');
-    if (end < 0 && in.n < LINE_BYTES_MAX)
-        return false;
-    if (end < 0 || end >= LINE_BYTES_MAX) {
-        lmtp_reply(s, 500, "5.5.2", "Line too long");
-        s->state = LMTP_QUIT;
-        conn_close_after_flush(s->conn);
-        return false;
-    }
-    struct arena arena = ARENA_INIT;
-    struct str line = arena_dup(&arena, str_sub(in, 0, (size_t)end));
-    if (line.n && line.p[line.n - 1] == '\r')
-        line.n--;
-    conn_consume(s->conn, (size_t)end + 1);
-    lmtp_command(s, line);
-    arena_deinit(&arena);
-    return s->state != LMTP_QUIT;
-}
-
-static void read_all(struct lmtp_session *s)
-{
-    bool more = true;
-    for (unsigned i = 0; more && s->state != LMTP_QUIT; i++) {
-        if (i == COMMANDS_AT_ONCE) {
-            conn_yield(s->conn);
-            return;
-        }
-        more = s->state == LMTP_DATA ? take_data(s) : s->state == LMTP_CHUNK ? take_chunk(s) : take_command(s);
-    }
+    conn_set_deadline(s->conn, conn_now_mono_ms(s->conn) + s->server->settings.timeout_ms);
 }
 
 static int on_open(struct conn *conn, void *listener_ctx, void **session_out, struct err *err)
@@ -150,8 +183,8 @@ static int on_open(struct conn *conn, void *listener_ctx, void **session_out, st
     s->conn = conn;
     s->server = listener_ctx;
     s->log = conn_logger(conn);
-    lmtp_reply(s, 220, NULL, "Loft LMTP ready");
-    conn_set_deadline(conn, conn_now_mono_ms(conn) + s->server->settings.timeout_ms);
+    lmtp_reply(s, 220, NULL, "%s LMTP Loft ready", s->server->settings.host_name);
+    set_deadline(s);
     *session_out = s;
     return 0;
 }
@@ -159,25 +192,24 @@ static int on_open(struct conn *conn, void *listener_ctx, void **session_out, st
 static void on_event(struct conn *conn, void *session, unsigned events)
 {
     struct lmtp_session *s = session;
+    (void)conn;
     if (s->state == LMTP_QUIT)
         return;
     if (events & (CONN_SHUTDOWN | CONN_TIMER)) {
-        lmtp_reply(s, 421, "4.4.2", events & CONN_SHUTDOWN ? "Shutting down" : "Took too long");
-        s->state = LMTP_QUIT;
-        conn_close_after_flush(conn);
+        lmtp_reply(s, 421, events & CONN_SHUTDOWN ? "4.3.2" : "4.4.2",
+                   events & CONN_SHUTDOWN ? "Shutting down" : "Took too long");
+        lmtp_quit(s);
         return;
     }
     if (events & CONN_EOF)
         s->at_eof = true;
-    read_all(s);
+    bool done = read_all(s);
     if (s->state == LMTP_QUIT)
         return;
-    if (s->at_eof) {
-        conn_close_after_flush(conn);
-        s->state = LMTP_QUIT;
-        return;
-    }
-    conn_set_deadline(conn, conn_now_mono_ms(conn) + s->server->settings.timeout_ms);
+    if (s->at_eof && done)
+        lmtp_quit(s); /* a message that was cut off is dropped: nobody was told that we have it */
+    else
+        set_deadline(s);
 }
 
 static void on_close(void *session)
@@ -185,6 +217,7 @@ static void on_close(void *session)
     struct lmtp_session *s = session;
     s->state = LMTP_QUIT;
     lmtp_reset(s);
+    buf_deinit(&s->helo);
     if (s->delivered_count)
         log_debug(&s->log, "lmtp-done", KV("delivered", s->delivered_count));
     free(s);
