@@ -10,9 +10,10 @@
     1 S*: a1 OK                          skip responses until one that begins so
     1 silent 0.3                         nothing comes for so long
     1 wait 0.2      1 eof      1 close      1 starttls
+    0 run user delete <<user>>           a subcommand of loft, while the server runs
 
 In C and S:  ⏎ is CRLF, ␀ is NUL, ⟦0a ff⟧ bytes in hex, ⟦name.eml⟧ a message of test/messages (with CRLF),
-⟦#name.eml⟧ its size. <<user>>, <<password>> and captured names are replaced. In S: <<regex>> matches,
+⟦#name.eml⟧ its size, ⟦ab*100⟧ "ab" a hundred times. <<user>>, <<password>> and captured names are replaced. In S: <<regex>> matches,
 <<name=regex>> also captures. A response is a line with the literals that it announces.
 """
 import os
@@ -113,7 +114,11 @@ def expand(text, variables):
             out += str(len(message_bytes(part[2:-1]))).encode()
         elif part.startswith("⟦"):
             inner = part[1:-1]
-            out += message_bytes(inner) if inner.endswith(".eml") else bytes.fromhex(inner)
+            times = re.match(r"(.+)\*(\d+)$", inner)
+            if times:
+                out += expand(times.group(1), {}) * int(times.group(2))
+            else:
+                out += message_bytes(inner) if inner.endswith(".eml") else bytes.fromhex(inner)
         else:
             out += part.encode()
     return out
@@ -218,6 +223,9 @@ class Runner:
             client = self.clients[session] = Client(self.server, tls="tls" in text)
             if verb == "login":
                 self._login(client, text)
+            return
+        if verb == "run":
+            self.server.run(*expand(text, self.variables).decode().split())
             return
         client = self.clients[session]
         if verb == "C:":

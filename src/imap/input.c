@@ -74,6 +74,8 @@ static void run_line(struct session *s, struct str line)
     struct str name;
     parser_init(&p, line, parser_limits(s), session_utf8(s), &s->arena);
     s->command_count++;
+    if (session_check_account(s) < 0)
+        goto gone;
     if (!parse_tag(&p, &s->tag)) {
         parser_error(&p, &err);
         write_status(session_out(s), STR_NIL, "BAD", STR_NIL, str_c(err.text), false);
@@ -117,7 +119,8 @@ static struct str take(struct session *s, size_t n)
 
 static void refuse(struct session *s, const struct err *err)
 {
-    struct str tag = framer_tag(conn_input(s->conn));
+    /* The tag of an APPEND has been taken off the stream with its first message. */
+    struct str tag = s->append ? s->tag : framer_tag(conn_input(s->conn));
     write_status(session_out(s), tag, s->framer.too_big ? "NO" : "BAD", s->framer.too_big ? STR("TOOBIG") : STR_NIL,
                  str_c(err->text), session_utf8(s));
     log_info(&s->log, "command-refused", KV("text", (const char *)err->text));
@@ -164,8 +167,39 @@ static bool step(struct session *s)
     return false;
 }
 
-/* A line that is no command: DONE, or an answer to a SASL challenge. */
-static bool step_line(struct session *s)
+/* While a client idles: DONE, or a whole command from a client that forgot to say it. That is framed with its literals, which must not be
+ * taken for commands after it was refused. */
+static bool step_idle(struct session *s)
+{
+    struct err err = { 0 };
+    switch (framer_next(&s->framer, conn_input(s->conn), &err)) {
+    case FRAMER_MORE:
+        return false;
+    case FRAMER_CONTINUE:
+        buf_add_lit(session_out(s), "+ OK\r\n");
+        return true;
+    case FRAMER_COMMAND: { /* the line lives in an arena of its own: the command in progress keeps the session's */
+        struct arena arena = ARENA_INIT;
+        struct str line = arena_dup(&arena, str_sub(conn_input(s->conn), 0, s->framer.n));
+        conn_consume(s->conn, s->framer.n);
+        idle_line(s, str_trim(line));
+        arena_deinit(&arena);
+        framer_start(&s->framer, limits(s));
+        return true;
+    }
+    case FRAMER_MESSAGE:
+        conn_consume(s->conn, s->framer.n);
+        framer_refuse_message(&s->framer);
+        idle_line(s, STR(""));
+        return true;
+    default:
+        session_bye(s, NULL, "Too much data while idling");
+        return false;
+    }
+}
+
+/* The answer to a SASL challenge: a line, whatever it looks like. */
+static bool step_sasl(struct session *s)
 {
     struct err err = { 0 };
     enum framer_event event = framer_next(&s->framer, conn_input(s->conn), &err);
@@ -175,19 +209,12 @@ static bool step_line(struct session *s)
         session_bye(s, NULL, "Line too long");
         return false;
     }
-    /* The line lives in an arena of its own: the command in progress keeps the session's. */
     struct arena arena = ARENA_INIT;
     struct str line = arena_dup(&arena, str_sub(conn_input(s->conn), 0, s->framer.n));
     conn_consume(s->conn, s->framer.n);
-    if (s->input == INPUT_IDLE)
-        idle_line(s, str_trim(line));
-    else
-        sasl_line(s, str_trim(line));
+    sasl_line(s, str_trim(line));
     arena_deinit(&arena);
-    if (s->input == INPUT_COMMAND)
-        framer_start(&s->framer, limits(s));
-    else
-        framer_start_line(&s->framer, limits(s));
+    framer_start(&s->framer, limits(s));
     return true;
 }
 
@@ -210,12 +237,13 @@ void session_read(struct session *s)
             more = step(s);
             break;
         case INPUT_IDLE:
+            more = step_idle(s);
+            break;
         case INPUT_SASL:
-            more = step_line(s);
+            more = step_sasl(s);
             break;
         }
-        /* A command that now waits for lines of another kind: they are framed without literals. */
-        if (before == INPUT_COMMAND && (s->input == INPUT_IDLE || s->input == INPUT_SASL))
+        if (before == INPUT_COMMAND && s->input == INPUT_SASL) /* what comes next is framed without literals */
             framer_start_line(&s->framer, limits(s));
         if (!more)
             break;

@@ -203,6 +203,15 @@ int session_sign_in(struct session *s, const struct user *user, const char *mech
     return 0;
 }
 
+int session_check_account(struct session *s)
+{
+    struct err err;
+    if (!s->account || account_refresh(s->account, &err) != -ERR_UNAVAILABLE) /* other errors the command meets itself */
+        return 0;
+    session_bye(s, "UNAVAILABLE", "The account has been deleted");
+    return -ERR_UNAVAILABLE;
+}
+
 /* ---- what net calls ---- */
 
 static int on_open(struct conn *conn, void *listener_ctx, void **session_out_ptr, struct err *err)
@@ -250,7 +259,7 @@ static void on_timer(struct session *s)
 /* A mailbox that is watched has changed. */
 static void on_wake(struct session *s)
 {
-    if (s->input != INPUT_IDLE || !s->watching)
+    if (s->input != INPUT_IDLE || !s->watching || session_check_account(s) < 0)
         return;
     struct err err;
     int r = update_send(s, true, NULL, &err);

@@ -117,6 +117,9 @@ void session_finish(struct session *s, int r, const struct err *err);
 /* Signed in: open the account, take the account's place in the limits, become AUTHENTICATED. -ERR_LIMIT with the limit's name, ... */
 MUST_USE int session_sign_in(struct session *s, const struct user *user, const char *mechanism, struct err *err);
 
+/* Say BYE when the account has been deleted: -ERR_UNAVAILABLE, the session is at its end. */
+MUST_USE int session_check_account(struct session *s);
+
 /* Leave the selected mailbox, if any: AUTHENTICATED. Nothing is sent. */
 void session_deselect(struct session *s);
 

@@ -83,7 +83,7 @@ uint32_t view_recent_count(const struct view *view)
 
 bool view_is_stale(const struct view *view)
 {
-    return view->snapshot != view->latest || mailbox_peek(view->mailbox) != view->latest ||
+    return view->snapshot != view->latest || mailbox_peek(view->mailbox) != view->latest || mailbox_is_deleted(view->mailbox) ||
            account_is_behind(view->mailbox->account);
 }
 

@@ -267,6 +267,24 @@ static int write_piece(struct session *s, struct fetch_cursor *c, struct err *er
     return r;
 }
 
+/* This FETCH has set \Seen: that is told with it, like any other change of flags. RFC 9051, 6.4.5; RFC 7162, 3.1 (MODSEQ) and 3.2.4 (UID) */
+static void write_seen(struct session *s, struct fetch_cursor *c, struct fetch_message *m)
+{
+    const struct {
+        enum fetch_item item;
+        bool wanted;
+    } items[] = { { FETCH_UID, s->qresync && !c->args->uid }, { FETCH_FLAGS, true }, { FETCH_MODSEQ, s->condstore && !c->args->has_changed_since } };
+    for (size_t i = 0; i < ARRAY_COUNT(items); i++) {
+        const struct fetch_att att = { .item = items[i].item };
+        struct err err;
+        if (!items[i].wanted || has_item(c->args, att.item))
+            continue;
+        buf_add_char(session_out(s), ' ');
+        int r = fetch_write_item(s, m, &att, &c->literal, &err);
+        (void)r; /* these come from the row and cannot fail */
+    }
+}
+
 /* 0 done, -ERR_AGAIN to be continued, or another error: the session is at its end. */
 static int write_message(struct session *s, struct fetch_cursor *c, struct fetch_message *m, struct err *err)
 {
@@ -307,12 +325,8 @@ static int write_message(struct session *s, struct fetch_cursor *c, struct fetch
             }
         }
     }
-    if (!has_item(c->args, FETCH_FLAGS) && seqset_contains(&c->seen_now, m->row.uid)) {
-        const struct fetch_att flags = { .item = FETCH_FLAGS };
-        buf_add_char(out, ' ');
-        int r = fetch_write_item(s, m, &flags, &c->literal, err);
-        (void)r; /* flags cannot fail */
-    }
+    if (seqset_contains(&c->seen_now, m->row.uid))
+        write_seen(s, c, m);
     buf_add_lit(out, ")\r\n");
     c->is_open = false;
     return 0;

@@ -1,6 +1,7 @@
 /* cmd_mailbox.c: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE.     RFC 9051, 6.3.4 to 6.3.8; RFC 6154, 3; RFC 8474, 4.1 */
 #include "imap/cmd/command.h"
 #include "imap/wire/mailbox_args.h"
+#include "imap/wire/writer.h"
 
 /* A name that follows the grammar but can be no mailbox is answered NO [CANNOT] (RFC 5530, 3), not BAD. */
 static int commit(struct session *s, struct change *change, struct err *err)
@@ -27,6 +28,8 @@ int create_run(struct session *s, const void *args, struct err *err)
     int r = commit(s, &change, err);
     if (r == -ERR_CANNOT && a->use)
         session_code(s, "USEATTR");
+    if (r == 0 && s->rev2 && !str_is_nil(a->given)) /* RFC 9051, 6.3.4 */
+        write_list(session_out(s), "", a->mailbox, a->given, true);
     if (r == 0)
         session_code(s, "MAILBOXID (" STR_FMT ")", STR_ARG(mailbox_id_text(change.mailbox_id, &s->arena)));
     return r;
@@ -37,7 +40,10 @@ int delete_run(struct session *s, const void *args, struct err *err)
     const struct mailbox_args *a = args;
     struct change change = { .kind = CHANGE_DELETE };
     change.delete.name = a->mailbox;
-    return commit(s, &change, err);
+    int r = commit(s, &change, err);
+    if (r == 0 && s->state == STATE_SELECTED && mailbox_is_deleted(s->view.mailbox))
+        session_deselect(s); /* its own client knows; other sessions that have it selected say BYE */
+    return r;
 }
 
 int rename_run(struct session *s, const void *args, struct err *err)

@@ -5,7 +5,7 @@
 #include "imap/wire/writer.h"
 
 /* The untagged responses of a mailbox that was opened: RFC 9051, 6.3.2. */
-static int respond_opened(struct session *s, struct str name, struct err *err)
+static int respond_opened(struct session *s, const struct select_args *a, struct err *err)
 {
     struct buf *out = session_out(s);
     const struct snapshot *snapshot = s->view.snapshot;
@@ -24,11 +24,8 @@ static int respond_opened(struct session *s, struct str name, struct err *err)
     buf_printf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", snapshot->uidnext);
     buf_printf(out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n", (unsigned long long)snapshot->highest_modseq);
     buf_printf(out, "* OK [MAILBOXID (" STR_FMT ")] Ok\r\n", STR_ARG(mailbox_id_text(mailbox_id(s->view.mailbox), &s->arena)));
-    if (s->rev2) { /* RFC 9051, 6.3.2: LIST tells the name as it really is */
-        buf_add_lit(out, "* LIST () \"/\" ");
-        write_mailbox(out, name, true);
-        buf_add_lit(out, "\r\n");
-    }
+    if (s->rev2) /* RFC 9051, 6.3.2: LIST tells the name as it really is */
+        write_list(out, "", mailbox_name(s->view.mailbox, &s->arena), a->given, true);
     return 0;
 }
 
@@ -69,7 +66,7 @@ static int respond_resync(struct session *s, const struct select_args *a, struct
     int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->modseq, &known, &s->arena, &vanished, &complete, err);
     if (r < 0)
         return r;
-    if (a->has_match && !complete && (r = matched_below(s, a, &matched, err)) < 0)
+    if (a->has_match && (r = matched_below(s, a, &matched, err)) < 0)
         return r;
     if (matched) {
         struct seqset below, rest;
@@ -116,8 +113,7 @@ static int open_mailbox(struct session *s, const struct select_args *a, bool rea
     s->state = STATE_SELECTED;
     s->condstore = s->condstore || a->condstore || a->qresync;
     presence_set_mailbox(s->server->presence, s->presence, a->mailbox);
-    struct str name = mailbox_name(s->view.mailbox, &s->arena);
-    r = respond_opened(s, name, err);
+    r = respond_opened(s, a, err);
     if (r == 0 && a->qresync)
         r = respond_resync(s, a, err);
     if (r < 0) {

@@ -85,10 +85,8 @@ int store_run(struct session *s, const void *args, struct err *err)
     r = respond_stored(s, a, &uids, &change, err);
     if (r == 0)
         r = respond_modified(s, &change, err);
-    if (r == 0 && !s->uid_form && !seqset_is_empty(&change.missing)) { /* RFC 2180, 4.2; a UID that is gone is no error */
-        session_code(s, "EXPUNGEISSUED");
-        return err_set(err, ERR_EXPUNGED, "Some of the messages are gone");
-    }
+    if (r == 0 && !s->uid_form && !seqset_is_empty(&change.missing)) /* RFC 2180, 4.2; a UID that is gone is no error */
+        return err_set(err, ERR_EXPUNGED, "Some of the messages are gone"); /* MODIFIED stays its code: RFC 7162, 3.1.3 */
     return r;
 }
 
@@ -148,8 +146,15 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
     r = commit(s, &change, err);
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE");
-    if (r < 0 || seqset_is_empty(&change.uids)) /* UIDs that are gone: OK without COPYUID (RFC 9051, 6.4.9) */
+    if (r < 0)
         return r;
+    if (seqset_is_empty(&change.uids)) {
+        /* UIDs that are gone are no error (RFC 9051, 6.4.9), and who moves what is gone has what he wants. But a COPY by number that
+         * copied nothing must not look like a success: RFC 2180, 4.4 */
+        if (s->uid_form || move || seqset_is_empty(&change.missing))
+            return 0;
+        return err_set(err, ERR_EXPUNGED, "The messages are gone");
+    }
     struct str code = copyuid(s, &change);
     if (!move) {
         s->reply_code = code;

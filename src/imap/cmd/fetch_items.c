@@ -121,10 +121,11 @@ int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct e
 
 /* ---- BODY[...] ---- */
 
-static void write_nil(struct session *s, const struct fetch_att *att)
+/* The message has no such part. */
+static void write_none(struct session *s, const struct fetch_att *att)
 {
     fetch_att_write_name(att, session_out(s));
-    buf_add_lit(session_out(s), " NIL");
+    buf_add(session_out(s), att->item == FETCH_BINARY_SIZE ? STR(" 0") : STR(" NIL")); /* the one must be a number */
 }
 
 static enum section_kind kind_of(const struct fetch_section *section)
@@ -183,7 +184,7 @@ static int write_section(struct session *s, struct fetch_message *m, const struc
         return r;
     r = meta_find_section(&m->view, want->parts, want->part_count, kind_of(want), &where, err);
     if (r == -ERR_NOT_FOUND) {
-        write_nil(s, att);
+        write_none(s, att);
         return 0;
     }
     if (r < 0)
@@ -204,7 +205,7 @@ static int write_binary(struct session *s, struct fetch_message *m, const struct
     if (r == 0)
         r = meta_find_section(&m->view, att->section.parts, att->section.part_count, SECTION_WHOLE, &where, err);
     if (r == -ERR_NOT_FOUND) {
-        write_nil(s, att);
+        write_none(s, att);
         return 0;
     }
     if (r == 0)

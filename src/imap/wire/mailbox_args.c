@@ -91,7 +91,7 @@ static bool parse_select_params(struct parser *p, struct select_args *args)
 int select_args_parse(struct parser *p, const void **args_out, struct err *err)
 {
     struct select_args *args = arena_new(p->arena, struct select_args);
-    if (!parse_sp(p) || !parse_mailbox(p, &args->mailbox) ||
+    if (!parse_sp(p) || !parse_mailbox_given(p, &args->mailbox, &args->given) ||
         (!parser_at_end(p) && !parse_select_params(p, args)) || !parse_end(p))
         return parser_error(p, err);
     *args_out = args;
@@ -104,15 +104,11 @@ static const struct use_row {
     struct str name;
     enum special_use use;
 } use_rows[] = {
-  /* RFC 6154, 2; RFC 8457 */
-    {STR_INIT("All"),        USE_ALL      },
-    { STR_INIT("Archive"),   USE_ARCHIVE  },
-    { STR_INIT("Drafts"),    USE_DRAFTS   },
-    { STR_INIT("Flagged"),   USE_FLAGGED  },
-    { STR_INIT("Junk"),      USE_JUNK     },
-    { STR_INIT("Sent"),      USE_SENT     },
-    { STR_INIT("Trash"),     USE_TRASH    },
-    { STR_INIT("Important"), USE_IMPORTANT},
+    /* RFC 6154, 2; RFC 8457 */
+    { STR_INIT("All"), USE_ALL },       { STR_INIT("Archive"), USE_ARCHIVE },
+    { STR_INIT("Drafts"), USE_DRAFTS }, { STR_INIT("Flagged"), USE_FLAGGED },
+    { STR_INIT("Junk"), USE_JUNK },     { STR_INIT("Sent"), USE_SENT },
+    { STR_INIT("Trash"), USE_TRASH },   { STR_INIT("Important"), USE_IMPORTANT },
 };
 
 /* "USE" SP "(" [use-attr *(SP use-attr)] ")"     RFC 6154, 6 */
@@ -148,7 +144,7 @@ static bool parse_create_params(struct parser *p, struct create_args *args)
 int create_args_parse(struct parser *p, const void **args_out, struct err *err)
 {
     struct create_args *args = arena_new(p->arena, struct create_args);
-    if (!parse_sp(p) || !parse_mailbox(p, &args->mailbox) ||
+    if (!parse_sp(p) || !parse_mailbox_given(p, &args->mailbox, &args->given) ||
         (!parser_at_end(p) && !parse_create_params(p, args)) || !parse_end(p))
         return parser_error(p, err);
     *args_out = args;
@@ -161,16 +157,16 @@ static const struct status_row {
     struct str name;
     enum status_item item;
 } status_rows[] = {
-    {STR_INIT("MESSAGES"),       STATUS_MESSAGES     },
-    { STR_INIT("RECENT"),        STATUS_RECENT       }, /* RFC 3501 */
-    { STR_INIT("UIDNEXT"),       STATUS_UIDNEXT      },
-    { STR_INIT("UIDVALIDITY"),   STATUS_UIDVALIDITY  },
-    { STR_INIT("UNSEEN"),        STATUS_UNSEEN       },
-    { STR_INIT("DELETED"),       STATUS_DELETED      },
-    { STR_INIT("SIZE"),          STATUS_SIZE         }, /* RFC 8438 */
-    { STR_INIT("HIGHESTMODSEQ"), STATUS_HIGHESTMODSEQ}, /* RFC 7162 */
-    { STR_INIT("MAILBOXID"),     STATUS_MAILBOXID    }, /* RFC 8474 */
-    { STR_INIT("APPENDLIMIT"),   STATUS_APPENDLIMIT  }, /* RFC 7889 */
+    { STR_INIT("MESSAGES"), STATUS_MESSAGES },
+    { STR_INIT("RECENT"), STATUS_RECENT }, /* RFC 3501 */
+    { STR_INIT("UIDNEXT"), STATUS_UIDNEXT },
+    { STR_INIT("UIDVALIDITY"), STATUS_UIDVALIDITY },
+    { STR_INIT("UNSEEN"), STATUS_UNSEEN },
+    { STR_INIT("DELETED"), STATUS_DELETED },
+    { STR_INIT("SIZE"), STATUS_SIZE },                   /* RFC 8438 */
+    { STR_INIT("HIGHESTMODSEQ"), STATUS_HIGHESTMODSEQ }, /* RFC 7162 */
+    { STR_INIT("MAILBOXID"), STATUS_MAILBOXID },         /* RFC 8474 */
+    { STR_INIT("APPENDLIMIT"), STATUS_APPENDLIMIT },     /* RFC 7889 */
 };
 
 struct str status_item_name(enum status_item one_bit)

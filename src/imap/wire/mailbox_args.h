@@ -10,7 +10,7 @@ struct mailbox_args { /* DELETE, SUBSCRIBE, UNSUBSCRIBE */
 };
 
 struct select_args {
-    struct str mailbox;
+    struct str mailbox, given; /* given: parse_mailbox_given */
     bool condstore;
     bool qresync; /* that it was enabled, the caller checks: BAD if not (RFC 7162, 3.2.5) */
     uint32_t uidvalidity;
@@ -21,7 +21,7 @@ struct select_args {
 };
 
 struct create_args {
-    struct str mailbox;
+    struct str mailbox, given;
     uint8_t use;      /* enum special_use bits (mail/tree.h) */
     bool use_unknown; /* an attribute that we lack: NO [USEATTR] (RFC 6154, 3) */
 };

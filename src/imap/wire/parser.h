@@ -112,6 +112,9 @@ bool parse_seqset(struct parser *p, struct seqset *out); /* "*" and "$" stay sym
  * -ERR_INVALID when it is not valid UTF-7 or UTF-8. What else makes a good name (levels, length) mailbox_name_check decides. */
 bool parse_mailbox(struct parser *p, struct str *out);
 
+/* The same; given_out: the name as the client spelled it (in UTF-8) where that is another, else NIL. It is told as OLDNAME: RFC 9051, 6.3.9.7 */
+bool parse_mailbox_given(struct parser *p, struct str *out, struct str *given_out);
+
 /* The same for LIST: nothing cut, "%" and "*" allowed without quotes (list-mailbox); INBOX kept as it stands, glob.h compares it right. */
 bool parse_list_mailbox(struct parser *p, struct str *out);
 bool parse_list_reference(struct parser *p, struct str *out);

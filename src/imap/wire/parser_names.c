@@ -16,18 +16,19 @@ static bool decode_mutf7(struct parser *p, struct str in, struct str *out)
     return r == 0 || parser_fail_value(p, "mailbox name is not valid modified UTF-7");
 }
 
-/* From the wire's encoding to UTF-8 in NFC. */
-static bool decode_name(struct parser *p, struct str in, struct str *out)
+/* From the wire's encoding to UTF-8 (decoded_out), and that in NFC. */
+static bool decode_name(struct parser *p, struct str in, struct str *decoded_out, struct str *out)
 {
     bool ascii = utf8_is_ascii(in);
+    *decoded_out = in;
     if (ascii && (p->utf8 || mutf7_is_plain(in))) {
         *out = in;
         return true;
     }
-    struct str decoded = in;
-    if (ascii && !decode_mutf7(p, in, &decoded))
+    if (ascii && !decode_mutf7(p, in, decoded_out))
         return false;
-    return utf8_to_nfc(decoded, p->arena, out) || parser_fail_value(p, "mailbox name is not valid UTF-8");
+    return utf8_to_nfc(*decoded_out, p->arena, out) ||
+           parser_fail_value(p, "mailbox name is not valid UTF-8");
 }
 
 /* RFC 9051, 5.1: INBOX in any case is one mailbox; so is what lies below it. */
@@ -40,33 +41,44 @@ static struct str fold_inbox(struct parser *p, struct str name)
     return arena_printf(p->arena, "INBOX" STR_FMT, STR_ARG(str_skip(name, inbox.n)));
 }
 
-bool parse_mailbox(struct parser *p, struct str *out)
+static struct str cut_separator(struct str name)
+{
+    return name.n > 1 && name.p[name.n - 1] == '/' ? str_sub(name, 0, name.n - 1) : name;
+}
+
+bool parse_mailbox_given(struct parser *p, struct str *out, struct str *given_out)
 {
     size_t from = p->at;
-    struct str text, name;
+    struct str text, decoded, name;
     if (!parse_astring(p, &text))
         return false;
-    if (!decode_name(p, text, &name)) {
+    if (!decode_name(p, text, &decoded, &name)) {
         p->error_at = from;
         return false;
     }
-    if (name.n > 1 && name.p[name.n - 1] == '/')
-        name.n--;
-    *out = fold_inbox(p, name);
+    *out = fold_inbox(p, cut_separator(name));
+    decoded = cut_separator(decoded);
+    *given_out = str_eq(decoded, *out) ? STR_NIL : decoded;
     return true;
+}
+
+bool parse_mailbox(struct parser *p, struct str *out)
+{
+    struct str given;
+    return parse_mailbox_given(p, out, &given);
 }
 
 bool parse_list_reference(struct parser *p, struct str *out)
 {
-    struct str text;
-    return parse_astring(p, &text) && decode_name(p, text, out);
+    struct str text, decoded;
+    return parse_astring(p, &text) && decode_name(p, text, &decoded, out);
 }
 
 bool parse_list_mailbox(struct parser *p, struct str *out)
 {
-    struct str text;
+    struct str text, decoded;
     if (parser_peek(p) == '"' || parser_peek(p) == '{')
-        return parse_string(p, &text) && decode_name(p, text, out);
+        return parse_string(p, &text) && decode_name(p, text, &decoded, out);
     size_t from = p->at;
     while (p->at < p->in.n && char_is_list((unsigned char)p->in.p[p->at]))
         p->at++;
@@ -74,7 +86,7 @@ bool parse_list_mailbox(struct parser *p, struct str *out)
         return parser_fail(p, "a mailbox pattern");
     if (p->at - from > p->limits->string_max)
         return parser_fail_limit(p, "a mailbox pattern");
-    return decode_name(p, str_sub(p->in, from, p->at - from), out);
+    return decode_name(p, str_sub(p->in, from, p->at - from), &decoded, out);
 }
 
 /* ---- flags ---- */
@@ -83,12 +95,10 @@ static const struct flag_row {
     struct str name;
     enum flag flag;
 } flag_rows[] = {
-  /* RFC 9051, 2.3.2 */
-    {STR_INIT("\\Seen"),      FLAG_SEEN    },
-    { STR_INIT("\\Answered"), FLAG_ANSWERED},
-    { STR_INIT("\\Flagged"),  FLAG_FLAGGED },
-    { STR_INIT("\\Deleted"),  FLAG_DELETED },
-    { STR_INIT("\\Draft"),    FLAG_DRAFT   },
+    /* RFC 9051, 2.3.2 */
+    { STR_INIT("\\Seen"), FLAG_SEEN },       { STR_INIT("\\Answered"), FLAG_ANSWERED },
+    { STR_INIT("\\Flagged"), FLAG_FLAGGED }, { STR_INIT("\\Deleted"), FLAG_DELETED },
+    { STR_INIT("\\Draft"), FLAG_DRAFT },
 };
 
 enum flag flag_by_name(struct str name)

@@ -95,6 +95,18 @@ void write_mailbox(struct buf *out, struct str name, bool utf8)
     buf_deinit(&encoded);
 }
 
+void write_list(struct buf *out, const char *attributes, struct str name, struct str old_name, bool utf8)
+{
+    buf_printf(out, "* LIST (%s) \"/\" ", attributes);
+    write_mailbox(out, name, utf8);
+    if (!str_is_nil(old_name)) {
+        buf_add_lit(out, " (\"OLDNAME\" (");
+        write_mailbox(out, old_name, utf8);
+        buf_add_lit(out, "))");
+    }
+    buf_add_lit(out, "\r\n");
+}
+
 /* ---- flags ---- */
 
 /* Appends "name" with a space before it unless it is the first in its list. */

@@ -21,6 +21,9 @@ void write_literal8_head(struct buf *out, uint64_t n_bytes);  /* "~{n}\r\n" */
 /* Mailbox name (UTF-8 inside) as this client reads names: atom or quoted. */
 void write_mailbox(struct buf *out, struct str name, bool utf8);
 
+/* "* LIST (attributes) "/" name" with CRLF, and where `old_name` is not NIL ("OLDNAME" (old_name)): RFC 9051, 6.3.9.7 */
+void write_list(struct buf *out, const char *attributes, struct str name, struct str old_name, bool utf8);
+
 /* "(\Seen $Junk)". The first also for FETCH of flags of a whole mailbox: keywords by the mailbox's table. */
 void write_flags(struct buf *out, uint8_t flags, bool recent, const struct keyword_set *set,
                  const struct keyword_table *table);
