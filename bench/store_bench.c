@@ -382,6 +382,10 @@ int main(int argc, char **argv)
         crowd_run(&crowd, "flag change", 1, 3000);
         scan_run(crowd.store, "scan of meta, first");
         scan_run(crowd.store, "scan of meta, again");
+        store_close(&crowd.store); /* what is in memory goes to tables */
+        check(rocks_store_open(&options, &crowd.store, &err), &err);
+        scan_run(crowd.store, "scan of meta, reopened");
+        scan_run(crowd.store, "scan of meta, reopened, again");
         read_run(crowd.store, &corpus);
         store_close(&crowd.store);
         buf_deinit(&folder);

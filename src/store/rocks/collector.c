@@ -149,7 +149,7 @@ static int retire_apply(struct group *g, struct request *request, struct err *er
 
 static int retire(struct engine *e, uint64_t number, bool *done_out, struct err *err)
 {
-    struct retirement rt = { .request.apply = retire_apply, .number = number };
+    struct retirement rt = { .request = { .apply = retire_apply, .use = SPACE_RELEASE }, .number = number };
     pthread_mutex_lock(&e->files_gone);
     int r = committer_run(e, &rt.request, err);
     pthread_mutex_unlock(&e->files_gone);

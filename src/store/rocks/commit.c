@@ -171,7 +171,9 @@ int rocks_commit(struct store *store, struct account_id account, uint64_t expect
     struct engine *e = engine_of(store);
     struct batch expanded = BATCH_INIT;
     struct commit c = {
-        .request = { .apply = commit_apply, .bytes = batch->ops.n, .adds_mail = batch->add_blob_count > 0 },
+        .request = { .apply = commit_apply,
+                     .bytes = batch->ops.n,
+                     .use = batch->add_blob_count > 0 ? SPACE_NEW_MAIL : SPACE_CHANGE },
         .account = account,
         .expected_version = expected_version,
         .new_version = new_version,

@@ -5,12 +5,8 @@
  *
  * Whoever sets `busy` is the committer: normally the engine's thread, which goes on while anything is queued; with inline_commit also
  * a caller that finds the committer idle, which saves the two thread switches of a lone commit. A waiter sleeps on a futex of its
- * own request.
- *
- * Within a group, versions and blobs are looked up in the group first, then in the database. What a refused request had added is
- * undone: the batch by a save point, the rest from a journal. */
-#include "base/codec.h"
-#include "store/rocks/engine.h"
+ * own request. */
+#include "store/rocks/group.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,387 +18,27 @@
 enum {
     GROUP_REQUESTS_MAX = 512,
     GROUP_BYTES_MAX = 64 << 20,
-    VERSION_CACHE_SLOTS = 4096,
-    BATCH_KEEP_BYTES = 4 << 20, /* a larger WriteBatch is made anew */
 };
-
-/* A segment whose counts this group changes. */
-struct touched {
-    struct segment *segment;
-    struct segment_counts counts;
-    bool sync, retire;
-};
-
-/* A blob as this group leaves it. */
-struct group_blob {
-    struct account_id account;
-    bool live;
-    struct place place;
-};
-
-struct undo {
-    struct group_blob *blob; /* or NULL: then counts of touched[index] */
-    struct group_blob blob_before;
-    size_t index;
-    struct segment_counts counts_before;
-};
-
-struct group {
-    struct engine *engine;
-    rocksdb_writebatch_t *batch;
-    struct arena arena; /* everything below; reset with each group */
-    struct map blobs;   /* blob id -> struct group_blob; made when the first is added */
-    bool has_blobs;
-    struct touched *touched;
-    size_t touched_count, touched_cap;
-    struct pending **added;
-    size_t added_count, added_cap;
-    struct notice {
-        struct account_id account;
-        uint64_t version;
-    } * versions; /* set by this group; also who is told */
-    size_t version_count, version_cap;
-    struct undo *journal;
-    size_t journal_count, journal_cap;
-    struct notice cache[VERSION_CACHE_SLOTS]; /* across groups: versions in the database, by account */
-};
-
-rocksdb_writebatch_t *group_batch(struct group *g)
-{
-    return g->batch;
-}
-
-struct engine *group_engine(struct group *g)
-{
-    return g->engine;
-}
-
-/* ---- versions ---- */
-
-static struct notice *cache_slot(struct group *g, struct account_id account)
-{
-    return &g->cache[(account.n * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
-}
-
-int group_version(struct group *g, struct account_id account, uint64_t *out, struct err *err)
-{
-    for (size_t i = g->version_count; i-- > 0;)
-        if (g->versions[i].account.n == account.n) {
-            *out = g->versions[i].version;
-            return 0;
-        }
-    struct notice *slot = cache_slot(g, account);
-    if (slot->account.n != account.n || slot->version == 0) {
-        struct db_key key = db_key_account(account);
-        uint64_t version;
-        int r = db_get_u64(&g->engine->db, DB_ACCOUNT, NULL, db_key_str(&key), &version, err);
-        if (r < 0)
-            return r;
-        *slot = (struct notice){ account, version };
-    }
-    *out = slot->version;
-    return 0;
-}
-
-void group_set_version(struct group *g, struct account_id account, uint64_t version)
-{
-    struct db_key key = db_key_account(account);
-    if (version > 0)
-        db_put_u64(&g->engine->db, g->batch, DB_ACCOUNT, db_key_str(&key), version);
-    else
-        db_delete(&g->engine->db, g->batch, DB_ACCOUNT, db_key_str(&key));
-    g->versions = arena_grow(&g->arena, g->versions, g->version_count, &g->version_cap, sizeof *g->versions);
-    g->versions[g->version_count++] = (struct notice){ account, version };
-}
-
-/* ---- blobs and counts ---- */
-
-static struct undo *journal_add(struct group *g)
-{
-    g->journal = arena_grow(&g->arena, g->journal, g->journal_count, &g->journal_cap, sizeof *g->journal);
-    struct undo *u = &g->journal[g->journal_count++];
-    *u = (struct undo){ .blob = NULL };
-    return u;
-}
-
-static size_t touch(struct group *g, struct segment *s)
-{
-    if (s->group_index < g->touched_count && g->touched[s->group_index].segment == s)
-        return s->group_index;
-    g->touched = arena_grow(&g->arena, g->touched, g->touched_count, &g->touched_cap, sizeof *g->touched);
-    g->touched[g->touched_count] = (struct touched){ s, segments_counts(&g->engine->segments, s), false,
-                                                     false };
-    s->group_index = g->touched_count;
-    return g->touched_count++;
-}
-
-static void count(struct group *g, struct segment *s, const struct place *place, bool live)
-{
-    size_t i = touch(g, s);
-    struct segment_counts *c = &g->touched[i].counts;
-    uint64_t padded = record_padded(place->stored_bytes);
-    struct undo *u = journal_add(g);
-    u->index = i;
-    u->counts_before = *c;
-    if (live) {
-        c->live_count++;
-        c->live_bytes += padded;
-        c->live_raw_bytes += place->raw_bytes;
-        if (c->end < place->offset + padded)
-            c->end = place->offset + padded;
-    } else {
-        assert(c->live_count > 0 && c->live_bytes >= padded && c->live_raw_bytes >= place->raw_bytes);
-        c->live_count--;
-        c->live_bytes -= padded;
-        c->live_raw_bytes -= place->raw_bytes;
-    }
-}
-
-static void need_sync(struct group *g, const struct appended *a)
-{
-    if (a->ticket > atomic_load(&a->segment->synced)) {
-        size_t i = touch(g, a->segment);
-        g->touched[i].sync = true;
-    }
-}
-
-static struct group_blob *blob_get(struct group *g, struct blob_id id)
-{
-    return g->has_blobs ? map_get(&g->blobs, map_key_u64(&id.n)) : NULL;
-}
-
-static void blob_set(struct group *g, struct blob_id id, const struct group_blob *now)
-{
-    struct group_blob *b = blob_get(g, id);
-    if (!b) {
-        if (!g->has_blobs)
-            map_init(&g->blobs);
-        g->has_blobs = true;
-        b = arena_new(&g->arena, struct group_blob);
-        map_put(&g->blobs, map_key_u64(&id.n), b);
-    }
-    struct undo *u = journal_add(g);
-    u->blob = b;
-    u->blob_before =
-        *b; /* all zero: account 0 and not live, which blob_place below takes for "ask the database" */
-    *b = *now;
-}
-
-static int no_blob(struct account_id account, struct blob_id id, const char *state, struct err *err)
-{
-    return err_set(err, ERR_NOT_FOUND, "account %llu has no %s blob %llu", (unsigned long long)account.n,
-                   state, (unsigned long long)id.n);
-}
-
-static void put_place(struct group *g, struct str key, const struct place *place)
-{
-    struct buf value = BUF_INIT;
-    place_encode(place, &value);
-    db_put(&g->engine->db, g->batch, DB_PLACE, key, buf_str(&value));
-    buf_deinit(&value);
-}
-
-int group_add_blob(struct group *g, struct account_id account, struct blob_id id, struct err *err)
-{
-    const struct db *db = &g->engine->db;
-    struct pending *p = pending_claim(g->engine, account, id);
-    if (!p)
-        return no_blob(account, id, "pending", err);
-    g->added = arena_grow(&g->arena, g->added, g->added_count, &g->added_cap, sizeof(struct pending *));
-    g->added[g->added_count++] = p;
-
-    struct db_key key = db_key_blob(account, id);
-    put_place(g, db_key_str(&key), &p->at.place);
-    db_put_checked(db, g->batch, DB_META, db_key_str(&key), buf_str(&p->meta));
-    db_put_checked(db, g->batch, DB_HEADER, db_key_str(&key), buf_str(&p->header));
-    need_sync(g, &p->at);
-    count(g, p->at.segment, &p->at.place, true);
-    blob_set(g, id, &(struct group_blob){ account, true, p->at.place });
-    return 0;
-}
-
-/* Where a live blob is, as this group sees it. */
-static int blob_place(struct group *g, struct account_id account, struct blob_id id, struct place *out,
-                      struct err *err)
-{
-    const struct group_blob *b = blob_get(g, id);
-    if (b && (b->live || b->place.segment != 0)) {
-        if (!b->live || b->account.n != account.n)
-            return no_blob(account, id, "live", err);
-        *out = b->place;
-        return 0;
-    }
-    return db_get_place(&g->engine->db, account, id, out, err);
-}
-
-int group_drop_blob(struct group *g, struct account_id account, struct blob_id id, struct err *err)
-{
-    const struct db *db = &g->engine->db;
-    struct place place;
-    int r = blob_place(g, account, id, &place, err);
-    if (r < 0)
-        return r;
-    struct segment *s = segments_find(&g->engine->segments, place.segment);
-    if (!s)
-        return err_set(err, ERR_CORRUPT, "blob %llu is said to be in segment %llu, which does not exist",
-                       (unsigned long long)id.n, (unsigned long long)place.segment);
-    struct db_key key = db_key_blob(account, id);
-    db_delete(db, g->batch, DB_PLACE, db_key_str(&key));
-    db_delete(db, g->batch, DB_META, db_key_str(&key));
-    db_delete(db, g->batch, DB_HEADER, db_key_str(&key));
-    count(g, s, &place, false);
-    blob_set(g, id, &(struct group_blob){ account, false, place });
-    return 0;
-}
-
-int group_move_blob(struct group *g, struct account_id account, struct blob_id id, const struct place *from,
-                    const struct appended *to, struct err *err)
-{
-    struct place place;
-    int r = blob_place(g, account, id, &place, err);
-    if (r == -ERR_NOT_FOUND || (r == 0 && (place.segment != from->segment || place.offset != from->offset)))
-        return 0;
-    if (r < 0)
-        return r;
-    struct segment *s = segments_find(&g->engine->segments, place.segment);
-    assert(s); /* it holds something live */
-    struct db_key key = db_key_blob(account, id);
-    put_place(g, db_key_str(&key), &to->place);
-    need_sync(g, to);
-    count(g, s, &place, false);
-    count(g, to->segment, &to->place, true);
-    blob_set(g, id, &(struct group_blob){ account, true, to->place });
-    return 1;
-}
-
-int group_retire(struct group *g, uint64_t segment_number)
-{
-    struct segment *s = segments_find(&g->engine->segments, segment_number);
-    if (!s || !segments_is_empty(&g->engine->segments, s))
-        return 0;
-    size_t i = touch(g, s);
-    if (g->touched[i].counts.live_count > 0)
-        return 0;
-    g->touched[i].retire = true;
-    return 1;
-}
 
 /* ---- one group ---- */
-
-struct mark {
-    size_t journal, added, versions;
-};
-
-static void undo_to(struct group *g, struct mark m)
-{
-    while (g->journal_count > m.journal) {
-        const struct undo *u = &g->journal[--g->journal_count];
-        if (u->blob)
-            *u->blob = u->blob_before;
-        else
-            g->touched[u->index].counts = u->counts_before;
-    }
-    while (g->added_count > m.added)
-        pending_unclaim(g->engine, g->added[--g->added_count]);
-    g->version_count = m.versions;
-}
 
 /* True when its effects are in the group. */
 static bool apply(struct group *g, struct request *rq)
 {
-    struct mark mark = { g->journal_count, g->added_count, g->version_count };
+    struct group_mark mark = group_mark(g);
     char *error = NULL;
     rocksdb_writebatch_set_save_point(g->batch);
     rq->result = rq->apply(g, rq, rq->err);
     if (rq->result == 0)
-        rq->result = space_check(&g->engine->space, rq->adds_mail ? SPACE_NEW_MAIL : SPACE_CHANGE, rq->bytes,
-                                 rq->err);
+        rq->result = space_check(&g->engine->space, rq->use, rq->bytes, rq->err);
     if (rq->result == 0) {
         rocksdb_writebatch_pop_save_point(g->batch, &error);
     } else {
         rocksdb_writebatch_rollback_to_save_point(g->batch, &error);
-        undo_to(g, mark);
+        group_undo_to(g, mark);
     }
     assert(!error);
     return rq->result == 0;
-}
-
-static int sync_segments(struct group *g, struct err *err)
-{
-    for (size_t i = 0; i < g->touched_count; i++) {
-        int r = g->touched[i].sync ? segments_sync(&g->engine->segments, g->touched[i].segment, err) : 0;
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static int write_group(struct group *g, struct err *err)
-{
-    struct committer *c = &g->engine->committer;
-    struct buf value = BUF_INIT;
-    int r = sync_segments(g, err);
-    for (size_t i = 0; r == 0 && i < g->touched_count; i++) {
-        const struct touched *t = &g->touched[i];
-        struct db_key key = db_key_engine("segment/", t->segment->number);
-        buf_clear(&value);
-        segment_counts_encode(t->segment->salt, &t->counts, &value);
-        if (t->retire)
-            db_delete(&g->engine->db, g->batch, DB_ENGINE, db_key_str(&key));
-        else
-            db_put(&g->engine->db, g->batch, DB_ENGINE, db_key_str(&key), buf_str(&value));
-    }
-    buf_deinit(&value);
-    if (r < 0)
-        return r;
-    size_t batch_bytes;
-    rocksdb_writebatch_data(g->batch, &batch_bytes);
-    r = db_write(&g->engine->db, g->batch, err);
-    atomic_fetch_add(&c->flush_count, 1);
-    atomic_fetch_add(&c->written_bytes, batch_bytes);
-    return r;
-}
-
-/* The group is in the database: let the rest of the engine know. */
-static void publish(struct group *g)
-{
-    bool became_empty = false;
-    for (size_t i = 0; i < g->touched_count; i++) {
-        const struct touched *t = &g->touched[i];
-        segments_count(&g->engine->segments, t->segment, &t->counts);
-        if (t->retire)
-            segments_retire(&g->engine->segments, t->segment);
-        else
-            became_empty |= t->counts.live_count == 0;
-    }
-    for (size_t i = 0; i < g->added_count; i++)
-        pending_done(g->engine, g->added[i]);
-    for (size_t i = 0; i < g->version_count; i++)
-        *cache_slot(g, g->versions[i].account) = g->versions[i];
-    if (became_empty)
-        collector_ask(g->engine);
-}
-
-static void reset(struct group *g)
-{
-    size_t bytes;
-    rocksdb_writebatch_data(g->batch, &bytes);
-    if (bytes > BATCH_KEEP_BYTES) {
-        rocksdb_writebatch_destroy(g->batch);
-        g->batch = rocksdb_writebatch_create();
-    } else {
-        rocksdb_writebatch_clear(g->batch);
-    }
-    if (g->has_blobs)
-        map_deinit(&g->blobs);
-    arena_reset(&g->arena);
-    g->has_blobs = false;
-    g->touched = NULL;
-    g->added = NULL;
-    g->versions = NULL;
-    g->journal = NULL;
-    g->touched_count = g->added_count = g->version_count = g->journal_count = 0;
-    g->touched_cap = g->added_cap = g->version_cap = g->journal_cap = 0;
 }
 
 static void answer(struct request *rq, bool self)
@@ -427,13 +63,13 @@ static void run_group(struct engine *e, struct request *list, const struct reque
             good += apply(g, rq);
     }
     if (good > 0) {
-        r = write_group(g, &why);
+        r = group_write(g, &why);
         if (r == 0) {
-            publish(g);
+            group_publish(g);
             atomic_fetch_add(&e->committer.group_count, 1);
         } else {
             engine_fail(e, &why);
-            undo_to(g, (struct mark){ 0, 0, 0 });
+            group_undo_to(g, (struct group_mark){ 0, 0, 0 });
         }
     }
     for (struct request *rq = list, *next; rq; rq = next) {
@@ -444,7 +80,7 @@ static void run_group(struct engine *e, struct request *list, const struct reque
     }
     for (size_t i = 0; i < g->version_count; i++)
         engine_notify(e, g->versions[i].account, g->versions[i].version);
-    reset(g);
+    group_reset(g);
 }
 
 /* ---- the queue ---- */
@@ -527,11 +163,7 @@ int committer_run(struct engine *e, struct request *rq, struct err *err)
 int committer_start(struct engine *e, struct err *err)
 {
     struct committer *c = &e->committer;
-    c->group = calloc(1, sizeof *c->group);
-    if (!c->group)
-        abort();
-    c->group->engine = e;
-    c->group->batch = rocksdb_writebatch_create();
+    c->group = group_new(e);
     c->last = &c->first;
     int error = pthread_create(&c->thread, NULL, committer_main, e);
     c->started = error == 0;
@@ -549,10 +181,5 @@ void committer_stop(struct engine *e)
         pthread_join(c->thread, NULL);
         c->started = false;
     }
-    if (c->group) {
-        arena_deinit(&c->group->arena);
-        rocksdb_writebatch_destroy(c->group->batch);
-        free(c->group);
-        c->group = NULL;
-    }
+    group_free(&c->group);
 }

@@ -203,7 +203,8 @@ static void check_facts(struct facts *f, struct fixture *fx)
         const struct account_id account = { t + 1 };
         uint64_t version = fixture_version(fx, account);
         assert_row(version >= f->versions[t], t, "acknowledged commits are lost");
-        assert_row(version <= f->versions[t] + 1, t, "commits that nobody made"); /* one may have been under way */
+        assert_row(version <= f->versions[t] + 1, t,
+                   "commits that nobody made"); /* one may have been under way */
         f->versions[t] = version;
         buf_clear(&value);
         int r = store_get(fx->store, account, STR("version"), &value, &fx->err);

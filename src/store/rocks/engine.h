@@ -1,7 +1,8 @@
 /* engine.h: the parts of the embedded engine, as they see each other. Private to store/rocks/.
  *
  *   blobs.c      pending blobs, ids, blob_write and the reads          state.c    version, get, scan, accounts
- *   committer.c  the queue, groups, syncs and answers                  commit.c   what one commit adds to its group
+ *   committer.c  the queue and the answers; group.c what a group adds up to and how it is written
+ *   commit.c     what one commit adds to its group
  *   drop.c       whole accounts                                        collector.c, checkpoint.c, scrub.c
  *
  * Locks, in the order in which they may be nested: collector.run, files_gone, committer.lock, watch.lock, then those of pending, ids,
@@ -58,7 +59,7 @@ struct request {
     int (*apply)(struct group *g, struct request *request,
                  struct err *err); /* adds to the group or refuses */
     size_t bytes;                  /* roughly, for the size of the group and free space */
-    bool adds_mail;                /* refused below the watermark */
+    enum space_use use;            /* below which mark of free space it is refused */
     struct err *err;
     int result;
     _Atomic uint32_t done;

@@ -170,8 +170,8 @@ static int source_pread(const struct record_source *s, char *to, size_t n, uint6
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return err_set_errno(err, errno, "cannot read %s at offset %llu", s->file,
-                                 (unsigned long long)(s->place->offset + at));
+            return err_set_errno(err, errno, "cannot read %s, record at offset %llu", s->file,
+                                 (unsigned long long)s->place->offset);
         if (got == 0)
             return corrupt(s, "the file ends inside the record", err);
         to += got;

@@ -28,7 +28,11 @@ struct space {
     void *event_ctx;
 };
 
-enum space_use { SPACE_NEW_MAIL, SPACE_CHANGE };
+enum space_use {
+    SPACE_CHANGE,
+    SPACE_NEW_MAIL,
+    SPACE_RELEASE, /* gives back more than it takes: never refused */
+};
 
 void space_init(struct space *space, const struct rocks_options *options);
 void space_deinit(struct space *space);
