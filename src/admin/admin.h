@@ -60,6 +60,8 @@ MUST_USE int admin_body_new(const struct admin *admin, const json_t *request, st
 MUST_USE int admin_run(struct admin_session *session, const json_t *request, struct incoming *body,
                        struct admin_reply *reply_out, struct err *err);
 
+json_t *admin_text(struct str s); /* invalid UTF-8 is replaced, so that there always is a value */
+
 /* err as the reply to a request, and back: {"ok": false, "kind": "not-found", "text": "..."}.     New reference. */
 json_t *admin_error_json(const struct err *err);
 MUST_USE int admin_error_from_json(const json_t *reply, struct err *err);

@@ -13,6 +13,20 @@ static const struct cli_option yes_options[] = {
     { NULL },
 };
 
+static const struct cli_option import_options[] = {
+    { "mailbox", 'm', "NAME",
+      "import into this mailbox and below it; a Maildir and an mbox file go to INBOX otherwise" },
+    { NULL },
+};
+static const struct cli_option export_options[] = {
+    { "format", 'f', "FORMAT", "maildir (a Maildir++, exact to the byte) or mbox (a tree of files)" },
+    { NULL },
+};
+static const struct cli_option deliver_options[] = {
+    { "from", 'f', "SENDER", "envelope sender, for Return-Path" },
+    { NULL },
+};
+
 const struct cli_command cli_commands[] = {
     { "serve", "", 0, 0, "run the server until SIGTERM",
       "Stays in the foreground and prints \"ready\" to standard error once it accepts connections.\n"
@@ -30,6 +44,29 @@ const struct cli_command cli_commands[] = {
     { "user disable", "NAME", 1, 1, "keep a user from signing in; mail is still delivered", NULL, NULL,
       cli_user_disable },
     { "user enable", "NAME", 1, 1, "let a disabled user sign in again", NULL, NULL, cli_user_enable },
+
+    { "mailbox list", "USER", 1, 1, "list the mailboxes of a user", NULL, NULL, cli_mailbox_list },
+    { "mailbox status", "USER MAILBOX", 2, 2, "show one mailbox", NULL, NULL, cli_mailbox_status },
+    { "mailbox create", "USER MAILBOX", 2, 2, "make a mailbox, and subscribe to it",
+      "Levels are separated by /, as in Work/Reports.", NULL, cli_mailbox_create },
+    { "mailbox rename", "USER MAILBOX NEW", 3, 3, "rename a mailbox and all below it", NULL, NULL,
+      cli_mailbox_rename },
+    { "mailbox delete", "USER MAILBOX", 2, 2, "delete a mailbox and its messages; those below it stay", NULL,
+      yes_options, cli_mailbox_delete },
+
+    { "import", "USER PATH", 2, 2, "take over mail from a Maildir, an mbox file, or a folder of either",
+      "Folders, flags and dates are kept. It may be run again at any time: messages that are there already, "
+      "byte for\n"
+      "byte and in the same mailbox, are not imported a second time. What cannot be read is told and passed "
+      "over.",
+      import_options, cli_import },
+    { "export", "USER PATH", 2, 2, "write all mail of a user into a new folder",
+      "Folders, flags and dates are kept.", export_options, cli_export },
+    { "deliver", "USER[+MAILBOX]", 1, 1, "deliver the message on standard input",
+      "For the pipe transport of a mail transfer agent. Exit codes are those of sysexits.h: 0 delivered, 67 "
+      "no such\n"
+      "user, 69 the message is too large, 75 try again later.",
+      deliver_options, cli_deliver },
 
     { "status", "", 0, 0, "how the server and its store are", NULL, NULL, cli_status },
     { "who", "", 0, 0, "who is signed in", NULL, NULL, cli_who },

@@ -58,6 +58,19 @@ void cli_format_duration(int64_t seconds, struct buf *out); /* "3 d 4 h" */
 void cli_add_safe(struct buf *out,
                   struct str s); /* control characters become '?': no escape sequence reaches the terminal */
 
+/* A bar on standard error, when that is a terminal. */
+struct cli_progress {
+    uint64_t done, total;
+    int64_t next_ms; /* when to draw again */
+    bool shown;
+};
+
+void cli_progress_begin(struct cli_progress *progress, uint64_t total);
+void cli_progress_add(struct cli_progress *progress, uint64_t done);
+void cli_progress_line(struct cli_progress *progress,
+                       const char *text); /* a line of its own, above the bar; also without a terminal */
+void cli_progress_end(struct cli_progress *progress);
+
 /* ---- input ---- */
 
 /* A password: the first line of standard input (--password-stdin), or asked for twice without echo. In cli->arena. */
@@ -80,6 +93,14 @@ int cli_who(struct cli *cli, struct err *err);
 int cli_kick(struct cli *cli, struct err *err);
 int cli_config_check(struct cli *cli, struct err *err);
 int cli_config_show(struct cli *cli, struct err *err);
+int cli_mailbox_list(struct cli *cli, struct err *err);
+int cli_mailbox_status(struct cli *cli, struct err *err);
+int cli_mailbox_create(struct cli *cli, struct err *err);
+int cli_mailbox_rename(struct cli *cli, struct err *err);
+int cli_mailbox_delete(struct cli *cli, struct err *err);
+int cli_import(struct cli *cli, struct err *err);
+int cli_export(struct cli *cli, struct err *err);
+int cli_deliver(struct cli *cli, struct err *err);
 int cli_config_explain(struct cli *cli, struct err *err);
 
 #endif

@@ -12,10 +12,44 @@ static const struct admin_command commands[] = {
     { "user-delete", { { "user", ARG_TEXT } }, false, admin_user_delete },
     { "user-disable", { { "user", ARG_TEXT } }, false, admin_user_disable },
     { "user-enable", { { "user", ARG_TEXT } }, false, admin_user_enable },
+    { "mailbox-list", { { "user", ARG_TEXT } }, false, admin_mailbox_list },
+    { "mailbox-status", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_mailbox_status },
+    { "mailbox-create", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_mailbox_create },
+    { "mailbox-rename",
+      { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT }, { "to", ARG_TEXT } },
+      false,
+      admin_mailbox_rename },
+    { "mailbox-delete", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_mailbox_delete },
+    { "deliver", { { "recipient", ARG_TEXT }, { "sender", ARG_TEXT } }, true, admin_deliver },
+    { "import-begin", { { "user", ARG_TEXT } }, false, admin_import_begin },
+    { "import-mailbox", { { "mailbox", ARG_TEXT } }, false, admin_import_mailbox },
+    { "import-message",
+      { { "flags", ARG_LIST }, { "date_s", ARG_NUMBER }, { "zone_min", ARG_NUMBER, true } },
+      true,
+      admin_import_message },
+    { "import-end", { { NULL } }, false, admin_import_end },
+    { "export-begin", { { "user", ARG_TEXT } }, false, admin_export_begin },
+    { "export-mailbox", { { "mailbox", ARG_TEXT } }, false, admin_export_mailbox },
+    { "export-next", { { NULL } }, false, admin_export_next },
     { "status", { { NULL } }, false, admin_status },
     { "who", { { NULL } }, false, admin_who },
     { "kick", { { "who", ARG_TEXT } }, false, admin_kick }, /* a user, or the number of a session */
 };
+
+const struct admin_flag admin_flags[ADMIN_FLAG_COUNT] = {
+    { FLAG_SEEN, "\\Seen" },       { FLAG_ANSWERED, "\\Answered" }, { FLAG_FLAGGED, "\\Flagged" },
+    { FLAG_DELETED, "\\Deleted" }, { FLAG_DRAFT, "\\Draft" },
+};
+
+bool admin_flag_by_name(struct str name, uint8_t *flag_out)
+{
+    for (size_t i = 0; i < ADMIN_FLAG_COUNT; i++)
+        if (str_eq_nocase(name, str_c(admin_flags[i].name))) {
+            *flag_out = admin_flags[i].flag;
+            return true;
+        }
+    return false;
+}
 
 /* ---- sessions ---- */
 
@@ -32,6 +66,8 @@ void admin_session_free(struct admin_session **session)
 {
     if (!*session)
         return;
+    import_free(&(*session)->import);
+    export_free(&(*session)->export);
     free(*session);
     *session = NULL;
 }

@@ -32,8 +32,19 @@ struct admin_command {
     int (*run)(struct admin_call *call, json_t **result_out, struct err *err);
 };
 
-struct import;
-struct export;
+struct import;                            /* command_import.c */
+struct export;                            /* command_export.c */
+void import_free(struct import **import); /* accepts NULL */
+void export_free(struct export **export);
+
+/* Names of system flags, as RFC 9051, 2.3.2 spells them. */
+struct admin_flag {
+    uint8_t flag; /* enum flag */
+    const char *name;
+};
+enum { ADMIN_FLAG_COUNT = 5 };
+extern const struct admin_flag admin_flags[ADMIN_FLAG_COUNT];
+bool admin_flag_by_name(struct str name, uint8_t *flag_out); /* any case */
 
 struct admin_session {
     const struct admin *admin;
@@ -44,8 +55,6 @@ struct admin_session {
 struct str call_text(const struct admin_call *call, const char *name); /* NIL: absent; borrows the request */
 int64_t call_number(const struct admin_call *call, const char *name);  /* 0: absent */
 const json_t *call_list(const struct admin_call *call, const char *name); /* NULL: absent */
-
-json_t *admin_text(struct str s); /* invalid UTF-8 is replaced, so that there always is a value */
 
 /* The user named by argument "user", and its account opened: own reference. -ERR_NOT_FOUND that names it. */
 MUST_USE int call_open_account(const struct admin_call *call, struct account **account_out, struct err *err);
@@ -64,5 +73,19 @@ int admin_user_enable(struct admin_call *call, json_t **result_out, struct err *
 int admin_status(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_who(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_kick(struct admin_call *call, json_t **result_out, struct err *err);
+
+int admin_mailbox_list(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_mailbox_status(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_mailbox_create(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_mailbox_rename(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_mailbox_delete(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_deliver(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_import_begin(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_import_mailbox(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_import_message(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_import_end(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_export_begin(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_export_mailbox(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_export_next(struct admin_call *call, json_t **result_out, struct err *err);
 
 #endif

@@ -10,7 +10,7 @@ enum { PATH_BYTES_MAX = 4095, SOCKET_PATH_BYTES_MAX = 107, MAILBOX_NAME_BYTES_MA
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL }; /* enum log_level */
 static const char *const log_formats[] = { "text", "json", NULL };                  /* enum log_format */
-static const char *const tls_versions[] = { "1.2", "1.3", NULL }; /* enum config_tls_version */
+static const char *const tls_versions[] = { "1.2", "1.3", NULL };          /* enum config_tls_version */
 static const char *const compressions[] = { "lz4", "zstd", "none", NULL }; /* enum config_compression */
 
 const struct config_section config_sections[] = {
