@@ -104,7 +104,7 @@ unsigned conn_read(struct conn *c)
 static enum io write_some(struct conn *c, const char *p, size_t n, size_t *put_out)
 {
     if (c->tls.ssl) {
-        int put = SSL_write(c->tls.ssl, p, n < RECORD_BYTES_MAX ? (int)n : RECORD_BYTES_MAX);
+        int put = tls_session_write(&c->tls, p, n < RECORD_BYTES_MAX ? (int)n : RECORD_BYTES_MAX);
         if (put <= 0)
             return tls_result(c, put);
         *put_out = (size_t)put;

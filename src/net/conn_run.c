@@ -248,7 +248,6 @@ static void run_handshake(struct conn *c)
     ERR_clear_error();
     int r = SSL_do_handshake(ssl);
     if (r == 1) {
-        tls_session_handshake_done(&c->tls);
         c->readable = true; /* what came with the last flight is in OpenSSL's buffer already */
         c->write_stuck = false;
         if (!c->session_open) {

@@ -253,7 +253,7 @@ static SSL_CTX *make_ssl_ctx(struct tls_context *tls)
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(ctx, 1);                          /* a record in one read instead of two */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only: no state with us */
-    SSL_CTX_set_num_tickets(ctx, 1);
+    SSL_CTX_set_num_tickets(ctx, 0);                         /* tls_session_write() sends one */
     SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFE_S);
     SSL_CTX_set_session_id_context(ctx, session_id_context, sizeof session_id_context - 1);
     tls_tickets_install(tls->tickets, ctx);
@@ -440,10 +440,18 @@ int tls_session_init(struct tls_session *session, struct tls_context *tls, int f
     return 0;
 }
 
-void tls_session_handshake_done(struct tls_session *session)
+int tls_session_write(struct tls_session *session, const char *p, int n)
 {
-    set_unref(&session->set);
-    tls_context_unref(&session->tls);
+    if (session->tls && !session->ticket_due) {
+        session->ticket_due = true;
+        SSL_new_session_ticket(session->ssl); /* does nothing before TLS 1.3 */
+    }
+    int put = SSL_write(session->ssl, p, n);
+    if (put > 0) {
+        set_unref(&session->set);
+        tls_context_unref(&session->tls);
+    }
+    return put;
 }
 
 void tls_session_deinit(struct tls_session *session)

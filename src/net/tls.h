@@ -66,15 +66,19 @@ MUST_USE int tls_alpn_make(struct str names, struct tls_alpn *alpn_out, struct e
 /* The server side of TLS on one connection. In place; ssl NULL while there is none. */
 struct tls_session {
     struct ssl_st *ssl;
-    struct tls_context *tls; /* references that the handshake's callbacks need; NULL once it is done */
+    struct tls_context
+        *tls; /* references that the callbacks of handshake and ticket need; NULL once the ticket has gone */
     struct tls_set *set;
+    bool ticket_due; /* asked for, and gone with the first bytes written */
 };
 
 /* On the non-blocking `fd`, which it does not own; borrows `alpn`. It sends nothing yet: SSL_do_handshake is
  * the caller's. -ERR_IO when OpenSSL is out of memory. */
 MUST_USE int tls_session_init(struct tls_session *session, struct tls_context *tls, int fd,
                               const struct tls_alpn *alpn, struct err *err);
-void tls_session_handshake_done(struct tls_session *session);
+/* SSL_write(). With the first bytes goes the ticket of TLS 1.3, not before: a client that after STARTTLS waits to speak would be
+ * woken by it, and those that read in one thread and write in another (imaplib2, so offlineimap) hang when both meet in OpenSSL. */
+int tls_session_write(struct tls_session *session, const char *p, int n);
 void tls_session_deinit(struct tls_session *session);
 
 /* Fill err (-ERR_CLOSED) from this thread's OpenSSL queue and empty that. */
