@@ -77,7 +77,7 @@ class Loft:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def stop(self):
+    def _end(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -89,11 +89,20 @@ class Loft:
         if self.process:
             self._reader.join(5)
             self.process.stderr.close()
-        code = self.process.returncode if self.process else 0
+        return self.process.returncode if self.process else 0
+
+    def stop(self):
+        code = self._end()
         if self._own_data:
             self._own_data.cleanup()
             self._own_data = None
         return code
+
+    def restart(self):
+        """End cleanly, start again on the same data and ports."""
+        code = self._end()
+        assert code == 0, f"exit code {code}:\n" + "\n".join(self.log[-100:])
+        return self.start()
 
     def __enter__(self):
         return self.start()
