@@ -61,7 +61,9 @@ const struct cli_command cli_commands[] = {
       "over.",
       import_options, cli_import },
     { "export", "USER PATH", 2, 2, "write all mail of a user into a new folder",
-      "Folders, flags and dates are kept.", export_options, cli_export },
+      "Folders, flags and dates are kept. A Maildir gives every message back byte for byte; in an mbox all\n"
+      "lines end alike.",
+      export_options, cli_export },
     { "deliver", "USER[+MAILBOX]", 1, 1, "deliver the message on standard input",
       "For the pipe transport of a mail transfer agent. Exit codes are those of sysexits.h: 0 delivered, 67 "
       "no such\n"

@@ -64,9 +64,14 @@ static int deliver(struct cli *cli, struct err *err)
 
 int cli_deliver(struct cli *cli, struct err *err)
 {
+    static const struct {
+        enum err_kind kind;
+        int code;
+    } codes[] = { { ERR_NOT_FOUND, EX_NOUSER }, { ERR_SYNTAX, EX_DATAERR }, { ERR_LIMIT, EX_UNAVAILABLE } };
     int r = deliver(cli, err);
-    cli->exit_code = r == -ERR_NOT_FOUND && cli->client ? EX_NOUSER
-                     : r == -ERR_LIMIT                  ? EX_UNAVAILABLE
-                                                        : EX_TEMPFAIL;
+    cli->exit_code = EX_TEMPFAIL;
+    for (size_t i = 0; i < ARRAY_COUNT(codes); i++)
+        if (r == -(int)codes[i].kind && (cli->client || r == -ERR_LIMIT))
+            cli->exit_code = codes[i].code;
     return r;
 }
