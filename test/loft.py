@@ -36,6 +36,7 @@ class Loft:
             "lmtp.listen": self.lmtp_socket,
             "auth.plaintext_on_loopback": "yes",
             "auth.failure_delay_ms": "0",
+            "auth.failure_delay_max_ms": "0",
             "auth.hash_passes": "1",
             "auth.hash_memory_bytes": "65536",
             "store.ballast_bytes": "0",

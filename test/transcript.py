@@ -4,7 +4,7 @@
     @ imap.idle_heartbeat_s=1            settings: this transcript gets a server of its own
     1 login                              connect, greeting, LOGIN with tag "L"; `login rev2` also enables IMAP4rev2
     2 connect                            connect only; `connect tls` on the TLS port
-    1 C: a1 SELECT INBOX                 sent with CRLF;    `C!:` without
+    1 C: a1 SELECT INBOX                 sent with CRLF; `C!:` without; `C1:` one byte at a time
     1 S: * 0 EXISTS                      the next response is exactly this
     1 S~: * FLAGS <<.*>>                 neighbouring S~ lines may come in any order
     1 S*: a1 OK                          skip responses until one that begins so
@@ -154,7 +154,7 @@ def parse(path):
                 key, value = line[2:].split("=", 1)
                 settings[key.strip()] = value.strip()
                 continue
-            m = re.match(r"(\d+) (C!?:|S[~*]?:|[a-z]+) ?(.*)$", line)
+            m = re.match(r"(\d+) (C[!1]?:|S[~*]?:|[a-z]+) ?(.*)$", line)
             if not m:
                 raise ValueError(f"{path}:{number}: cannot read: {line}")
             steps.append((number, m.group(1), m.group(2), m.group(3)))
@@ -232,6 +232,9 @@ class Runner:
             client.send(expand(text, self.variables) + b"\r\n")
         elif verb == "C!:":
             client.send(expand(text, self.variables))
+        elif verb == "C1:":
+            for byte in expand(text, self.variables) + b"\r\n":
+                client.send(bytes([byte]))
         elif verb == "S:":
             self._match(number, client.response(), text)
         elif verb == "S*:":

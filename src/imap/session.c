@@ -121,6 +121,8 @@ void session_finish(struct session *s, int r, const struct err *err)
     if (s->input == INPUT_HELD)
         s->input = INPUT_COMMAND;
     touch(s);
+    if (s->failed_logins >= LOGIN_FAILURES_MAX && s->state == STATE_NOT_AUTHENTICATED)
+        session_bye(s, NULL, "Too many failed logins");
 }
 
 /* ---- watching ---- */

@@ -17,6 +17,8 @@
 struct command;
 struct append;
 
+enum { LOGIN_FAILURES_MAX = 10 }; /* of one connection, then BYE */
+
 enum session_state {
     STATE_NOT_AUTHENTICATED = 1u << 0,
     STATE_AUTHENTICATED = 1u << 1,

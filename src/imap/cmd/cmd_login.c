@@ -10,8 +10,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-enum { FAILURES_MAX = 10 }; /* of one connection, then BYE */
-
 /* A tagged reply that is sent later. */
 struct held_reply {
     int64_t at_ms; /* mono */
@@ -56,20 +54,12 @@ static int conclude(struct session *s, int result, const struct user *user, cons
     return result;
 }
 
-/* Too many tries on one connection: the reply goes out, then the end. */
-static void finish_and_count(struct session *s, int r, const struct err *err)
-{
-    session_finish(s, r, err);
-    if (s->failed_logins >= FAILURES_MAX)
-        session_bye(s, NULL, "Too many failed logins");
-}
-
 void held_reply_send(struct session *s)
 {
     struct held_reply held = *s->held;
     held_reply_drop(s);
     int r = conclude(s, held.result, &held.user, held.mechanism, &held.err);
-    finish_and_count(s, r, &held.err);
+    session_finish(s, r, &held.err);
     sodium_memzero(&held, sizeof held);
 }
 
@@ -146,5 +136,5 @@ void sasl_line(struct session *s, struct str line)
     else
         r = plain_response(s, line, false, &err);
     if (r != -ERR_AGAIN)
-        finish_and_count(s, r, &err);
+        session_finish(s, r, &err);
 }
