@@ -1,6 +1,6 @@
 /* store_bench.c: what the embedded engine costs, beside what the disk itself costs in the same run.
  *
- *   store_bench FOLDER [CORPUS]     FOLDER is made and removed; CORPUS is a folder of messages, generated text without it
+ *   store_bench FOLDER [CORPUS]     FOLDER must not exist, is made and removed; CORPUS is a folder of messages, generated text without it
  *
  * A delivery is a 30 KB message of real text with 600 bytes of meta, and two records of state; acknowledged when durable. "raw" writes
  * the same bytes, compressed before, to a preallocated file, with one fdatasync for all that wait. CPU is user + system of the whole
@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -349,8 +350,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: store_bench FOLDER [CORPUS]\n");
         return 2;
     }
+    if (mkdir(argv[1], 0700) < 0) { /* it is removed in the end: it must be ours */
+        perror(argv[1]);
+        return 1;
+    }
     corpus_load(&corpus, argc > 2 ? argv[2] : NULL);
-    check(file_mkdir_all(argv[1], 0700, &err), &err);
     static const struct {
         const char *name;
         enum rocks_compression compression;

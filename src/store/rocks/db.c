@@ -13,7 +13,8 @@ const char *const db_family_names[DB_FAMILY_COUNT] = {
     [DB_META] = "meta",      [DB_HEADER] = "header",   [DB_PLACE] = "place",
 };
 
-/* Young data is compressed cheaply, settled data (the last level) well where that pays: meta and header are text. */
+/* Young data is compressed cheaply; settled data (the last level) well where it is rarely read. meta is what FETCH scans: with zstd a
+ * scan that misses the cache cost 1.0 us a record of 600 bytes, with LZ4 0.7, uncompressed 0.55. */
 static const struct family_setting {
     int compression, settled_compression;
     size_t block_bytes, memtable_bytes;
@@ -21,7 +22,7 @@ static const struct family_setting {
     [DB_ENGINE] = { rocksdb_no_compression, rocksdb_no_compression, 4096, 1 << 20 },
     [DB_ACCOUNT] = { rocksdb_no_compression, rocksdb_no_compression, 4096, 4 << 20 },
     [DB_STATE] = { rocksdb_lz4_compression, rocksdb_lz4_compression, 8192, 16 << 20 },
-    [DB_META] = { rocksdb_lz4_compression, rocksdb_zstd_compression, 16384, 16 << 20 },
+    [DB_META] = { rocksdb_lz4_compression, rocksdb_lz4_compression, 16384, 16 << 20 },
     [DB_HEADER] = { rocksdb_lz4_compression, rocksdb_zstd_compression, 16384, 16 << 20 },
     [DB_PLACE] = { rocksdb_no_compression, rocksdb_lz4_compression, 8192, 16 << 20 },
 };
@@ -290,8 +291,6 @@ void db_iter_open(struct db_iter *it, const struct db *db, enum db_family family
         rocksdb_readoptions_set_iterate_upper_bound(it->options, it->to, it->to_n);
     if (range->snapshot)
         rocksdb_readoptions_set_snapshot(it->options, range->snapshot);
-    if (range->readahead_bytes)
-        rocksdb_readoptions_set_readahead_size(it->options, range->readahead_bytes);
     if (range->bypass_cache)
         rocksdb_readoptions_set_fill_cache(it->options, 0);
     it->rocks = rocksdb_create_iterator_cf(db->rocks, it->options, db->families[family]);

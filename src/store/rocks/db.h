@@ -81,7 +81,6 @@ struct db_iter {
 struct db_range {
     struct str from, to; /* each at most DB_KEY_BYTES_MAX + 1 bytes; NIL `to`: to the end */
     const rocksdb_snapshot_t *snapshot;
-    size_t readahead_bytes;
     bool bypass_cache; /* do not fill it: scrub and collector */
 };
 void db_iter_open(struct db_iter *it, const struct db *db, enum db_family family,
