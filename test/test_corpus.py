@@ -194,6 +194,11 @@ def python_parts(message, path=()):
     yield here, message.get_content_type(), payload if isinstance(payload, str) else None
 
 
+def is_odd(raw):
+    """Bytes that the email package takes for something else: a lone CR ends a line there, and nowhere else."""
+    return b"\0" in raw or re.search(rb"\r(?!\n)", raw) is not None
+
+
 def has_defects(message):
     return any(part.defects for part in message.walk())
 
@@ -202,7 +207,7 @@ def test_structure_agrees_with_an_independent_parser(box, messages):
     compared, different = 0, []
     for i, values in fetch_batches(box, len(messages), "(BODYSTRUCTURE)"):
         name, raw = messages[i]
-        if b"\0" in raw or raw.startswith((b"From ", b">From ")):
+        if is_odd(raw) or raw.startswith((b"From ", b">From ")):
             continue
         try:
             message = email.message_from_bytes(raw, policy=email.policy.compat32)
@@ -242,7 +247,7 @@ def clean_parts(message, path=()):
 def test_binary_agrees_with_an_independent_decoder(box, messages):
     compared, different = 0, []
     for i, (name, raw) in enumerate(messages):
-        if i % 5 or b"\0" in raw:
+        if i % 5 or is_odd(raw):
             continue
         message = email.message_from_bytes(raw, policy=email.policy.compat32)
         if has_defects(message):
