@@ -247,11 +247,14 @@ def clean_parts(message, path=()):
 def test_binary_agrees_with_an_independent_decoder(box, messages):
     compared, different = 0, []
     for i, (name, raw) in enumerate(messages):
-        if i % 5 or is_odd(raw):
+        if i % 2 or is_odd(raw):
             continue
         message = email.message_from_bytes(raw, policy=email.policy.compat32)
         if has_defects(message):
             continue
+        structure = imapwire.fetch_items(box.ok(f"FETCH {i + 1} (BODYSTRUCTURE)")[0])[1][b"BODYSTRUCTURE"]
+        if [path for path, _ in walk(structure)] != [path for path, _, _ in python_parts(message)]:
+            continue  # they do not mean the same parts: told by the test above
         for path, decoded in list(clean_parts(message))[:8]:
             number = ".".join(map(str, path))
             got = [g for g in map(imapwire.fetch_items, box.ok(f"FETCH {i + 1} (BINARY.PEEK[{number}] BINARY.SIZE[{number}])")) if g]
