@@ -4,7 +4,7 @@ import re
 
 FLAGS = {"D": "\\Draft", "F": "\\Flagged", "R": "\\Answered", "S": "\\Seen", "T": "\\Deleted"}
 # What the programs add of their own to a copy; the rest must be the message, byte for byte.
-OWN_HEADERS = re.compile(rb"^(X-TUID|X-OfflineIMAP)[^\n]*\n", re.M)
+OWN_HEADERS = re.compile(rb"^(X-TUID|X-OfflineIMAP|X-getmail-retrieved-from-mailbox)[^\n]*\n", re.M)
 
 
 def make(path):
