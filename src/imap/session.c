@@ -159,12 +159,13 @@ void session_unwatch(struct session *s)
 void session_deselect(struct session *s)
 {
     session_unwatch(s);
-    if (s->state != STATE_SELECTED)
+    if (!s->view.mailbox)
         return;
     view_close(&s->view);
     s->saved = (struct seqset){ 0 };
     arena_deinit(&s->saved_arena);
-    s->state = STATE_AUTHENTICATED;
+    if (s->state == STATE_SELECTED) /* a session that has said goodbye keeps LOGOUT */
+        s->state = STATE_AUTHENTICATED;
     presence_set_mailbox(s->server->presence, s->presence, STR(""));
 }
 
@@ -191,6 +192,7 @@ int session_sign_in(struct session *s, const struct user *user, const char *mech
     memcpy(s->user_name, user->name, sizeof s->user_name);
     s->state = STATE_AUTHENTICATED;
     conn_set_input_limit(s->conn, s->server->settings.after_login.command_max);
+    framer_start(&s->framer, &s->server->settings.after_login); /* an answer that was held comes between two commands */
     struct conn_tls_info tls = conn_tls_info(s->conn);
     struct presence_info info = { .conn_id = conn_id(s->conn),
                                   .protocol = "imap",
