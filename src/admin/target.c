@@ -120,7 +120,7 @@ static int open_maildir(struct target *t, struct str name, bool *renamed_out, st
 {
     static const char *const others[] = { "new", "tmp" };
     bool top = str_eq(name, STR("INBOX"));
-    int fd, r;
+    int fd = -1, r;
     if (!top)
         maildir_format_folder(name, &t->path);
     *renamed_out = fit_name(t, &t->path, 0);
@@ -161,7 +161,7 @@ static int maildir_message(struct target *t, const struct mailfile_message *mess
 
 static int open_mbox(struct target *t, struct str name, bool *renamed_out, struct err *err)
 {
-    int at = dup(t->root_fd), next, r = at < 0 ? err_set_errno(err, errno, "dup") : 0;
+    int at = dup(t->root_fd), next = -1, r = at < 0 ? err_set_errno(err, errno, "dup") : 0;
     *renamed_out = false;
     while (r == 0) {
         struct buf level = BUF_INIT;
