@@ -113,20 +113,23 @@ static int copy(struct account *account, const struct delivered *first, struct s
     return r;
 }
 
-int deliver_again(struct mail *mail, const struct delivery *d, const struct delivered *first,
-                  struct delivered *delivered_out, struct err *err)
+int deliver_again(struct mail *mail, const struct delivery *d, const struct delivered *earlier,
+                  size_t earlier_count, struct delivered *delivered_out, struct err *err)
 {
     struct account *account;
     struct str target;
     uint64_t target_id;
+    size_t same = 0;
     int r = mail_account_open(mail, d->account, &account, err);
     if (r < 0)
         return r;
     r = find_target(account, d, &target, &target_id, err);
-    if (r == 0 && target_id == first->mailbox_id) {
-        *delivered_out = *first;
+    while (r == 0 && same < earlier_count && earlier[same].mailbox_id != target_id)
+        same++;
+    if (r == 0 && same < earlier_count) {
+        *delivered_out = earlier[same];
     } else if (r == 0) {
-        r = copy(account, first, target, delivered_out, err);
+        r = copy(account, &earlier[0], target, delivered_out, err);
         if (r == -ERR_NOT_FOUND) /* one of the two mailboxes is gone: a fresh copy finds its way */
             r = err_set(err, ERR_EXPUNGED, "the mailbox was deleted");
     }

@@ -24,10 +24,12 @@ struct delivered {
 MUST_USE int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *delivery,
                              const struct clock *clock, struct delivered *delivered_out, struct err *err);
 
-/* The same message once more, to another address of the same account: in another mailbox it shares the bytes of the first; in
- * the same one, that is enough.
- *   errors  as above; -ERR_EXPUNGED when the first is not there any more */
-MUST_USE int deliver_again(struct mail *mail, const struct delivery *delivery, const struct delivered *first,
+/* The same message once more, to another address of the same account: into a mailbox that has it not yet it is copied, which
+ * shares the bytes; where it is already, that is enough.
+ *   earlier  where it went so far, at least once
+ *   errors   as above; -ERR_EXPUNGED when the first of those is not there any more */
+MUST_USE int deliver_again(struct mail *mail, const struct delivery *delivery,
+                           const struct delivered *earlier, size_t earlier_count,
                            struct delivered *delivered_out, struct err *err);
 
 #endif

@@ -3,6 +3,7 @@
  * delivers too, and it alone writes replies: in the order of RCPT, each once its own commit is durable. */
 #include "lmtp/session.h"
 
+#include "base/utf8.h"
 #include "lmtp/trace.h"
 
 #include <assert.h>
@@ -11,18 +12,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HELPERS_MAX = 7, HELPER_STACK_BYTES = 256 * 1024 };
+enum {
+    HELPERS_MAX = 7,
+    HELPER_STACK_BYTES = 256 * 1024,
+    REPLY_ADDRESS_BYTES_MAX = 256, /* the line stays below the 512 of RFC 5321, 4.5.3.1.5 */
+};
 
 struct outcome {
     int result; /* valid once `done` */
     atomic_bool done;
-    struct delivered place;
 };
 
 /* The recipients that share an account, in the order of RCPT. */
 struct group {
     const size_t *members; /* indexes of recipients; at least one */
     size_t count;
+    struct delivered *places; /* where the message went so far; room for `count` */
+    size_t place_count;
 };
 
 struct fan {
@@ -62,6 +68,7 @@ static size_t failure_of(enum err_kind kind)
 void lmtp_reply_failure(struct lmtp_session *s, enum err_kind kind, struct str address)
 {
     size_t i = failure_of(kind);
+    address = str_is_nil(address) ? address : utf8_prefix(address, REPLY_ADDRESS_BYTES_MAX);
     if (str_is_nil(address))
         lmtp_reply(s, failures[i].code, failures[i].enhanced, "%s", failures[i].text);
     else
@@ -111,11 +118,10 @@ static void tell_log(const struct fan *fan, const struct lmtp_recipient *recipie
 }
 
 /* The recipients of one account: the first that succeeds stores the message, the others refer to it. */
-static void deliver_group(struct fan *fan, const struct group *group)
+static void deliver_group(struct fan *fan, struct group *group)
 {
     struct lmtp_session *s = fan->s;
     struct buf trace = BUF_INIT;
-    const struct delivered *first = NULL;
     write_trace(fan, group, &trace);
     for (size_t i = 0; i < group->count; i++) {
         const struct lmtp_recipient *recipient = &s->recipients[group->members[i]];
@@ -124,14 +130,15 @@ static void deliver_group(struct fan *fan, const struct group *group)
                                     .trace = buf_str(&trace),
                                     .mailbox = recipient->mailbox,
                                     .create_mailbox = s->server->settings.create_mailbox };
+        struct delivered place;
         struct err err = s->err;
         int r = s->failed;
-        if (r == 0 && first)
-            r = deliver_again(s->server->mail, &d, first, &outcome->place, &err);
-        if (r == -ERR_EXPUNGED || (r == 0 && !first)) /* its reader was fast: a fresh copy */
-            r = deliver_message(s->server->mail, s->incoming, &d, s->server->clock, &outcome->place, &err);
-        if (r == 0 && !first)
-            first = &outcome->place;
+        if (r == 0 && group->place_count > 0)
+            r = deliver_again(s->server->mail, &d, group->places, group->place_count, &place, &err);
+        if (r == -ERR_EXPUNGED || (r == 0 && group->place_count == 0)) /* its reader was fast: a fresh copy */
+            r = deliver_message(s->server->mail, s->incoming, &d, s->server->clock, &place, &err);
+        if (r == 0)
+            group->places[group->place_count++] = place;
         tell_log(fan, recipient, r, &err);
         outcome->result = r;
         atomic_store_explicit(&outcome->done, true, memory_order_release);
@@ -164,9 +171,10 @@ static void make_groups(struct fan *fan)
         order[i] = i;
     qsort_r(order, n, sizeof *order, by_account, s->recipients);
     fan->groups = arena_new_array(&s->arena, struct group, n);
+    struct delivered *places = arena_new_array(&s->arena, struct delivered, n);
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || s->recipients[order[i]].account.n != s->recipients[order[i - 1]].account.n)
-            fan->groups[fan->group_count++].members = &order[i];
+            fan->groups[fan->group_count++] = (struct group){ .members = &order[i], .places = &places[i] };
         fan->groups[fan->group_count - 1].count++;
     }
     qsort(fan->groups, fan->group_count, sizeof *fan->groups, by_first_member);
@@ -187,7 +195,8 @@ static void reply_done(struct fan *fan)
             continue;
         }
         s->delivered_count++;
-        lmtp_reply(s, 250, "2.0.0", "<" STR_FMT "> Delivered, %s", STR_ARG(address), fan->id);
+        lmtp_reply(s, 250, "2.0.0", "<" STR_FMT "> Delivered, %s",
+                   STR_ARG(utf8_prefix(address, REPLY_ADDRESS_BYTES_MAX)), fan->id);
     }
     if (fan->replied_count > before)
         conn_flush(s->conn);
