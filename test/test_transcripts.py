@@ -18,3 +18,50 @@ def test_transcript(path, request):
             transcript.run_file(own, path, own.add_user("anna@example.org"))
     else:
         transcript.run_file(request.getfixturevalue("server"), path, request.getfixturevalue("user"))
+
+
+def test_a_client_that_does_not_read_holds_nobody_up(server, user):
+    """Long answers wait for their reader, resumed where they stopped; other sessions go on meanwhile."""
+    message = b"Subject: long\r\n\r\n" + b"0123456789abcde\n" * 65536
+    login = f'L LOGIN {user} "{loft.PASSWORD}"\r\n'.encode()
+    slow, quick = transcript.Client(server), transcript.Client(server)
+    slow.response()
+    slow.send(login + b"A APPEND INBOX {%d+}\r\n%b\r\nS SELECT INBOX\r\n" % (len(message), message))
+    while not slow.response().startswith(b"S OK"):
+        pass
+    count = 30
+    for i in range(count):
+        slow.send(b"f%d FETCH 1 (BODY.PEEK[] UID)\r\n" % i)
+    slow.send(b"C LIST \"\" *\r\n")
+    quick.response()
+    for command in (login, b"S SELECT INBOX\r\n", b"T STORE 1 +FLAGS (\\Flagged)\r\n", b"F FETCH 1 BODY.PEEK[]\r\n"):
+        quick.send(command)
+        while not (line := quick.response(timeout=10)).startswith(command[:1] + b" "):
+            pass
+        assert line.startswith(command[:1] + b" OK")
+    want = b"* 1 FETCH (BODY[] {%d}\r\n%b UID 1)" % (len(message), message)
+    for i in range(count):
+        assert slow.response() == want
+        while not (line := slow.response()).startswith(b"f"):
+            assert line == b"* 1 FETCH (FLAGS (\\Flagged \\Recent))"
+        assert line == b"f%d OK FETCH completed" % i
+    while not slow.response().startswith(b"C OK"):
+        pass
+    slow.close()
+    quick.close()
+
+
+def test_an_idle_session_is_told_within_moments(server, user):
+    """Fifty waiting clients hear of a new message."""
+    login = f'L LOGIN {user} "{loft.PASSWORD}"\r\n'.encode()
+    waiting = [transcript.Client(server) for _ in range(50)]
+    for client in waiting:
+        client.send(login + b"S SELECT INBOX\r\nI IDLE\r\n")
+    for client in waiting:
+        while not client.response().startswith(b"+ "):
+            pass
+    waiting[0].send(b"DONE\r\nA APPEND INBOX {3+}\r\nabc\r\n")
+    for client in waiting[1:]:
+        assert client.response(timeout=5) == b"* 1 EXISTS"
+    for client in waiting:
+        client.close()

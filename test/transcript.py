@@ -14,7 +14,7 @@
 
 In C and S:  ⏎ is CRLF, ␀ is NUL, ⟦0a ff⟧ bytes in hex, ⟦name.eml⟧ a message of test/messages (with CRLF),
 ⟦#name.eml⟧ its size, ⟦ab*100⟧ "ab" a hundred times. <<user>>, <<password>> and captured names are replaced. In S: <<regex>> matches,
-<<name=regex>> also captures. A response is a line with the literals that it announces.
+<<name=regex>> also captures, <<!name>> is anything but what was captured. A response is a line with the literals that it announces.
 """
 import os
 import re
@@ -133,6 +133,8 @@ def pattern(text, variables):
             named = re.match(r"([a-z_0-9]+)=(.*)$", inner)
             if inner in variables:
                 out += re.escape(variables[inner].encode())
+            elif inner.startswith("!"):
+                out += b"(?!" + re.escape(variables[inner[1:]].encode()) + rb"(?![A-Za-z0-9]))[A-Za-z0-9]+"
             elif named:
                 out += b"(?P<" + named.group(1).encode() + b">" + named.group(2).encode() + b")"
             else:
