@@ -1,6 +1,7 @@
 """Every file of test/transcripts is one test; transcript.py says how they are written."""
 import glob
 import os
+import time
 
 import loft
 import pytest
@@ -64,4 +65,28 @@ def test_an_idle_session_is_told_within_moments(server, user):
     for client in waiting[1:]:
         assert client.response(timeout=5) == b"* 1 EXISTS"
     for client in waiting:
+        client.close()
+
+
+def test_goodbye_is_not_said_inside_a_message():
+    """A server that ends while a long literal is half out closes; its BYE would be taken for mail."""
+    message = b"Subject: long\r\n\r\n" + b"0123456789abcde\n" * (4 * 65536)
+    with loft.Loft() as own:
+        user = own.add_user("anna@example.org")
+        client = transcript.Client(own)
+        client.response()
+        client.send(f'L LOGIN {user} "{loft.PASSWORD}"\r\n'.encode())
+        client.send(b"A APPEND INBOX {%d+}\r\n%b\r\nS SELECT INBOX\r\n" % (len(message), message))
+        while not client.response().startswith(b"S OK"):
+            pass
+        for _ in range(8):
+            client.send(b"F FETCH 1 BODY.PEEK[]\r\n")
+        time.sleep(0.3)  # until nothing more fits between us
+        own.process.terminate()
+        while True:
+            try:
+                assert b"* BYE" not in client.response(timeout=20)
+            except (EOFError, ConnectionError):
+                break
+        assert b"* BYE" not in client.buffer
         client.close()

@@ -68,8 +68,12 @@ void session_bye(struct session *s, const char *code, const char *text)
 {
     if (s->state == STATE_LOGOUT)
         return;
-    session_untagged(s, "BYE", code, text);
     s->state = STATE_LOGOUT;
+    if (s->half_said) { /* the client would take it for a part of its mail */
+        conn_close_now(s->conn);
+        return;
+    }
+    session_untagged(s, "BYE", code, text);
     conn_close_after_flush(s->conn);
 }
 
@@ -98,7 +102,7 @@ void session_drop_command(struct session *s)
     s->args = NULL;
     s->cursor = NULL;
     s->tag = s->reply_code = s->reply_text = STR_NIL;
-    s->uid_form = s->updates_sent = s->answered = false;
+    s->uid_form = s->updates_sent = s->half_said = s->answered = false;
     arena_deinit(&s->arena);
 }
 

@@ -71,6 +71,7 @@ struct session {
     struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */
     struct str reply_text;  /* NIL: "NAME completed" */
     bool updates_sent;      /* the command told all updates itself */
+    bool half_said;         /* a response is half out and waits for its reader: nothing else may be said */
     bool answered;          /* it sent its tagged reply itself: STARTTLS */
 
     struct append *append;  /* APPEND in progress: cmd_append.c */

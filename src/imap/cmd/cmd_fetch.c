@@ -343,6 +343,7 @@ int fetch_run(struct session *s, const void *args, struct err *err)
             if (!c->is_open && session_must_wait(s))
                 return -ERR_AGAIN;
             r = write_message(s, c, &c->messages[c->next], err);
+            s->half_said = r == -ERR_AGAIN;
             if (r < 0)
                 return r;
             c->next++;
