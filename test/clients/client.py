@@ -57,7 +57,10 @@ class Imap(imaplib.IMAP4):
 
     def __init__(self, server, user, password=loft.PASSWORD):
         super().__init__("127.0.0.1", server.imap_port, timeout=SECONDS)
-        self.ok("login", user, password)
+        if user.isascii():
+            self.ok("login", user, password)
+        else:  # imaplib's LOGIN knows ASCII only
+            self.ok("authenticate", "PLAIN", lambda _: f"\0{user}\0{password}".encode())
 
     def ok(self, command, *args):
         kind, data = getattr(self, command)(*args)
