@@ -40,8 +40,8 @@ static int ask_hidden(int tty, const char *prompt, struct buf *out, struct err *
         return err_set_errno(err, errno, "terminal");
     silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(tty, TCSAFLUSH, &silent); /* before the prompt: whoever answers at once is not cut off */
     dprintf(tty, "%s", prompt);
-    tcsetattr(tty, TCSAFLUSH, &silent);
     int r = read_line(tty, USER_PASSWORD_BYTES_MAX, out, err);
     tcsetattr(tty, TCSAFLUSH, &before);
     dprintf(tty, "\n");
