@@ -32,6 +32,7 @@ static void begin_row(const char *name)
     else
         printf("%-44s ", name);
     any = report.has_row = true;
+    fflush(stdout);
 }
 
 void report_end(void)

@@ -14,40 +14,17 @@ void buf_clear(struct buf *b)
     b->n = 0;
 }
 
-char *buf_reserve(struct buf *b, size_t more)
+void buf_grow(struct buf *b, size_t more)
 {
     if (more > SIZE_MAX / 2 - b->n)
         abort();
-    size_t need = b->n + more;
-    if (need > b->cap || !b->p) {
-        size_t cap = b->cap ? b->cap : 128;
-        while (cap < need)
-            cap *= 2;
-        b->p = realloc(b->p, cap);
-        if (!b->p)
-            abort();
-        b->cap = cap;
-    }
-    return b->p + b->n;
-}
-
-void buf_add_bytes(struct buf *b, const void *p, size_t n)
-{
-    if (n == 0)
-        return;
-    memcpy(buf_reserve(b, n), p, n);
-    b->n += n;
-}
-
-void buf_add(struct buf *b, struct str s)
-{
-    buf_add_bytes(b, s.p, s.n);
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-    *buf_reserve(b, 1) = c;
-    b->n++;
+    size_t cap = b->cap ? b->cap : 128;
+    while (cap < b->n + more)
+        cap *= 2;
+    b->p = realloc(b->p, cap);
+    if (!b->p)
+        abort();
+    b->cap = cap;
 }
 
 void buf_add_u64(struct buf *b, uint64_t decimal)

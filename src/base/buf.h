@@ -6,6 +6,7 @@
 #include "base/str.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 struct buf {
     char *p; /* heap; NULL while cap is 0 */
@@ -17,12 +18,35 @@ struct buf {
 void buf_deinit(struct buf *b); /* frees, leaves BUF_INIT */
 void buf_clear(struct buf *b);  /* keeps the memory */
 
-/* Room for `more` bytes behind n; returns where they go. The caller adds to n what it wrote. */
-char *buf_reserve(struct buf *b, size_t more);
+void buf_grow(struct buf *b, size_t more); /* see buf_reserve */
 
-void buf_add(struct buf *b, struct str s);
-void buf_add_bytes(struct buf *b, const void *p, size_t n);
-void buf_add_char(struct buf *b, char c);
+/* Room for `more` bytes behind n; returns where they go. The caller adds to n what it wrote. */
+static inline char *buf_reserve(struct buf *b, size_t more)
+{
+    if (more > b->cap - b->n || !b->p)
+        buf_grow(b, more);
+    return b->p + b->n;
+}
+
+static inline void buf_add_bytes(struct buf *b, const void *p, size_t n)
+{
+    if (n == 0)
+        return;
+    memcpy(buf_reserve(b, n), p, n);
+    b->n += n;
+}
+
+static inline void buf_add(struct buf *b, struct str s)
+{
+    buf_add_bytes(b, s.p, s.n);
+}
+
+static inline void buf_add_char(struct buf *b, char c)
+{
+    *buf_reserve(b, 1) = c;
+    b->n++;
+}
+
 void buf_add_u64(struct buf *b, uint64_t decimal); /* decimal digits */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);

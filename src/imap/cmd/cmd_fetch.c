@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 enum {
-    BATCH_MESSAGES = 64,
+    BATCH_MESSAGES = 256,
     BATCH_BODY_BYTES = 1024 * 1024, /* of messages that one batch marks \Seen before they are sent */
 };
 
@@ -21,6 +21,8 @@ struct fetch_cursor {
     struct seqset seqs; /* asked for and there */
     size_t range;       /* place in seqs: the next message is ranges[range].first + in_range */
     uint32_t in_range;
+    const struct snapshot *snapshot; /* that `span` was read from; only compared */
+    struct chunk_span span;          /* where the last row was */
 
     /* The batch. Its memory is in batch_arena. */
     struct arena batch_arena;
@@ -29,6 +31,7 @@ struct fetch_cursor {
     struct seqset seen_now; /* UIDs that this batch marked \Seen */
 
     /* The message that is being written. */
+    struct meta_view view;
     size_t att;
     bool is_open; /* "* n FETCH (" is out */
     struct fetch_literal literal;
@@ -123,6 +126,22 @@ static uint32_t next_seq(struct fetch_cursor *c)
     return 0;
 }
 
+/* The row of message `seq`: chunk after chunk, without a search for each. */
+static int read_row(const struct session *s, struct fetch_cursor *c, uint32_t seq, struct message *row_out, struct err *err)
+{
+    const struct chunk_span *span = &c->span;
+    if (c->snapshot != s->view.snapshot || seq < span->seq || seq - span->seq >= span->columns->count - span->first) {
+        struct snapshot_cursor at = snapshot_cursor_at(s->view.snapshot, seq);
+        c->snapshot = NULL;
+        int r = snapshot_cursor_next(&at, &c->span, err);
+        if (r <= 0)
+            return r < 0 ? r : err_set(err, ERR_NOT_FOUND, "no message %u", seq);
+        c->snapshot = s->view.snapshot;
+    }
+    chunk_row(span->columns, span->first + (seq - span->seq), row_out);
+    return 0;
+}
+
 static bool marks_seen(const struct session *s, const struct fetch_cursor *c)
 {
     return c->args->sets_seen && !s->view.read_only;
@@ -203,11 +222,10 @@ static void mark_seen(struct session *s, struct fetch_cursor *c)
     }
     c->seen_now = change.uids;
     const struct update_own own = { &change.uids, change.modseq };
-    if (update_send(s, false, &own, &err) < 0)
-        return;
-    for (size_t i = 0; i < c->count; i++) /* numbers stand: no EXPUNGE was told */
-        if (snapshot_message(s->view.snapshot, c->messages[i].seq, &c->messages[i].row, &err) < 0)
-            return;
+    int r = update_send(s, false, &own, &err);
+    c->snapshot = NULL; /* the view may have a new one */
+    for (size_t i = 0; r == 0 && i < c->count; i++) /* numbers stand: no EXPUNGE was told */
+        r = read_row(s, c, c->messages[i].seq, &c->messages[i].row, &err);
 }
 
 static int next_batch(struct session *s, struct fetch_cursor *c, struct err *err)
@@ -220,12 +238,14 @@ static int next_batch(struct session *s, struct fetch_cursor *c, struct err *err
     c->seen_now = (struct seqset){ 0 };
     while (c->count < BATCH_MESSAGES && bytes < BATCH_BODY_BYTES && (seq = next_seq(c)) != 0) {
         struct fetch_message *m = &c->messages[c->count];
-        *m = (struct fetch_message){ .arena = &c->batch_arena, .seq = seq };
-        int r = snapshot_message(s->view.snapshot, seq, &m->row, err);
+        int r = read_row(s, c, seq, &m->row, err);
         if (r < 0)
             return r;
         if (c->args->has_changed_since && m->row.modseq <= c->args->changed_since)
             continue;
+        m->arena = &c->batch_arena;
+        m->seq = seq;
+        m->view = &c->view;
         c->count++;
         if (marks_seen(s, c))
             bytes += m->row.size_bytes;

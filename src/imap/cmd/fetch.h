@@ -23,7 +23,7 @@ struct fetch_message {
     struct message row;
     struct str meta, header; /* records, when some item needs them and they were there; else NIL */
     bool has_view;
-    struct meta_view view;
+    struct meta_view *view; /* room for one message at a time: the one that is being written */
 };
 
 /* Whether an item needs the meta record, or the header record. */

@@ -37,7 +37,7 @@ static int need_view(struct session *s, struct fetch_message *m, struct err *err
         if (r < 0)
             return r;
     }
-    int r = mime_meta_view(m->meta, &m->view, err);
+    int r = mime_meta_view(m->meta, m->view, err);
     m->has_view = r == 0;
     return r;
 }
@@ -182,7 +182,7 @@ static int write_section(struct session *s, struct fetch_message *m, const struc
     r = need_view(s, m, err);
     if (r < 0)
         return r;
-    r = meta_find_section(&m->view, want->parts, want->part_count, kind_of(want), &where, err);
+    r = meta_find_section(m->view, want->parts, want->part_count, kind_of(want), &where, err);
     if (r == -ERR_NOT_FOUND) {
         write_none(s, att);
         return 0;
@@ -203,7 +203,7 @@ static int write_binary(struct session *s, struct fetch_message *m, const struct
     struct buf raw = BUF_INIT, decoded = BUF_INIT;
     int r = need_view(s, m, err);
     if (r == 0)
-        r = meta_find_section(&m->view, att->section.parts, att->section.part_count, SECTION_WHOLE, &where, err);
+        r = meta_find_section(m->view, att->section.parts, att->section.part_count, SECTION_WHOLE, &where, err);
     if (r == -ERR_NOT_FOUND) {
         write_none(s, att);
         return 0;
@@ -234,16 +234,16 @@ static int write_from_meta(struct session *s, struct fetch_message *m, const str
         return r;
     if (att->item == FETCH_ENVELOPE) {
         buf_add_lit(out, "ENVELOPE ");
-        buf_add(out, m->view.envelope);
+        buf_add(out, m->view->envelope);
     } else if (att->item == FETCH_BODYSTRUCTURE) {
         buf_add_lit(out, "BODYSTRUCTURE ");
-        buf_add(out, m->view.bodystructure);
+        buf_add(out, m->view->bodystructure);
     } else if (att->item == FETCH_BODY) {
         buf_add_lit(out, "BODY ");
-        buf_add(out, m->view.body);
+        buf_add(out, m->view->body);
     } else { /* FETCH_PREVIEW; RFC 8970, 3.1: it is there at once, LAZY or not */
         buf_add_lit(out, "PREVIEW ");
-        write_string(out, m->view.preview, session_utf8(s));
+        write_string(out, m->view->preview, session_utf8(s));
     }
     return 0;
 }
