@@ -243,7 +243,7 @@ struct viewer {
     pthread_t thread;
     struct watcher watcher;
     atomic_uint calls;
-    atomic_bool stop;
+    atomic_bool watches, stop;
     uint32_t shown; /* by following the updates alone */
 };
 
@@ -273,6 +273,7 @@ static void *look(void *ctx)
     must(account_mailbox(v->b.account, STR("INBOX"), &box, &v->b.err), &v->b);
     v->watcher = (struct watcher){ .fn = called, .mailbox_id = mailbox_id(box), .events = WATCH_MAILBOX };
     account_watch(v->b.account, &v->watcher);
+    atomic_store(&v->watches, true);
     view_open(box, false, &view);
     v->shown = view.snapshot->exists;
     for (int i = 0; !atomic_load(&v->stop); i++) {
@@ -297,6 +298,8 @@ static void run_viewers(struct bench *instances[], size_t instance_count)
         viewers[i].b = *instances[i % instance_count];
         viewers[i].b.arena = ARENA_INIT;
         assert_int_equal(pthread_create(&viewers[i].thread, NULL, look, &viewers[i]), 0);
+        while (!atomic_load(&viewers[i].watches)) /* on a busy machine the writers could be done before it begins */
+            usleep(1000);
     }
     for (int i = 0; i < 4; i++)
         start(&workers[i], instances[0], i, ROUNDS);
