@@ -67,7 +67,8 @@ class Scene:
             client.join(30)
             assert not client.is_alive(), f"{type(client).__name__} hangs"
         for client in clients:
-            assert client.error is None, f"{type(client).__name__}: {client.error}"
+            log = "\n".join(self.server.log[-80:])
+            assert client.error is None, f"{type(client).__name__}: {client.error}\n{log}"
         return sum(client.ops for client in clients)
 
     def verify(self, everything=False):
