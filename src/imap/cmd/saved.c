@@ -8,6 +8,16 @@ static void resolve(struct session *s, const struct seqset *set, uint32_t max, s
     out->saved = false;
 }
 
+void message_set_resolve(struct session *s, const struct seqset *set, uint32_t max, struct seqset *uids_out)
+{
+    struct seqset own;
+    resolve(s, set, max, &own);
+    if (set->saved)
+        seqset_union(&own, &s->saved, &s->arena, uids_out);
+    else
+        *uids_out = own;
+}
+
 static uint32_t last_uid(const struct snapshot *snapshot, struct err *err, int *r)
 {
     struct message m = { 0 };
@@ -55,12 +65,7 @@ int message_set_uids(struct session *s, const struct seqset *set, struct seqset 
     uint32_t max = last_uid(s->view.snapshot, err, &r);
     if (r < 0)
         return r;
-    resolve(s, set, max, &own);
-    if (set->saved) {
-        struct seqset both;
-        seqset_union(&own, &s->saved, &s->arena, &both);
-        own = both;
-    }
+    message_set_resolve(s, set, max, &own);
     seqset_init(&all, &s->arena);
     if (max)
         seqset_add_range(&all, 1, max);
