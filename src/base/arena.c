@@ -51,6 +51,12 @@ void *arena_alloc_array(struct arena *a, size_t count, size_t size)
     return arena_alloc(a, count * size);
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct arena_block *block = a->head; block; block = block->next)
+        explicit_bzero(block->bytes, block->used);
+}
+
 void arena_reset(struct arena *a)
 {
     struct arena_block *keep = NULL;

@@ -17,6 +17,7 @@ struct arena {
 #define ARENA_INIT ((struct arena){ NULL, 0 })
 
 void arena_deinit(struct arena *a); /* frees all, leaves ARENA_INIT */
+void arena_wipe(struct arena *a);   /* overwrite what is in it: it held a secret; arena_deinit or arena_reset next */
 void arena_reset(struct arena *a);  /* frees all but one small block */
 
 void *arena_alloc(struct arena *a, size_t n); /* zeroed; never NULL */

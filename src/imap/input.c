@@ -7,7 +7,10 @@
 #include "imap/update.h"
 #include "imap/wire/writer.h"
 
-enum { COMMANDS_AT_ONCE = 64 }; /* of one client before others get their turn */
+enum {
+    COMMANDS_AT_ONCE = 64,  /* of one client before others get their turn */
+    GARBAGE_LINES_MAX = 10, /* before login, then BYE */
+};
 
 static const struct framer_limits *limits(const struct session *s)
 {
@@ -66,6 +69,21 @@ static int check_state(const struct session *s, const struct command *command, s
     return err_set(err, ERR_STATE, "Already logged in");
 }
 
+/* "POST / HTTP/1.1": a browser was told to talk to us, and a command may stand in what it sends next. */
+static bool is_http(struct str line)
+{
+    line = str_trim(line);
+    return str_ends(line, STR(" HTTP/1.1")) || str_ends(line, STR(" HTTP/1.0"));
+}
+
+/* A line of a stranger that is no IMAP. One who speaks another protocol must not come to the lines that happen to be commands. */
+static void count_garbage(struct session *s, struct str line)
+{
+    s->garbage_lines++;
+    if (s->garbage_lines >= GARBAGE_LINES_MAX || is_http(line))
+        session_bye(s, NULL, "This is an IMAP server");
+}
+
 /* Parse and run one complete command, which lies in the arena. */
 static void run_line(struct session *s, struct str line)
 {
@@ -105,14 +123,19 @@ static void run_line(struct session *s, struct str line)
 bad:
     write_status(session_out(s), s->tag, "BAD", STR_NIL, str_c(err.text), session_utf8(s));
 gone:
+    if (s->state == STATE_NOT_AUTHENTICATED)
+        count_garbage(s, line);
     s->tag = STR_NIL;
-    arena_deinit(&s->arena);
+    session_free_arena(s);
 }
 
 /* Copy the framed bytes into the arena and drop them from the input: what is parsed must outlive the connection's buffer. */
 static struct str take(struct session *s, size_t n)
 {
     struct str line = arena_dup(&s->arena, str_sub(conn_input(s->conn), 0, n));
+    s->has_secret = s->state == STATE_NOT_AUTHENTICATED;
+    if (s->has_secret)
+        conn_wipe_input(s->conn, n);
     conn_consume(s->conn, n);
     return line;
 }
@@ -123,7 +146,8 @@ static void refuse(struct session *s, const struct err *err)
     struct str tag = s->append ? s->tag : framer_tag(conn_input(s->conn));
     write_status(session_out(s), tag, s->framer.too_big ? "NO" : "BAD", s->framer.too_big ? STR("TOOBIG") : STR_NIL,
                  str_c(err->text), session_utf8(s));
-    log_info(&s->log, "command-refused", KV("text", (const char *)err->text));
+    LOG_AT(&s->log, s->state == STATE_NOT_AUTHENTICATED ? LEVEL_DEBUG : LEVEL_INFO, "command-refused",
+           KV("text", (const char *)err->text));
     append_drop(s);
     conn_consume(s->conn, s->framer.n);
 }
@@ -211,11 +235,18 @@ static bool step_sasl(struct session *s)
     }
     struct arena arena = ARENA_INIT;
     struct str line = arena_dup(&arena, str_sub(conn_input(s->conn), 0, s->framer.n));
+    conn_wipe_input(s->conn, s->framer.n);
     conn_consume(s->conn, s->framer.n);
     sasl_line(s, str_trim(line));
+    arena_wipe(&arena);
     arena_deinit(&arena);
-    framer_start(&s->framer, limits(s));
+    session_expect_command(s); /* also when the answer is held: nothing is read before it is out */
     return true;
+}
+
+void session_expect_command(struct session *s)
+{
+    framer_start(&s->framer, limits(s));
 }
 
 void session_read(struct session *s)

@@ -12,6 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    TURN_MS = 200,       /* of one client, before others have theirs and it can be kicked */
+    CHECKS_PER_LOOK = 8, /* a look at the clock costs as much as a short answer */
+};
+
 static void touch(struct session *s)
 {
     const struct imap_settings *settings = &s->server->settings;
@@ -34,7 +39,12 @@ void session_arm_timer(struct session *s)
 
 bool session_must_wait(struct session *s)
 {
-    return conn_output_full(s->conn) && !conn_flush(s->conn);
+    if (conn_output_full(s->conn) && !conn_flush(s->conn))
+        return true;
+    if (++s->turn_checks % CHECKS_PER_LOOK != 0 || conn_now_mono_ms(s->conn) < s->turn_end_ms)
+        return false;
+    conn_yield(s->conn);
+    return true;
 }
 
 void session_untagged(struct session *s, const char *kind, const char *code, const char *text)
@@ -93,6 +103,14 @@ static void log_failure(struct session *s, const struct reply_rule *rule, const 
            KV("text", (const char *)err->text));
 }
 
+void session_free_arena(struct session *s)
+{
+    if (s->has_secret)
+        arena_wipe(&s->arena);
+    s->has_secret = false;
+    arena_deinit(&s->arena);
+}
+
 void session_drop_command(struct session *s)
 {
     if (s->cursor_drop)
@@ -103,7 +121,7 @@ void session_drop_command(struct session *s)
     s->cursor = NULL;
     s->tag = s->reply_code = s->reply_text = STR_NIL;
     s->uid_form = s->updates_sent = s->half_said = s->answered = false;
-    arena_deinit(&s->arena);
+    session_free_arena(s);
 }
 
 void session_finish(struct session *s, int r, const struct err *err)
@@ -267,7 +285,8 @@ static void on_timer(struct session *s)
 /* A mailbox that is watched has changed. */
 static void on_wake(struct session *s)
 {
-    if (s->input != INPUT_IDLE || !s->watching || session_check_account(s) < 0)
+    if (s->input != INPUT_IDLE || !s->watching || session_check_account(s) < 0 ||
+        session_must_wait(s)) /* one who does not read is told when it does */
         return;
     struct err err;
     int r = update_send(s, true, NULL, &err);
@@ -285,11 +304,15 @@ static void on_event(struct conn *conn, void *session, unsigned events)
         session_bye(s, "UNAVAILABLE", "Server shutting down or session ended by the administrator");
         return;
     }
+    s->turn_end_ms = conn_now_mono_ms(conn) + TURN_MS;
+    s->turn_checks = 0;
     if (events & CONN_EOF)
         s->at_eof = true;
+    if (events & (CONN_INPUT | CONN_DRAINED)) /* a long upload or download is no idling */
+        touch(s);
     if (events & CONN_TIMER)
         on_timer(s);
-    if ((events & CONN_WOKEN) && s->state != STATE_LOGOUT)
+    if ((events & (CONN_WOKEN | CONN_DRAINED)) && s->state != STATE_LOGOUT)
         on_wake(s);
     if (s->state != STATE_LOGOUT && s->command && s->input == INPUT_HELD && !held_reply_deadline_ms(s) &&
         !conn_output_full(s->conn))

@@ -81,6 +81,10 @@ struct session {
     int64_t heartbeat_ms;   /* while idling: when to show a sign of life (mono); 0 otherwise */
     uint64_t command_count;
     unsigned failed_logins; /* of this connection */
+    unsigned garbage_lines; /* before login: lines that are no IMAP */
+    bool has_secret;        /* `arena` holds bytes from before login, perhaps a password: wiped before it is freed */
+    int64_t turn_end_ms;    /* mono: after it others get their turn, session_must_wait */
+    unsigned turn_checks;
 };
 
 /* Mailbox names and quoted strings are UTF-8 for this client (RFC 9051, 5.1). */
@@ -95,7 +99,8 @@ static inline struct buf *session_out(struct session *s)
     return conn_out(s->conn);
 }
 
-/* True when a command that produces much must save its cursor and return -ERR_AGAIN. Writes out what the socket takes first. */
+/* True when a command that takes long or produces much must save its cursor and return -ERR_AGAIN: the client does not read (what the
+ * socket takes is written first), or others have waited long enough for this worker. */
 bool session_must_wait(struct session *s);
 
 /* Untagged status line: "* OK [code] text". */
@@ -110,6 +115,9 @@ void session_bye(struct session *s, const char *code, const char *text);
 
 /* A command of CONDSTORE was used: from now on MODSEQ is told. The first one with a mailbox selected tells HIGHESTMODSEQ: RFC 7162, 3.1. */
 void session_enable_condstore(struct session *s);
+
+/* Free the command's arena. */
+void session_free_arena(struct session *s);
 
 /* End the command in progress without a word: what it holds is released. */
 void session_drop_command(struct session *s);
@@ -135,6 +143,8 @@ void session_unwatch(struct session *s);
 
 /* input.c: take what has come and do as much as can be done. */
 void session_read(struct session *s);
+/* input.c: what comes next is a new command. */
+void session_expect_command(struct session *s);
 /* input.c: run the command in progress (again). */
 void session_run_command(struct session *s);
 

@@ -24,6 +24,13 @@ void conn_consume(struct conn *conn, size_t bytes)
     }
 }
 
+void conn_wipe_input(struct conn *conn, size_t bytes)
+{
+    assert(bytes <= conn_in_bytes(conn));
+    if (bytes)
+        explicit_bzero(conn->in.p + conn->in_at, bytes);
+}
+
 bool conn_input_full(struct conn *conn)
 {
     return conn_in_bytes(conn) >= conn->in_max;

@@ -67,6 +67,9 @@ struct conn_handler {
 struct str conn_input(struct conn *conn);
 void conn_consume(struct conn *conn, size_t bytes); /* drop them from the front; bytes <= conn_input().n */
 
+/* Overwrite the first `bytes` of them, which held a secret. Before conn_consume. */
+void conn_wipe_input(struct conn *conn, size_t bytes);
+
 /* The buffer holds as much as its limit allows: nothing more will be read until some is consumed or the limit
  * is raised. A session that finds no complete line in a full buffer must refuse it: its client waits for us
  * forever. */

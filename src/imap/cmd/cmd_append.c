@@ -14,6 +14,7 @@ struct append {
     size_t count, cap;
     struct incoming *incoming;    /* the message that is coming in */
     uint64_t left;                /* bytes of it that have not come yet */
+    size_t args_bytes;            /* of flags and dates so far: they stay in the arena to the end */
     bool literal8;
     int failed;                   /* 0, or the error that the tagged reply will tell; what still comes is dropped */
     struct err err;
@@ -108,12 +109,15 @@ static int expect_message(struct session *s, struct parser *p, struct err *err)
 
 void append_piece(struct session *s, struct str piece)
 {
+    const struct framer_limits *limits = &s->server->settings.after_login;
     struct parser p;
     struct err err = { 0 };
     int r = 0;
     parser_init(&p, piece, &parser_limits_after_login, session_utf8(s), &s->arena);
     if (!s->append)
         r = begin(s, &p, &err);
+    if (r == 0 && (s->append->args_bytes += piece.n) > limits->command_max)
+        r = err_set(&err, ERR_LIMIT, "command above %zu bytes", limits->command_max);
     if (r == 0)
         r = expect_message(s, &p, &err);
     if (r < 0) {

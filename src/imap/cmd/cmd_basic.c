@@ -84,8 +84,8 @@ int id_run(struct session *s, const void *args, struct err *err)
         }
     if (s->presence)
         presence_set_client(s->server->presence, s->presence, buf_str(&client));
-    if (client.n)
-        log_info(&s->log, "client", KV("id", buf_str(&client)));
+    if (client.n) /* strangers do not fill the log */
+        LOG_AT(&s->log, s->presence ? LEVEL_INFO : LEVEL_DEBUG, "client", KV("id", buf_str(&client)));
     buf_deinit(&client);
     /* The version is told to those who are signed in only: strangers need not know what to attack. */
     if (s->state == STATE_NOT_AUTHENTICATED)

@@ -82,8 +82,7 @@ static int respond_vanished(struct session *s, const struct fetch_args *a, struc
     bool complete;
     if (!s->qresync)
         return err_set(err, ERR_STATE, "VANISHED needs ENABLE QRESYNC"); /* RFC 7162, 3.2.6 */
-    seqset_copy(&a->set, &s->arena, &known);
-    seqset_resolve(&known, s->view.snapshot->uidnext - 1);
+    message_set_resolve(s, &a->set, s->view.snapshot->uidnext - 1, &known);
     int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->changed_since, &known, &s->arena, &vanished, &complete, err);
     if (r < 0 || seqset_is_empty(&vanished))
         return r;

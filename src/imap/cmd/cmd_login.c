@@ -60,6 +60,7 @@ void held_reply_send(struct session *s)
     held_reply_drop(s);
     int r = conclude(s, held.result, &held.user, held.mechanism, &held.err);
     session_finish(s, r, &held.err);
+    session_expect_command(s); /* by the limits of the state that it is now in */
     sodium_memzero(&held, sizeof held);
 }
 

@@ -13,6 +13,7 @@ struct prepared {
     struct str needle;   /* text keys: UTF-8, folded */
     int keyword;         /* bit in the mailbox's table, -1: no message has it */
     struct seqset set;   /* SEQ: sequence numbers; UID: uids */
+    bool saved;          /* and "$" */
     int64_t limit_s;     /* OLDER, YOUNGER: the moment */
     uint64_t id;         /* EMAILID, THREADID; 0: not one of ours */
 };
@@ -24,6 +25,8 @@ struct search_program {
     const struct search_args *args;
     struct prepared *prepared; /* as many as nodes */
     struct charset_cache *charsets;
+    struct seqset saved_seqs; /* "$" as sequence numbers, once for all nodes: thousands may name it */
+    bool has_saved_seqs;
 
     /* The message at hand. */
     uint32_t seq;
@@ -69,7 +72,6 @@ static int prepare_set(struct search_program *p, const struct search_node *node,
     struct session *s = p->session;
     const struct snapshot *snapshot = s->view.snapshot;
     struct message last = { 0 };
-    struct seqset own, saved;
     uint32_t max = snapshot->exists;
     int r;
     if (node->key == SEARCH_UID && max) {
@@ -78,20 +80,14 @@ static int prepare_set(struct search_program *p, const struct search_node *node,
             return r;
         max = last.uid;
     }
-    seqset_copy(&node->set, &s->arena, &own);
-    seqset_resolve(&own, max);
-    out->set = own;
-    if (!node->set.saved)
+    seqset_copy(&node->set, &s->arena, &out->set);
+    seqset_resolve(&out->set, max);
+    out->saved = node->set.saved;
+    out->set.saved = false;
+    if (!out->saved || node->key == SEARCH_UID || p->has_saved_seqs)
         return 0;
-    own.saved = false;
-    saved = s->saved;
-    if (node->key == SEARCH_SEQ) {
-        r = snapshot_uids_to_seqs(snapshot, &s->saved, &s->arena, &saved, err);
-        if (r < 0)
-            return r;
-    }
-    seqset_union(&own, &saved, &s->arena, &out->set);
-    return 0;
+    p->has_saved_seqs = true;
+    return snapshot_uids_to_seqs(snapshot, &s->saved, &s->arena, &p->saved_seqs, err);
 }
 
 static int prepare(struct search_program *p, const struct search_node *node, struct prepared *out, struct err *err)
@@ -321,9 +317,9 @@ static enum verdict match_leaf(struct search_program *p, const struct search_nod
     case SEARCH_NEW:
         return yes_if(recent && !(row->flags & FLAG_SEEN));
     case SEARCH_SEQ:
-        return yes_if(seqset_contains(&ready->set, p->seq));
+        return yes_if(seqset_contains(&ready->set, p->seq) || (ready->saved && seqset_contains(&p->saved_seqs, p->seq)));
     case SEARCH_UID:
-        return yes_if(seqset_contains(&ready->set, row->uid));
+        return yes_if(seqset_contains(&ready->set, row->uid) || (ready->saved && seqset_contains(&p->session->saved, row->uid)));
     case SEARCH_BEFORE:
     case SEARCH_ON:
     case SEARCH_SINCE:
