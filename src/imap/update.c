@@ -1,6 +1,7 @@
 #include "imap/update.h"
 
 #include "imap/wire/writer.h"
+#include "mail/delta.h"
 
 void update_write_flags(struct session *s)
 {
@@ -65,15 +66,54 @@ static bool is_own(const struct update_own *own, const struct message *m)
     return own && m->modseq == own->modseq && seqset_contains(own->uids, m->uid);
 }
 
-static int write_changes(struct session *s, const struct snapshot_diff *diff, const struct update_own *own, struct err *err)
+/* What a STORE .SILENT makes its client assume. */
+struct assumption {
+    const struct change *change;
+    const struct snapshot *before; /* what the client knew */
+    struct keyword_set keywords;
+};
+
+static struct assumption assumption_of(const struct session *s, const struct change *change, const struct snapshot *before)
 {
+    struct assumption a = { .change = change, .before = before };
+    for (size_t i = 0; change && i < change->store.keyword_count; i++) {
+        int at = keyword_table_find(s->view.snapshot->keywords, change->store.keywords[i]);
+        if (at >= 0)
+            keyword_set_add(&a.keywords, (unsigned)at);
+    }
+    return a;
+}
+
+/* 1 when `m` has the flags that the client assumes, 0 when not, or an error. */
+static int is_as_assumed(const struct assumption *a, const struct message *m, struct err *err)
+{
+    struct message assumed;
+    uint32_t seq;
+    int r = snapshot_seq_of_uid(a->before, m->uid, &seq, err);
+    if (r == 0 && seq)
+        r = snapshot_message(a->before, seq, &assumed, err);
+    if (r < 0 || !seq)
+        return r;
+    store_apply(a->change->store.mode, a->change->store.flags & FLAG_ALL, &a->keywords, &assumed);
+    return assumed.flags == m->flags && memcmp(&assumed.keywords, &m->keywords, sizeof m->keywords) == 0;
+}
+
+static int write_changes(struct session *s, const struct snapshot *before, const struct snapshot_diff *diff, const struct update_own *own,
+                         struct err *err)
+{
+    struct assumption assumption = assumption_of(s, own ? own->assumed : NULL, before);
     for (uint32_t i = 0; i < diff->changed_count; i++) {
         struct message m;
         int r = snapshot_message(s->view.snapshot, diff->changed_seqs[i], &m, err);
+        if (r == 0 && is_own(own, &m))
+            r = own->assumed ? is_as_assumed(&assumption, &m, err) : 1;
         if (r < 0)
             return r;
-        if (!is_own(own, &m))
-            update_write_fetch(s, diff->changed_seqs[i], &m, true);
+        if (r == 1)
+            continue;
+        update_write_fetch(s, diff->changed_seqs[i], &m, true);
+        if (conn_output_full(s->conn)) /* a mailbox of a million: what the client takes need not pile up here */
+            (void)conn_flush(s->conn);
     }
     return 0;
 }
@@ -84,6 +124,7 @@ int update_send(struct session *s, bool may_expunge, const struct update_own *ow
         return 0;
     struct arena arena = ARENA_INIT;
     struct view_update update;
+    struct snapshot *before = snapshot_ref(s->view.snapshot);
     int r = view_sync(&s->view, may_expunge, &arena, &update, err);
     if (r < 0)
         goto out;
@@ -96,10 +137,11 @@ int update_send(struct session *s, bool may_expunge, const struct update_own *ow
     }
     if (update.diff.keywords_changed)
         update_write_flags(s);
-    r = write_changes(s, &update.diff, own, err);
+    r = write_changes(s, before, &update.diff, own, err);
     if (r == 0 && update.mailbox_deleted)
         session_bye(s, NULL, "The selected mailbox has been deleted");
 out:
+    snapshot_unref(&before);
     arena_deinit(&arena);
     return r;
 }

@@ -9,6 +9,8 @@
 struct update_own {
     const struct seqset *uids;
     uint64_t modseq; /* messages of `uids` that still have this modseq are not told here */
+    const struct change *assumed; /* STORE .SILENT: the client is not answered, it assumes that this happened to the flags that it knew;
+                                   * who has other flags, since someone else changed them too, is told all the same. NULL: not so */
 };
 
 /* Move the view to the present and tell what is new. Without changes nothing is sent.

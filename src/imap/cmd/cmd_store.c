@@ -31,6 +31,8 @@ static int respond_stored(struct session *s, const struct store_args *a, const s
             return r;
         if (!seqset_contains(&change->missing, m.uid) && !seqset_contains(&change->modified, m.uid))
             update_write_fetch(s, seq, &m, !a->silent);
+        if (conn_output_full(s->conn))
+            (void)conn_flush(s->conn);
     }
     return 0;
 }
@@ -77,7 +79,7 @@ int store_run(struct session *s, const void *args, struct err *err)
     r = commit(s, &change, err);
     if (r < 0)
         return r;
-    const struct update_own own = { &change.uids, change.modseq };
+    const struct update_own own = { &change.uids, change.modseq, a->silent ? &change : NULL };
     r = update_send(s, s->uid_form, &own, err);
     if (r < 0 || s->state != STATE_SELECTED)
         return r;
