@@ -80,7 +80,7 @@ static void format_cell(const json_t *value, enum column_kind kind, struct buf *
 /* Columns a text takes on the screen: its characters. */
 static int width_of(struct str s)
 {
-    const char *p = s.p, *end = s.p + s.n;
+    const char *p = s.p, *end = str_end(s);
     int width = 0;
     while (p < end) {
         utf8_next(&p, end);

@@ -16,7 +16,7 @@ static bool is_other_space(int32_t c)
 
 static void map_spaces(struct str s, struct buf *out)
 {
-    for (const char *p = s.p, *end = s.p + s.n; p < end;) {
+    for (const char *p = s.p, *end = str_end(s); p < end;) {
         const char *from = p;
         if (is_other_space(utf8_next(&p, end)))
             buf_add_char(out, ' ');

@@ -51,7 +51,7 @@ static int check_name(struct str name, struct err *err)
         return err_set(err, ERR_LIMIT, "the user name is longer than %d bytes", USER_NAME_BYTES_MAX);
     if (name.p[0] == '.')
         return err_set(err, ERR_INVALID, "the user name begins with a dot");
-    for (const char *p = name.p, *end = name.p + name.n; p < end;)
+    for (const char *p = name.p, *end = str_end(name); p < end;)
         if (is_bad_in_name(utf8_next(&p, end)))
             return err_set(err, ERR_INVALID, "the user name has a blank, a control character or \"/\" in it");
     return 0;

@@ -30,6 +30,12 @@ static inline struct str str_make(const void *p, size_t n)
     return (struct str){ (const char *)p, n };
 }
 
+/* Where it ends: p + n, also for NIL, to which C forbids adding even 0. */
+static inline const char *str_end(struct str s)
+{
+    return s.n ? s.p + s.n : s.p;
+}
+
 struct str str_c(const char *c_string); /* borrows; NULL gives NIL */
 
 static inline bool str_is_nil(struct str s)

@@ -35,7 +35,7 @@ int32_t utf8_next(const char **p, const char *end)
 bool utf8_is_valid(struct str s)
 {
     s = not_nil(s);
-    for (const char *p = s.p, *end = s.p + s.n; p < end;)
+    for (const char *p = s.p, *end = str_end(s); p < end;)
         if (utf8_next(&p, end) < 0)
             return false;
     return true;
@@ -105,7 +105,7 @@ static void fold_code_point(uint32_t c, struct buf *out)
 void utf8_fold(struct str s, struct buf *out)
 {
     s = not_nil(s);
-    const char *p = s.p, *end = s.p + s.n;
+    const char *p = s.p, *end = str_end(s);
     char *to = buf_reserve(out, s.n);
     while (p < end && *p >= 0)
         *to++ = ascii_lower(*p++);
@@ -123,7 +123,7 @@ void utf8_fold(struct str s, struct buf *out)
 void utf8_sanitize(struct str s, struct buf *out)
 {
     s = not_nil(s);
-    for (const char *p = s.p, *end = s.p + s.n; p < end;) {
+    for (const char *p = s.p, *end = str_end(s); p < end;) {
         const char *from = p;
         int32_t c = utf8_next(&p, end);
         if (c < 0)

@@ -90,7 +90,7 @@ static bool is_bad_character(int32_t c)
 
 static int check_characters(struct str name, struct err *err)
 {
-    for (const char *p = name.p, *end = name.p + name.n; p < end;)
+    for (const char *p = name.p, *end = str_end(name); p < end;)
         if (is_bad_character(utf8_next(&p, end)))
             return err_set(err, ERR_INVALID, "a mailbox name may not contain control characters");
     return 0;

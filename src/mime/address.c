@@ -21,7 +21,7 @@ static bool is_blank(char c)
 
 struct address_reader address_each(struct str raw, struct arena *arena)
 {
-    return (struct address_reader){ .p = raw.p, .end = raw.n ? raw.p + raw.n : raw.p, .arena = arena };
+    return (struct address_reader){ .p = raw.p, .end = str_end(raw), .arena = arena };
 }
 
 /* quoted-string at r->p: appended without its quotes. An open quote is passed over, and no further one is tried, so that

@@ -180,7 +180,7 @@ static int twelve_hour_clock(const struct scan *s, int second_of_day)
 int date_parse_field(struct str raw, struct mail_date *date_out, struct err *err)
 {
     raw = str_sub(str_trim(raw), 0, DATE_BYTES_MAX);
-    struct scan s = { .p = raw.p, .end = raw.p + raw.n, .second_of_day = -1 };
+    struct scan s = { .p = raw.p, .end = str_end(raw), .second_of_day = -1 };
 
     while (s.p < s.end) {
         if (*s.p == '(')

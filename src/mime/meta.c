@@ -275,7 +275,7 @@ static bool is_white(int32_t c)
 /* White space squeezed, fillers that mailers hide behind the preview dropped. Returns the characters told so far. */
 static size_t add_preview(struct str text, size_t chars, bool *space, struct buf *out)
 {
-    for (const char *p = text.p, *end = text.p + text.n; p < end && chars < META_PREVIEW_CHARS_MAX;) {
+    for (const char *p = text.p, *end = str_end(text); p < end && chars < META_PREVIEW_CHARS_MAX;) {
         const char *from = p;
         int32_t c = utf8_next(&p, end);
         if (c >= 0 && is_white(c)) {

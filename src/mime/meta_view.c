@@ -294,7 +294,7 @@ int meta_find_section(const struct meta_view *view, const uint32_t *path, size_t
 
 struct meta_part_reader meta_each_part(const struct meta_view *view)
 {
-    struct meta_part_reader r = { .p = view->parts.p, .end = view->parts.p + view->parts.n, .depth = 1 };
+    struct meta_part_reader r = { .p = view->parts.p, .end = str_end(view->parts), .depth = 1 };
     r.depth_left[1] = 1;
     r.message_bytes = view->message_bytes;
     return r;

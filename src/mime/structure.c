@@ -307,7 +307,7 @@ static void pass_boundary(struct scan *scan, size_t line_n, bool has_lf, struct 
 static void skip_lines(struct scan *scan)
 {
     const char *from = scan->s->message.p + scan->at, *p = from,
-               *end = scan->s->message.p + scan->s->message.n;
+               *end = str_end(scan->s->message);
     if (scan->active_count == 0 || scan->full) {
         scan->lf_count += count_lf(str_make(p, (size_t)(end - p)));
         p = end;
