@@ -1,4 +1,5 @@
-/* clock.h: time is handed in, so that tests set it. Durations come from mono, dates from wall.     Threads: any. */
+/* clock.h: time is handed in, so that tests set it. Durations come from mono, dates from wall.
+ * Threads: any. */
 #ifndef LOFT_BASE_CLOCK_H
 #define LOFT_BASE_CLOCK_H
 

@@ -1,6 +1,7 @@
 /* codec.h: bytes to values and back: little-endian and big-endian integers, varints, base64, hex.
- * The reader is for bytes that may be damaged or hostile: it never reads past the end, and a failed read makes it
- * `bad` for good, so that a decoder checks once at its end.     Threads: none. */
+ * The reader is for bytes that may be damaged or hostile: it never reads past the end, and a failed read
+ * makes it `bad` for good, so that a decoder checks once at its end.
+ * Threads: none. */
 #ifndef LOFT_BASE_CODEC_H
 #define LOFT_BASE_CODEC_H
 

@@ -1,6 +1,6 @@
 /* err.h: the one error convention of the house (STYLE section 4).
- * A function that can fail returns int: 0 done, negative -ERR_x; who notices fills `struct err` with a text for people.
- * Positive results exist only where a header names them. */
+ * A function that can fail returns int: 0 done, negative -ERR_x; who notices fills `struct err` with a text
+ * for people. Positive results exist only where a header names them. */
 #ifndef LOFT_BASE_ERR_H
 #define LOFT_BASE_ERR_H
 
@@ -41,13 +41,16 @@ struct err {
     char text[ERR_TEXT_BYTES]; /* for people, always terminated, no newline; never mail text or secrets */
 };
 
-/* Record an error. Returns -kind, so that `return err_set(err, ERR_LIMIT, "...");` reads well. `err` may be NULL. */
+/* Record an error. Returns -kind, so that `return err_set(err, ERR_LIMIT, "...");` reads well.
+ * `err` may be NULL. */
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* The same for a failed system call: appends ": " and the text of errno value `errnum`. ENOSPC and EDQUOT become ERR_FULL. */
+/* The same for a failed system call: appends ": " and the text of errno value `errnum`.
+ * ENOSPC and EDQUOT become ERR_FULL. */
 int err_set_errno(struct err *err, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Put "text: " in front of what is already there, so that those above can add where it happened. Returns -err->kind. */
+/* Put "text: " in front of what is already there, so that those above can add where it happened.
+ * Returns -err->kind. */
 int err_context(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Short lower-case name of a kind, for logs and JSON: "not-found". */

@@ -10,13 +10,15 @@
 /* Append the file to `out`. -ERR_NOT_FOUND; -ERR_LIMIT above max_bytes; -ERR_IO. */
 MUST_USE int file_read(const char *path, size_t max_bytes, struct buf *out, struct err *err);
 
-/* Write beside, fsync, rename over, fsync the folder: after a crash the old or the new file is there, whole. */
+/* Write beside, fsync, rename over, fsync the folder:
+ * after a crash the old or the new file is there, whole. */
 MUST_USE int file_replace(const char *path, struct str bytes, mode_t mode, struct err *err);
 
 MUST_USE int file_mkdir_all(const char *path, mode_t mode, struct err *err); /* an existing folder is fine */
 MUST_USE int file_sync_dir(const char *path, struct err *err);
 
-/* All bytes or an error; retries EINTR and short counts. pread at the end of the file is -ERR_IO "short read". */
+/* All bytes or an error; retries EINTR and short counts. pread at the end of the file is -ERR_IO "short
+ * read". */
 MUST_USE int file_pread(int fd, void *out, size_t n, uint64_t offset, struct err *err);
 MUST_USE int file_pwrite(int fd, struct str bytes, uint64_t offset, struct err *err);
 MUST_USE int file_write(int fd, struct str bytes, struct err *err);

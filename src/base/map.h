@@ -1,5 +1,6 @@
-/* map.h: a hash map from byte strings to pointers. Keys are copied and hashed with a random key (SipHash), so that
- * a stranger who chooses keys cannot make it slow.     Threads: one owner at a time, or a lock around it. */
+/* map.h: a hash map from byte strings to pointers. Keys are copied and hashed with a random key (SipHash), so
+ * that a stranger who chooses keys cannot make it slow.
+ * Threads: one owner at a time, or a lock around it. */
 #ifndef LOFT_BASE_MAP_H
 #define LOFT_BASE_MAP_H
 
@@ -22,7 +23,8 @@ void *map_get(const struct map *m, struct str key); /* NULL: absent */
 void *map_put(struct map *m, struct str key, void *value);
 void *map_remove(struct map *m, struct str key); /* returns the value, or NULL */
 
-/* for (size_t i = 0; map_next(&m, &i, &key, &value);): any order; `key` borrows. Remove nothing but the current key meanwhile. */
+/* for (size_t i = 0; map_next(&m, &i, &key, &value);): any order; `key` borrows.
+ * Remove nothing but the current key meanwhile. */
 bool map_next(const struct map *m, size_t *i, struct str *key, void **value);
 
 /* Keys that are numbers. */

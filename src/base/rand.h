@@ -1,4 +1,5 @@
-/* rand.h: randomness is handed in, so that tests can repeat it.     Threads: rand_system any; a seeded one has one owner. */
+/* rand.h: randomness is handed in, so that tests can repeat it.
+ * Threads: rand_system any; a seeded one has one owner. */
 #ifndef LOFT_BASE_RAND_H
 #define LOFT_BASE_RAND_H
 

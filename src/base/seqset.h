@@ -1,9 +1,13 @@
-/* seqset.h: sets of message sequence numbers or UIDs, "1:3,7,20:*".          RFC 9051, 9 (sequence-set, uid-set).
- * Held as sorted, disjoint, merged, inclusive ranges. Two members stay symbolic, because a parser cannot know them:
+/* seqset.h: sets of message sequence numbers or UIDs, "1:3,7,20:*".
+ * RFC 9051, 9 (sequence-set, uid-set).
+ * Held as sorted, disjoint, merged, inclusive ranges. Two members stay symbolic, because a parser cannot know
+ * them:
  *   "*" and "n:*"  in `star_from`, until seqset_resolve() is told the largest number in use
- *   "$"            in `saved` (RFC 5182: the result saved by SEARCH); the caller unites the set with what it saved
+ *   "$"            in `saved` (RFC 5182: the result saved by SEARCH); the caller unites the set with what it
+ *                  saved
  * All functions but seqset_parse, _write, _resolve, _is_empty and _init want a set without symbolic members.
- * Whether a set means sequence numbers or UIDs, its user knows; single numbers carry it in their type, see below.
+ * Whether a set means sequence numbers or UIDs, its user knows; single numbers carry it in their type, see
+ * below.
  * Threads: none; a set belongs to one command. */
 #ifndef LOFT_BASE_SEQSET_H
 #define LOFT_BASE_SEQSET_H
@@ -20,9 +24,8 @@ struct uid {
     uint32_t n;
 };
 
-enum {
-    SEQSET_RANGES_MAX = 65536
-}; /* in one parsed set: 512 KiB of memory at most, times two while it grows */
+/* In one parsed set: 512 KiB of memory at most, times two while it grows. */
+enum { SEQSET_RANGES_MAX = 65536 };
 
 struct seqset_range {
     uint32_t first, last; /* inclusive; 1 <= first <= last */
@@ -36,10 +39,12 @@ struct seqset {
     bool saved;          /* "$" was a member */
 };
 
-/* An empty set that grows in `arena`, which it borrows. A zeroed set is empty and can be read, but not added to. */
+/* An empty set that grows in `arena`, which it borrows.
+ * A zeroed set is empty and can be read, but not added to. */
 void seqset_init(struct seqset *set, struct arena *arena);
 
-/* Parse the whole of `in` as one sequence-set. Any order, overlaps and reversed ranges are legal, "4:2" is "2:4".
+/* Parse the whole of `in` as one sequence-set. Any order, overlaps and reversed ranges are legal, "4:2" is
+ * "2:4".
  *   set_out  borrows `arena`: valid until the arena is reset; `in` may go at once
  *   returns  0; -ERR_SYNTAX ("", "0", "1,,2", above 4294967295); -ERR_LIMIT above SEQSET_RANGES_MAX ranges,
  *            so that a hostile line cannot grow without bound */
@@ -47,8 +52,8 @@ MUST_USE int seqset_parse(struct str in, struct arena *arena, struct seqset *set
 
 /* Give "*" its meaning: the number `max`, so that "n:*" becomes min(n, max):max and always holds `max` itself
  * (RFC 9051, 9: "includes the UID of the last message in the mailbox, even if that value is less").
- * `max` 0 is an empty mailbox: "*" then stands for nothing. Numbers above `max` that were written out stay: for
- * sequence numbers the caller compares seqset_last() with what exists and answers BAD. */
+ * `max` 0 is an empty mailbox: "*" then stands for nothing. Numbers above `max` that were written out stay:
+ * for sequence numbers the caller compares seqset_last() with what exists and answers BAD. */
 void seqset_resolve(struct seqset *set, uint32_t max);
 
 bool seqset_is_empty(const struct seqset *set);             /* no numbers, no "*", no "$" */
@@ -73,7 +78,8 @@ void seqset_copy(const struct seqset *set, struct arena *arena, struct seqset *o
 
 /* All numbers, ascending: struct seqset_iter it = seqset_each(&set); while (seqset_next(&it, &n)) ...
  * The set may not change meanwhile. Whoever can work on ranges reads set.ranges[0 .. count) instead.
- * A set from a client may hold four thousand million numbers: intersect it with what exists before walking it. */
+ * A set from a client may hold four thousand million numbers: intersect it with what exists before walking
+ * it. */
 struct seqset_iter {
     const struct seqset *set;
     size_t range;

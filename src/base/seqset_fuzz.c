@@ -1,4 +1,5 @@
-/* Any bytes: what parses must print, parse again and be the same; and set arithmetic must agree with itself. */
+/* Any bytes: what parses must print, parse again and be the same;
+ * and set arithmetic must agree with itself. */
 #include "base/seqset.h"
 
 #include <assert.h>

@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-/* In a table-driven test: say which row failed. `for (size_t i...) { TEST_ROW(i, cases[i].in); ... }` prints at debug only. */
+/* In a table-driven test: say which row failed.
+ * `for (size_t i...) { TEST_ROW(i, cases[i].in); ... }` prints at debug only. */
 #define assert_row(condition, row, what)                                                                     \
     do {                                                                                                     \
         if (!(condition)) {                                                                                  \
