@@ -1,7 +1,9 @@
-/* bodystructure.h: BODY and BODYSTRUCTURE as sent to clients.     RFC 9051, 7.5.2 and 9; RFC 3501, 7.4.2.     Threads: none.
- * Types, encodings and parameters as the message spells them. A text/plain without charset gets ("charset" "us-ascii")
- * (RFC 2046, 4.1.2). Parameters of RFC 2231 are joined; those with a charset are told as "name*" with the value
- * "utf-8''percent-encoded": 7-bit, and what clients decode since long before RFC 9051. */
+/* bodystructure.h: BODY and BODYSTRUCTURE as sent to clients.
+ * RFC 9051, 7.5.2 and 9; RFC 3501, 7.4.2.
+ * Threads: none.
+ * Types, encodings and parameters as the message spells them. A text/plain without charset gets ("charset"
+ * "us-ascii") (RFC 2046, 4.1.2). Parameters of RFC 2231 are joined; those with a charset are told as "name*"
+ * with the value "utf-8''percent-encoded": 7-bit, and what clients decode since long before RFC 9051. */
 #ifndef LOFT_MIME_BODYSTRUCTURE_H
 #define LOFT_MIME_BODYSTRUCTURE_H
 

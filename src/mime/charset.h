@@ -1,7 +1,8 @@
 /* charset.h: charsets of mail to UTF-8, through iconv but for the common ones.
- * Only charsets of our own table are ever handed to iconv: a mail's charset name selects no library module. Names are matched
- * without case; many aliases, and those mislabelled by habit are widened: iso-8859-1 is windows-1252 (a superset in text),
- * gb2312 is gb18030, ks_c_5601-1987 is cp949.     Threads: a cache has one owner at a time. */
+ * Only charsets of our own table are ever handed to iconv: a mail's charset name selects no library module.
+ * Names are matched without case; many aliases, and those mislabelled by habit are widened: iso-8859-1 is
+ * windows-1252 (a superset in text), gb2312 is gb18030, ks_c_5601-1987 is cp949.
+ * Threads: a cache has one owner at a time. */
 #ifndef LOFT_MIME_CHARSET_H
 #define LOFT_MIME_CHARSET_H
 
@@ -28,14 +29,14 @@ struct charset_cache *charset_cache_new(void);
 void charset_cache_free(struct charset_cache **cache);
 
 /* Append `in`, converted to UTF-8; what is not valid in its charset becomes U+FFFD.
- * CHARSET_UNKNOWN and CHARSET_ASCII: valid UTF-8 stays, other 8-bit bytes are read as windows-1252: what senders mean who
- * name no charset.
+ * CHARSET_UNKNOWN and CHARSET_ASCII: valid UTF-8 stays, other 8-bit bytes are read as windows-1252: what
+ * senders mean who name no charset.
  *   returns  0; -ERR_CHARSET when iconv lacks it here (nothing is appended) */
 MUST_USE int charset_to_utf8(struct charset_cache *cache, uint8_t id, struct str in, struct buf *out,
                              struct err *err);
 
-/* The same for a text that comes in pieces: the bytes of a character may be split between two. One stream of a charset at a
- * time on one cache: they share its converter. */
+/* The same for a text that comes in pieces: the bytes of a character may be split between two. One stream of
+ * a charset at a time on one cache: they share its converter. */
 struct charset_stream {
     struct charset_cache *cache;
     uint8_t id, held;

@@ -10,9 +10,9 @@ struct mail_date {
     int zone_minutes; /* east is positive; 0 when unknown */
 };
 
-/* Parse a field's value. Day names, comments, junk behind and in between, "-" between the parts of the date, ctime order
- * ("Tue Feb 20 16:01:33 2001"), ISO order, 2- and 3-digit years and all obsolete zones are understood.
- * RFC 5256, 2.2: a wrong zone counts as UTC, a wrong time as 00:00:00.
+/* Parse a field's value. Day names, comments, junk behind and in between, "-" between the parts of the date,
+ * ctime order ("Tue Feb 20 16:01:33 2001"), ISO order, 2- and 3-digit years and all obsolete zones are
+ * understood. RFC 5256, 2.2: a wrong zone counts as UTC, a wrong time as 00:00:00.
  *   returns  0; -ERR_SYNTAX when there is no day, month and year */
 MUST_USE int date_parse_field(struct str raw, struct mail_date *date_out, struct err *err);
 

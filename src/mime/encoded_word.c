@@ -37,7 +37,8 @@ static size_t find_pair(struct str s, size_t from, char a, char b)
     return SIZE_MAX;
 }
 
-/* encoded-word = "=?" charset "?" encoding "?" encoded-text "?="     RFC 2047, 2; blanks inside the text are tolerated. */
+/* encoded-word = "=?" charset "?" encoding "?" encoded-text "?="
+ * RFC 2047, 2; blanks inside the text are tolerated. */
 static bool parse_word(struct decoder *d, size_t at, struct word *w)
 {
     struct str rest = str_skip(d->in, at + 2);

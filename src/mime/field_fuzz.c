@@ -1,5 +1,5 @@
-/* Any bytes as the value of a header field: addresses, dates, encoded-words, parameters, subjects. What comes out is valid UTF-8
- * where that is promised, groups are closed. */
+/* Any bytes as the value of a header field: addresses, dates, encoded-words, parameters, subjects. What comes
+ * out is valid UTF-8 where that is promised, groups are closed. */
 #include "base/utf8.h"
 #include "mime/address.h"
 #include "mime/date.h"

@@ -12,7 +12,8 @@ static struct str line_at(struct str bytes, size_t at)
     return str_make(from, lf ? (size_t)(lf - from) + 1 : bytes.n - at);
 }
 
-/* Bytes of the field name at the start of a line, 0 when it does not begin with one. `*colon_out` is where ":" stands. */
+/* Bytes of the field name at the start of a line, 0 when it does not begin with one.
+ * `*colon_out` is where ":" stands. */
 static size_t name_length(struct str line, size_t *colon_out)
 {
     size_t i = 0;

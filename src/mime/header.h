@@ -1,6 +1,8 @@
-/* header.h: the header of a message or of a MIME part, field by field.     RFC 5322, 2.2 and 4.5; RFC 2045, 3.
- * What is found is taken as it is: bare LF line ends, white space before the colon, 8-bit bytes, NUL, an mbox "From " line
- * on top. Nothing is copied but by header_unfold.     Threads: none; values. */
+/* header.h: the header of a message or of a MIME part, field by field.
+ * RFC 5322, 2.2 and 4.5; RFC 2045, 3.
+ * What is found is taken as it is: bare LF line ends, white space before the colon, 8-bit bytes, NUL, an mbox
+ * "From " line on top. Nothing is copied but by header_unfold.
+ * Threads: none; values. */
 #ifndef LOFT_MIME_HEADER_H
 #define LOFT_MIME_HEADER_H
 
@@ -13,8 +15,8 @@ enum {
 
 struct header_field {
     struct str name; /* as sent, without white space before the colon; never empty */
-    struct str
-        value; /* behind the colon, as sent: folded lines and leading space included, without the last line end */
+    /* Behind the colon, as sent: folded lines and leading space included, without the last line end. */
+    struct str value;
     struct str whole; /* name to the last line end, as sent */
     size_t offset;    /* of `whole` in the header */
 };
@@ -24,33 +26,38 @@ struct header_reader {
     size_t at, count;
 };
 
-/* Told of each line that begins with "--" (offset into the bytes scanned): true ends the header in front of it. */
+/* Told of each line that begins with "--" (offset into the bytes scanned):
+ * true ends the header in front of it. */
 typedef bool header_stop_fn(void *ctx, size_t offset, struct str line);
 
-/* Length of the header at the start of `bytes`, its blank line included. It ends behind the first blank line, at the end of
- * the bytes, or where `stop` (may be NULL) says so. Lines that are no field belong to the header when a field follows them;
- * else they are the body of a message whose blank line is missing. A first line that is no field means: no header at all.
+/* Length of the header at the start of `bytes`, its blank line included. It ends behind the first blank line,
+ * at the end of the bytes, or where `stop` (may be NULL) says so. Lines that are no field belong to the
+ * header when a field follows them; else they are the body of a message whose blank line is missing. A first
+ * line that is no field means: no header at all.
  *   has_blank_out  whether there was a blank line; may be NULL */
 size_t header_length(struct str bytes, bool is_message, header_stop_fn *stop, void *ctx, bool *has_blank_out);
 
-/* for (struct header_reader r = header_each(header); header_next(&r, &field);): `header` is what header_length measured;
- * a blank line ends it. Lines that are no field are passed over. The fields borrow `header`. */
+/* for (struct header_reader r = header_each(header); header_next(&r, &field);): `header` is what
+ * header_length measured; a blank line ends it. Lines that are no field are passed over. The fields borrow
+ * `header`. */
 struct header_reader header_each(struct str header);
 bool header_next(struct header_reader *r, struct header_field *field_out);
 
 /* The same, but ends at the limits above: for all who interpret fields. */
 bool header_next_interpreted(struct header_reader *r, struct header_field *field_out);
 
-/* First field of that name (ASCII case-insensitive). The value is NIL when there is none, within the limits above. */
+/* First field of that name (ASCII case-insensitive).
+ * The value is NIL when there is none, within the limits above. */
 struct str header_find(struct str header, struct str name);
 
-/* Append `raw` with line ends removed (RFC 5322, 2.2.3: the white space behind them stays) and trimmed at both ends.
- * NUL is dropped, a lone CR or LF becomes a space. */
+/* Append `raw` with line ends removed (RFC 5322, 2.2.3: the white space behind them stays) and trimmed at
+ * both ends. NUL is dropped, a lone CR or LF becomes a space. */
 void header_unfold(struct str raw, struct buf *out);
 void header_unfold_inner(struct str raw, struct buf *out); /* white space at the ends stays */
 
-/* What FETCH HEADER.FIELDS (and .NOT) returns: RFC 9051, 6.4.5.1. Appends the fields whose name is (`all_but`: is not) among `names`, as
- * sent and in order, and the blank line ("\r\n") if the header has one. Cost: fields times log names. */
+/* What FETCH HEADER.FIELDS (and .NOT) returns: RFC 9051, 6.4.5.1. Appends the fields whose name is
+ * (`all_but`: is not) among `names`, as sent and in order, and the blank line ("\r\n") if the header has one.
+ * Cost: fields times log names. */
 void header_filter(struct str header, const struct str *names, size_t count, bool all_but, struct buf *out);
 
 #endif

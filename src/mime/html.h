@@ -15,8 +15,9 @@ struct html_stripper { /* starts zeroed */
     char skip[12]; /* <script>, <style> ...: passed over until its end tag */
 };
 
-/* Append the text between the tags: UTF-8 in, UTF-8 out. White space is squeezed to one space, block elements are set apart by
- * one, entities are resolved, comments, scripts and styles left out. The input may be cut anywhere; `last` tells its end. */
+/* Append the text between the tags: UTF-8 in, UTF-8 out. White space is squeezed to one space, block elements
+ * are set apart by one, entities are resolved, comments, scripts and styles left out. The input may be cut
+ * anywhere; `last` tells its end. */
 void html_strip(struct html_stripper *h, struct str in, bool last, struct buf *out);
 
 #endif

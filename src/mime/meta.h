@@ -4,7 +4,8 @@
  *   0   u8  version = 1          1   u8  flags (enum meta_flag)      2   i16 zone minutes of Date      4   u32 header bytes
  *   8   u64 message bytes        16  i64 sent date, s UTC            24  u64 message id hash (0: none)
  *   32  u32 x 4: bytes of ENVELOPE, BODY, BODYSTRUCTURE, part table
- *   48  u16 x 9: bytes of base subject, from, to, cc, display from, display to, preview; count of in-reply-to and of reference hashes
+ *   48  u16 x 9: bytes of base subject, from, to, cc, display from, display to, preview; count of in-reply-to
+ *       and of reference hashes
  *   66  u16 0                    68  the parts in that order; hashes are u64; integers are little-endian
  *
  * header  the raw fields of META_HEADER_NAMES, so that most HEADER.FIELDS need not read the message:
@@ -25,8 +26,8 @@ enum {
 };
 
 enum meta_flag {
-    META_HAS_DATE =
-        1u << 0, /* Date was there and made sense; else the caller takes INTERNALDATE (RFC 5256, 2.2) */
+    /* Date was there and made sense; else the caller takes INTERNALDATE (RFC 5256, 2.2). */
+    META_HAS_DATE = 1u << 0,
     META_HAS_ATTACHMENT = 1u << 1, /* a part that people would call an attachment */
     META_IS_REPLY = 1u << 2,       /* Subject had "re:" or the like: RFC 5256, 3, REFERENCES (5) */
     META_TRUNCATED = 1u << 3,      /* a limit of structure.h was met */
@@ -50,8 +51,8 @@ struct meta_view {
     uint64_t message_bytes;
     uint64_t header_bytes; /* of the message's header, blank line included */
     int64_t sent_s;        /* when META_HAS_DATE: seconds since the epoch, UTC */
-    uint64_t
-        message_id_hash; /* 0: none. XXH3-64, seed 0, of the id without "<>", unquoted; see meta_hash_id */
+    /* 0: none. XXH3-64, seed 0, of the id without "<>", unquoted; see meta_hash_id. */
+    uint64_t message_id_hash;
     struct str envelope, body, bodystructure; /* ready to send: "(...)" */
     struct str parts;                         /* see meta_find_section */
     struct str subject;                       /* sort keys, folded: base subject ... */
@@ -79,7 +80,8 @@ uint64_t meta_hash_id(struct str id);
 MUST_USE int mime_header_record_covers(struct str record, const struct str *names, size_t count,
                                        struct err *err);
 
-/* Append what HEADER.FIELDS (names) returns, the blank line included. Only if mime_header_record_covers said 1. */
+/* Append what HEADER.FIELDS (names) returns, the blank line included.
+ * Only if mime_header_record_covers said 1. */
 void mime_header_record_fields(struct str record, const struct str *names, size_t count, struct buf *out);
 
 /* The raw fields of the record ("" when too large), for header_find and the like.  -ERR_CORRUPT. */
@@ -114,16 +116,16 @@ struct section {
 
 /* Where a section lies in the message.
  *   path     part numbers, path_count of them; none: the message itself
- *   returns  0; -ERR_NOT_FOUND: no such part, or HEADER, TEXT of a part that is no message, or MIME without numbers;
- *            -ERR_CORRUPT
- * BODY[1] and BODY[1.MIME] of a message that is no multipart are its body and its header. For SECTION_WHOLE with numbers,
- * part.transfer is what BINARY has to decode; for multiparts, embedded messages sent unencoded and the message itself it is
- * TRANSFER_IDENTITY. */
+ *   returns  0; -ERR_NOT_FOUND: no such part, or HEADER, TEXT of a part that is no message, or MIME without
+ *            numbers; -ERR_CORRUPT
+ * BODY[1] and BODY[1.MIME] of a message that is no multipart are its body and its header. For SECTION_WHOLE
+ * with numbers, part.transfer is what BINARY has to decode; for multiparts, embedded messages sent unencoded
+ * and the message itself it is TRANSFER_IDENTITY. */
 MUST_USE int meta_find_section(const struct meta_view *view, const uint32_t *path, size_t path_count,
                                enum section_kind kind, struct section *section_out, struct err *err);
 
-/* All parts in order, parents first: struct meta_part_reader r = meta_each_part(view); then 1 a part, 0 the end,
- * -ERR_CORRUPT. */
+/* All parts in order, parents first: struct meta_part_reader r = meta_each_part(view); then 1 a part, 0 the
+ * end, -ERR_CORRUPT. */
 struct meta_part_reader {
     const char *p, *end;
     uint64_t message_bytes;

@@ -1,4 +1,5 @@
-/* Any bytes as a message: the tree stays inside the message, the record tells the same tree, sections agree with it. */
+/* Any bytes as a message: the tree stays inside the message, the record tells the same tree,
+ * sections agree with it. */
 #include "mime/header.h"
 #include "mime/text.h"
 

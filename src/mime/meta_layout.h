@@ -1,9 +1,11 @@
-/* meta_layout.h: what the writer (meta.c) and the readers (meta_view.c) of records share. Nobody else includes it.
+/* meta_layout.h: what the writer (meta.c) and the readers (meta_view.c) of records share. Nobody else
+ * includes it.
  *
  * Part table: the parts of structure.h without parts[0], parents first. Of each:
  *   u8 bits: kind (2), transfer (2), then enum part_bit
  *   u8 charset                   text parts only
- *   varint header offset (in the message), header bytes, body bytes, lines; the body follows the header at once
+ *   varint header offset (in the message), header bytes, body bytes, lines; the body follows the header at
+ *   once
  *   varint children, u32 bytes that their entries take     multipart and message only */
 #ifndef LOFT_MIME_META_LAYOUT_H
 #define LOFT_MIME_META_LAYOUT_H

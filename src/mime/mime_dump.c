@@ -1,4 +1,5 @@
-/* A tool for tests: prints what the parser sees of message files, one JSON line each, for comparison with another parser.
+/* A tool for tests: prints what the parser sees of message files, one JSON line each, for comparison with
+ * another parser.
  *   mime_dump [-w] FILE...      -w: ENVELOPE and BODYSTRUCTURE as well;  file names on standard input when there is no FILE
  * Every reader of the record is run over each message, so that a sanitizer sees all of them on real mail. */
 #include "base/file.h"

@@ -98,7 +98,8 @@ static struct str scan_quoted(struct scanner *s)
     return str_make(text, n);
 }
 
-/* A value without quotes ends at white space; only file names may hold blanks, since many senders forget to quote those. */
+/* A value without quotes ends at white space; only file names may hold blanks,
+ * since many senders forget to quote those. */
 static struct str scan_token(struct scanner *s, bool is_file_name)
 {
     size_t from = s->at;

@@ -1,4 +1,6 @@
-/* param.h: values with parameters: Content-Type, Content-Disposition.     RFC 2045, 5.1; RFC 2231.     Threads: see charset.h. */
+/* param.h: values with parameters: Content-Type, Content-Disposition.
+ * RFC 2045, 5.1; RFC 2231.
+ * Threads: see charset.h. */
 #ifndef LOFT_MIME_PARAM_H
 #define LOFT_MIME_PARAM_H
 
@@ -21,8 +23,8 @@ struct param_list {
     size_t count;
 };
 
-/* Split "value; name=value ..." into the part before the first ";" (trimmed, comments removed) and its parameters.
- * All borrow `arena`. Junk is passed over; cost is linear in `raw`. */
+/* Split "value; name=value ..." into the part before the first ";" (trimmed, comments removed) and its
+ * parameters. All borrow `arena`. Junk is passed over; cost is linear in `raw`. */
 void param_parse(struct str raw, struct arena *arena, struct charset_cache *cache, struct str *value_out,
                  struct param_list *params_out);
 

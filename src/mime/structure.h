@@ -1,16 +1,18 @@
-/* structure.h: the tree of MIME parts of a message, found in one pass over its bytes.     RFC 2045, RFC 2046, 5; RFC 6532, 3.7.
- * No recursion, linear in the message: nesting beyond the limits is not looked into; such a part is one opaque leaf
- * (application/octet-stream), and the bytes are all still there to be served.
+/* structure.h: the tree of MIME parts of a message, found in one pass over its bytes.
+ * RFC 2045, RFC 2046, 5; RFC 6532, 3.7.
+ * No recursion, linear in the message: nesting beyond the limits is not looked into; such a part is one
+ * opaque leaf (application/octet-stream), and the bytes are all still there to be served.
  *
  *   message            parts[0]: the message itself, kind PART_MESSAGE, its body is all of it
  *   `- body            parts[1]: header = the message's, body = behind the blank line; a leaf, a multipart or ...
  *      |- child        header = its MIME header, body up to the line end in front of the next boundary (RFC 2046, 5.1.1)
  *      `- message      kind PART_MESSAGE (message/rfc822, message/global); its only child is the embedded message's body part
  *
- * Broken multiparts: the innermost open boundary wins; a missing end boundary ends where an outer one comes, or the message.
- * A multipart without any part, or without boundary parameter, is shown as a text/plain leaf of its whole body: the grammar
- * has no empty multipart (RFC 9051, 9, body-type-mpart) and a person sees the text. Content-Type that is not type/subtype is text/plain
- * (RFC 2045, 5.2).     Threads: none; the result is a value that borrows. */
+ * Broken multiparts: the innermost open boundary wins; a missing end boundary ends where an outer one comes,
+ * or the message. A multipart without any part, or without boundary parameter, is shown as a text/plain leaf
+ * of its whole body: the grammar has no empty multipart (RFC 9051, 9, body-type-mpart) and a person sees the
+ * text. Content-Type that is not type/subtype is text/plain (RFC 2045, 5.2).
+ * Threads: none; the result is a value that borrows. */
 #ifndef LOFT_MIME_STRUCTURE_H
 #define LOFT_MIME_STRUCTURE_H
 

@@ -1,4 +1,6 @@
-/* subject.h: the base subject, by which messages are sorted and threaded.     RFC 5256, 2.1.     Threads: see charset.h. */
+/* subject.h: the base subject, by which messages are sorted and threaded.
+ * RFC 5256, 2.1.
+ * Threads: see charset.h. */
 #ifndef LOFT_MIME_SUBJECT_H
 #define LOFT_MIME_SUBJECT_H
 

@@ -1,7 +1,9 @@
-/* text.h: the text of a message as SEARCH sees it: decoded, in UTF-8, folded by utf8_fold.     RFC 9051, 6.4.4.
- * In pieces, memory bounded whatever the size of the message. What a person sees is searched: encoded-words, transfer encodings
- * and charsets decoded; HTML without its tags, scripts and comments, entities resolved. Parts that are not text are passed
- * over (their file names are in their MIME headers, which TEXT covers).     Threads: see charset.h. */
+/* text.h: the text of a message as SEARCH sees it: decoded, in UTF-8, folded by utf8_fold.
+ * RFC 9051, 6.4.4.
+ * In pieces, memory bounded whatever the size of the message. What a person sees is searched: encoded-words,
+ * transfer encodings and charsets decoded; HTML without its tags, scripts and comments, entities resolved.
+ * Parts that are not text are passed over (their file names are in their MIME headers, which TEXT covers).
+ * Threads: see charset.h. */
 #ifndef LOFT_MIME_TEXT_H
 #define LOFT_MIME_TEXT_H
 
@@ -37,8 +39,9 @@ void mime_text_of_value(struct str raw, struct charset_cache *cache, struct buf 
 MUST_USE int mime_text_each_field(struct str header, struct charset_cache *cache, mime_text_fn *fn,
                                   void *ctx);
 
-/* The text of one part, from its bytes as sent to UTF-8, in pieces: transfer encoding and charset decoded, HTML stripped.
- * An unknown transfer encoding is taken as none, a charset that is not known or not installed is guessed. */
+/* The text of one part, from its bytes as sent to UTF-8, in pieces: transfer encoding and charset decoded,
+ * HTML stripped. An unknown transfer encoding is taken as none, a charset that is not known or not installed
+ * is guessed. */
 struct part_text {
     struct transfer_decoder transfer;
     struct charset_stream charset;

@@ -27,9 +27,10 @@ struct transfer_decoder {
 /* -ERR_UNKNOWN_CTE for TRANSFER_UNKNOWN (RFC 3516, 4: the client is told). */
 MUST_USE int transfer_init(struct transfer_decoder *d, enum transfer kind, struct err *err);
 
-/* Append what `in` decodes to. Tolerant: base64 passes over foreign bytes and goes on behind padding; a "=" of
- * quoted-printable that starts nothing known stays as it is; white space before a line end goes (RFC 2045, 6.7 rule 3).
- * Output is never longer than what was fed so far. Cutting the input anywhere gives the same output. */
+/* Append what `in` decodes to. Tolerant: base64 passes over foreign bytes and goes on behind padding; a "="
+ * of quoted-printable that starts nothing known stays as it is; white space before a line end goes
+ * (RFC 2045, 6.7 rule 3). Output is never longer than what was fed so far. Cutting the input anywhere gives
+ * the same output. */
 void transfer_feed(struct transfer_decoder *d, struct str in, struct buf *out);
 void transfer_finish(struct transfer_decoder *d, struct buf *out);
 
