@@ -1,4 +1,5 @@
-/* Any bytes as the encoded operations of a batch: whatever is read back, written and read again, is the same. */
+/* Any bytes as the encoded operations of a batch: whatever is read back, written and read again,
+ * is the same. */
 #include "store/store.h"
 
 #include <assert.h>

@@ -15,8 +15,8 @@ struct conformance_target {
     /* A new, empty store. Called once for each test, after `clean`. */
     int (*open)(void *ctx, struct store **store_out, struct err *err);
 
-    /* Another instance over the data of the last `open`: while the first is closed (a restart), and, where `shares` is set, while
-     * it is open (a second machine). NULL: the engine keeps nothing. */
+    /* Another instance over the data of the last `open`: while the first is closed (a restart), and, where
+     * `shares` is set, while it is open (a second machine). NULL: the engine keeps nothing. */
     int (*open_again)(void *ctx, struct store **store_out, struct err *err);
     bool shares;
 
@@ -27,8 +27,9 @@ struct conformance_target {
 /* Run all tests under cmocka; the count of those that failed. */
 int conformance_run(const struct conformance_target *target);
 
-/* Run a workload through the faulty engine, failing each of its calls in turn, before and after it reached the engine: after each
- * an error came back, the store is whole, and the workload can be done again. The count of tests that failed. */
+/* Run a workload through the faulty engine, failing each of its calls in turn, before and after it reached
+ * the engine: after each an error came back, the store is whole, and the workload can be done again. The
+ * count of tests that failed. */
 int conformance_run_faults(const struct conformance_target *target);
 
 #endif

@@ -295,9 +295,10 @@ static void test_records_of_the_largest_size_come_back(void **state)
     struct str over = str_make(p, STORE_VALUE_BYTES_MAX + 1);
     assert_error(f, ERR_LIMIT, store_blob_write(f->store, anna, STR("x"), over, STR(""), &id, &f->err));
     assert_error(f, ERR_LIMIT, store_blob_write(f->store, anna, STR("x"), STR(""), over, &id, &f->err));
+    /* Refused before a byte of it is read. */
     assert_error(f, ERR_LIMIT,
                  store_blob_write(f->store, anna, str_make(p, (size_t)STORE_BLOB_BYTES_MAX + 1), STR(""),
-                                  STR(""), &id, &f->err)); /* refused before a byte of it is read */
+                                  STR(""), &id, &f->err));
     id = write_live(f, anna, STR_NIL, STR_NIL, STR_NIL);
     assert_record(f, id, BLOB_META, "");
     assert_record(f, id, BLOB_HEADER, "");
@@ -412,7 +413,8 @@ static void test_a_callback_can_stop_and_fail_a_blob_scan(void **state)
     }
 }
 
-/* Each callback drops the blob it was told of and adds another: the scan neither misses one nor sees the new ones. */
+/* Each callback drops the blob it was told of and adds another:
+ * the scan neither misses one nor sees the new ones. */
 struct replace {
     struct fixture *f;
     size_t seen;

@@ -3,8 +3,8 @@
 
 #include "store/faulty/faulty.h"
 
-/* What the work keeps, per account: key "m<n>" holds the id of a blob whose bytes are "body <key>" and whose meta is the key.
- * Whole means: keys and live blobs are one to one, whatever failed. */
+/* What the work keeps, per account: key "m<n>" holds the id of a blob whose bytes are "body <key>" and whose
+ * meta is the key. Whole means: keys and live blobs are one to one, whatever failed. */
 enum { ROUNDS = 3, CALLS_MAX = 200 };
 
 static int check_message(struct store *store, struct account_id account, struct str key, struct blob_id id,
@@ -78,9 +78,9 @@ static int add_message(struct store *store, struct account_id account, unsigned 
     batch_put(&b, str_c(key), str_make(&id, sizeof id));
     batch_add_blob(&b, id);
     r = store_commit(store, account, version, version + 1, &b, err);
+    /* Right also when the commit is there and its answer was lost. */
     if (r < 0)
-        store_blob_abandon(store, account,
-                           id); /* right also when the commit is there and its answer was lost */
+        store_blob_abandon(store, account, id);
     batch_deinit(&b);
     return r;
 }
@@ -123,7 +123,8 @@ static void ignore_change(void *ctx, struct account_id account, uint64_t version
     (void)ctx, (void)account, (void)version;
 }
 
-/* Every call of the contract that can fail; stops at the first failure. Starts over from whatever is there. */
+/* Every call of the contract that can fail; stops at the first failure.
+ * Starts over from whatever is there. */
 static int work(struct store *store, struct account_id account, struct err *err)
 {
     int r = store_watch(store, ignore_change, NULL, err);
@@ -142,7 +143,8 @@ static int work(struct store *store, struct account_id account, struct err *err)
     return r;
 }
 
-/* A message may be replaced by a retry under the same key; then its old blob is dropped by nobody. So start empty. */
+/* A message may be replaced by a retry under the same key;
+ * then its old blob is dropped by nobody. So start empty. */
 static void start_again(struct fixture *f, struct account_id account)
 {
     faulty_store_plan(f->store, &(struct faulty_plan){ .ops = FAULTY_ALL });

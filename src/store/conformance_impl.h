@@ -1,6 +1,6 @@
 /* conformance_impl.h: what the files of the conformance suite share. Inside conformance*.c only.
- * Each test gets a fixture with an empty, open store. cmocka's asserts belong to the main thread: a worker thread leaves its
- * result in its own struct, and the main thread looks at it after the join. */
+ * Each test gets a fixture with an empty, open store. cmocka's asserts belong to the main thread: a worker
+ * thread leaves its result in its own struct, and the main thread looks at it after the join. */
 #ifndef LOFT_STORE_CONFORMANCE_IMPL_H
 #define LOFT_STORE_CONFORMANCE_IMPL_H
 
@@ -46,7 +46,8 @@ uint64_t version_of(struct fixture *f, struct account_id account);
 void commit(struct fixture *f, struct account_id account, const struct batch *batch);
 void put(struct fixture *f, struct account_id account, struct str key, struct str value);
 
-/* A batch in one line: "+k=v" puts, "-k" deletes, "a..c" deletes a range ("a.." to the end), separated by blanks. */
+/* A batch in one line: "+k=v" puts, "-k" deletes, "a..c" deletes a range ("a.." to the end),
+ * separated by blanks. */
 void add_script(struct batch *b, const char *script);
 
 /* Write a blob; must succeed. `live` also commits it. */

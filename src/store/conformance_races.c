@@ -35,7 +35,8 @@ static void join_all(struct worker *w, size_t count)
     assert_int_equal(failed, 0);
 }
 
-/* Deliver once: write a blob, then commit it with a key of its own, again and again until no other thread was faster. */
+/* Deliver once: write a blob, then commit it with a key of its own,
+ * again and again until no other thread was faster. */
 static int deliver(struct worker *w, unsigned i)
 {
     struct batch b = BATCH_INIT;

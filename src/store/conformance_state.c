@@ -57,8 +57,8 @@ static void test_a_commit_sets_version_and_state(void **state)
     assert_str(buf_str(&out), "<anna");
 
     batch_clear(&b);
-    assert_ok(f,
-              store_commit(f->store, anna, 41, STORE_VERSION_MAX, &b, &f->err)); /* nothing but the version */
+    /* Nothing but the version. */
+    assert_ok(f, store_commit(f->store, anna, 41, STORE_VERSION_MAX, &b, &f->err));
     assert_int_equal(version_of(f, anna), STORE_VERSION_MAX);
     assert_state(f, anna, "empty=;name=anna;");
     batch_deinit(&b);
@@ -85,8 +85,8 @@ static void test_a_conflict_writes_nothing(void **state)
         assert_state(f, anna, "k=old;");
         assert_true(is_live(f, anna, live) && !is_live(f, anna, pending) && is_readable(f, anna, pending));
     }
-    assert_ok(f,
-              store_commit(f->store, anna, 5, 6, &b, &f->err)); /* the same batch, once it is planned right */
+    /* The same batch, once it is planned right. */
+    assert_ok(f, store_commit(f->store, anna, 5, 6, &b, &f->err));
     assert_true(!is_live(f, anna, live) && is_live(f, anna, pending));
 
     /* Who lost a race often names blobs that the winner dropped: that is a conflict, not a missing blob. */

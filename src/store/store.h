@@ -1,27 +1,33 @@
-/* store.h: the contract of a storage engine. Everything above knows only this file; which engine is below is main's business.
+/* store.h: the contract of a storage engine. Everything above knows only this file; which engine is below is
+ * main's business.
  *
  * An engine keeps, per account,
- *   state  a small ordered key-value map (keys compared as bytes) at one version number, changed by commit() alone;
- *   blobs  immutable bytes (a message) with two small records beside them: `meta` (what FETCH asks for again and again)
- *          and `header` (header fields as they came), each read without touching the bytes.
+ *   state  a small ordered key-value map (keys compared as bytes) at one version number, changed by commit()
+ *          alone;
+ *   blobs  immutable bytes (a message) with two small records beside them: `meta` (what FETCH asks for again
+ *          and again) and `header` (header fields as they came), each read without touching the bytes.
  *
  * Life of a blob:   blob_write -> PENDING -- commit with batch_add_blob --> LIVE -- commit with batch_drop_blob --> gone, space
  *                                 PENDING -- blob_abandon, or the process ends --> gone                 collected later
  * Promises
  *   atomic    a commit is there whole or not at all, whatever happens to process or machine.
  *   durable   when commit returns 0 the batch, and all bytes of the blobs that it adds, survive a power cut.
- *   ordered   commits of one account follow each other by version; -ERR_CONFLICT when `expected_version` is not the version
- *             stored: nothing was written, the caller reloads and plans again.
- *   checked   every record carries a checksum that is verified when it is read: -ERR_CORRUPT with file and offset, never wrong bytes.
+ *   ordered   commits of one account follow each other by version; -ERR_CONFLICT when `expected_version` is
+ *             not the version stored: nothing was written, the caller reloads and plans again.
+ *   checked   every record carries a checksum that is verified when it is read: -ERR_CORRUPT with file and
+ *             offset, never wrong bytes.
  *   bounded   values up to STORE_VALUE_BYTES_MAX; a batch up to STORE_BATCH_BYTES_MAX.
- * Short of space (-ERR_FULL): a commit that adds blobs is refused below the engine's free-space watermark; one that only
- * changes state or drops blobs still works until the reserve is gone too, so that people can delete.
- * After an engine's write error (-ERR_IO) the engine may refuse all further commits with -ERR_UNAVAILABLE; reads go on.
+ * Short of space (-ERR_FULL): a commit that adds blobs is refused below the engine's free-space watermark;
+ * one that only changes state or drops blobs still works until the reserve is gone too, so that people can
+ * delete. After an engine's write error (-ERR_IO) the engine may refuse all further commits with
+ * -ERR_UNAVAILABLE; reads go on.
  *
- * Limits of arguments are checked once, in store.c, before an engine sees them; on an error every `out` buffer is as before.
+ * Limits of arguments are checked once, in store.c, before an engine sees them; on an error every `out`
+ * buffer is as before.
  *
- * Threads: every function may be called from any thread at once; all block until done. Callbacks run on the caller's thread
- * with no lock of the engine held, so they may call the store themselves; watch callbacks are the exception, see below. */
+ * Threads: every function may be called from any thread at once; all block until done. Callbacks run on the
+ * caller's thread with no lock of the engine held, so they may call the store themselves; watch callbacks are
+ * the exception, see below. */
 #ifndef LOFT_STORE_STORE_H
 #define LOFT_STORE_STORE_H
 
@@ -41,9 +47,9 @@ struct account_id {
     uint64_t n;
 };
 
-/* Given by the engine. Within one account the ids of later writes are greater; an id is never given twice, whatever became
- * of the first: dropped, abandoned, its account dropped, the store reopened. An id means a blob only together with its account:
- * under another account it is -ERR_NOT_FOUND. 0 is no blob. */
+/* Given by the engine. Within one account the ids of later writes are greater; an id is never given twice,
+ * whatever became of the first: dropped, abandoned, its account dropped, the store reopened. An id means a
+ * blob only together with its account: under another account it is -ERR_NOT_FOUND. 0 is no blob. */
 struct blob_id {
     uint64_t n;
 };
@@ -51,9 +57,9 @@ struct blob_id {
 /* An engine; opened by its own header: store/rocks/rocks.h, store/mem/mem.h, store/faulty/faulty.h. */
 struct store;
 
-/* ---- batch: what one commit does. Operations apply in the order given, on blobs too: put, delete_range over it, put again
- * leaves the second value; add, then drop of the same blob leaves none. A batch without operations sets the version only.
- * A batch has one owner at a time; it may be committed again, after a conflict say. ---- */
+/* ---- batch: what one commit does. Operations apply in the order given, on blobs too: put, delete_range over
+ * it, put again leaves the second value; add, then drop of the same blob leaves none. A batch without
+ * operations sets the version only. A batch has one owner at a time; it may be committed again, after a conflict say. ---- */
 
 enum batch_op_kind { BATCH_PUT, BATCH_DELETE, BATCH_DELETE_RANGE, BATCH_ADD_BLOB, BATCH_DROP_BLOB };
 
@@ -70,7 +76,8 @@ void batch_clear(struct batch *b);
 void batch_put(struct batch *b, struct str key, struct str value); /* copies; a NIL value is stored as "" */
 void batch_delete(struct batch *b, struct str key);                /* an absent key is fine */
 
-/* from <= key < to; NIL `to`: to the end. An empty range (from >= to) adds no operation: engines never see one. */
+/* from <= key < to; NIL `to`: to the end.
+ * An empty range (from >= to) adds no operation: engines never see one. */
 void batch_delete_range(struct batch *b, struct str from, struct str to);
 void batch_add_blob(struct batch *b, struct blob_id id);
 void batch_drop_blob(struct batch *b, struct blob_id id);
@@ -82,14 +89,14 @@ struct batch_op {
     struct blob_id blob;
 };
 
-/* for (size_t at = 0; batch_next(b, &at, &op);): the operations in order, for engines. Stops at damaged bytes, and then `at`
- * stays below ops.n; store_commit has checked that, so engines need not. */
+/* for (size_t at = 0; batch_next(b, &at, &op);): the operations in order, for engines. Stops at damaged
+ * bytes, and then `at` stays below ops.n; store_commit has checked that, so engines need not. */
 bool batch_next(const struct batch *b, size_t *at, struct batch_op *op);
 
 /* ---- reading ---- */
 
-/* One pair of a scan; both borrow until the callback returns and are never NIL. Return 0 to go on, 1 to stop (the scan
- * returns 0), -ERR_x to fail (the scan returns that). */
+/* One pair of a scan; both borrow until the callback returns and are never NIL. Return 0 to go on, 1 to stop
+ * (the scan returns 0), -ERR_x to fail (the scan returns that). */
 typedef int store_pair_fn(void *ctx, struct str key, struct str value, struct err *err);
 
 enum blob_slot { BLOB_META, BLOB_HEADER };
@@ -97,10 +104,11 @@ enum blob_slot { BLOB_META, BLOB_HEADER };
 /* One record of a blob_scan; `record` borrows until the callback returns. Results as store_pair_fn. */
 typedef int store_blob_fn(void *ctx, struct blob_id id, struct str record, struct err *err);
 
-/* `version` is only a hint: read the account for the truth. Calls may come out of order, and several commits of one account may
- * become one call; after the last commit to an account there is always a call. Runs on a thread of the engine or inside
- * whichever store call changed the account, maybe before that returns: be short, call no store function that writes, watches
- * or closes, take no lock that is held across a store call. */
+/* `version` is only a hint: read the account for the truth. Calls may come out of order, and several commits
+ * of one account may become one call; after the last commit to an account there is always a call. Runs on a
+ * thread of the engine or inside whichever store call changed the account, maybe before that returns: be
+ * short, call no store function that writes, watches or closes, take no lock that is held across a store
+ * call. */
 typedef void store_watch_fn(void *ctx, struct account_id account, uint64_t version);
 
 typedef int store_account_fn(void *ctx, struct account_id account, uint64_t version, struct err *err);
@@ -155,21 +163,23 @@ struct store {
     const struct store_ops *ops; /* first member of every engine's own struct */
 };
 
-/* Close and free; waits for background work. Pending blobs are gone. No other call may run or follow; NULL is fine. */
+/* Close and free; waits for background work. Pending blobs are gone.
+ * No other call may run or follow; NULL is fine. */
 void store_close(struct store **store);
 
 /* 0 for an account that has never been committed to. */
 MUST_USE int store_version(struct store *store, struct account_id account, uint64_t *version_out,
                            struct err *err);
 
-/* Write `batch` and set the account's version. A blob added must be pending at this point of the batch, and written by this
- * instance for this account; one dropped must be live at this point of the batch, be it through this batch: else
- * -ERR_NOT_FOUND and nothing is written. The version is compared first.
- *   errors  -ERR_INVALID (new_version not above expected_version, or above STORE_VERSION_MAX), -ERR_LIMIT (key, value or batch
- *           too large, empty key), -ERR_CONFLICT, -ERR_NOT_FOUND, -ERR_FULL, -ERR_IO, -ERR_UNAVAILABLE.
- *           After any error but -ERR_IO nothing was written and added blobs stay pending. After -ERR_IO the batch may or may not
- *           be there, now or after a restart: reload the account before you go on; blobs added may be live or pending, and
- *           store_blob_abandon is right for both. */
+/* Write `batch` and set the account's version. A blob added must be pending at this point of the batch, and
+ * written by this instance for this account; one dropped must be live at this point of the batch, be it
+ * through this batch: else -ERR_NOT_FOUND and nothing is written. The version is compared first.
+ *   errors  -ERR_INVALID (new_version not above expected_version, or above STORE_VERSION_MAX), -ERR_LIMIT
+ *           (key, value or batch too large, empty key), -ERR_CONFLICT, -ERR_NOT_FOUND, -ERR_FULL, -ERR_IO,
+ *           -ERR_UNAVAILABLE. After any error but -ERR_IO nothing was written and added blobs stay pending.
+ *           After -ERR_IO the batch may or may not be there, now or after a restart: reload the account
+ *           before you go on; blobs added may be live or pending, and store_blob_abandon is right for
+ *           both. */
 MUST_USE int store_commit(struct store *store, struct account_id account, uint64_t expected_version,
                           uint64_t new_version, const struct batch *batch, struct err *err);
 
@@ -177,24 +187,27 @@ MUST_USE int store_commit(struct store *store, struct account_id account, uint64
 MUST_USE int store_get(struct store *store, struct account_id account, struct str key, struct buf *value_out,
                        struct err *err);
 
-/* All pairs with from <= key < to (NIL `to`: to the end; from >= to: none), in key order, as of one version (*version_out; may
- * be NULL; set before the first callback, also when there are no pairs). Commits go on meanwhile and are not seen.
- * -ERR_LIMIT, -ERR_IO, -ERR_CORRUPT, or what `fn` returned. */
+/* All pairs with from <= key < to (NIL `to`: to the end; from >= to: none), in key order, as of one version
+ * (*version_out; may be NULL; set before the first callback, also when there are no pairs). Commits go on
+ * meanwhile and are not seen. -ERR_LIMIT, -ERR_IO, -ERR_CORRUPT, or what `fn` returned. */
 MUST_USE int store_scan(struct store *store, struct account_id account, struct str from, struct str to,
                         uint64_t *version_out, store_pair_fn *fn, void *ctx, struct err *err);
 
-/* Store `bytes` (borrowed; may be a mapped file) as a pending blob of this instance. Compresses on the caller's thread.
+/* Store `bytes` (borrowed; may be a mapped file) as a pending blob of this instance. Compresses on the
+ * caller's thread.
  *   meta, header  the two records; each up to STORE_VALUE_BYTES_MAX; NIL is stored as ""
- *   errors        -ERR_FULL below the watermark, -ERR_LIMIT, -ERR_IO, -ERR_UNAVAILABLE; then there is no pending blob. */
+ *   errors        -ERR_FULL below the watermark, -ERR_LIMIT, -ERR_IO, -ERR_UNAVAILABLE; then there is no
+ *                 pending blob. */
 MUST_USE int store_blob_write(struct store *store, struct account_id account, struct str bytes,
                               struct str meta, struct str header, struct blob_id *id_out, struct err *err);
 
 /* Forget a pending blob. One that is live, gone or unknown is left as it is. */
 void store_blob_abandon(struct store *store, struct account_id account, struct blob_id id);
 
-/* Append bytes [offset, offset + length) of the blob, clipped to its end, to `out`: nothing from the end on, all from `offset`
- * with UINT64_MAX. Reading a part of a large blob does not decompress the whole. Live blobs can be read, and pending ones of
- * this instance. A blob dropped meanwhile is read whole or -ERR_NOT_FOUND. -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT. */
+/* Append bytes [offset, offset + length) of the blob, clipped to its end, to `out`: nothing from the end on,
+ * all from `offset` with UINT64_MAX. Reading a part of a large blob does not decompress the whole. Live blobs
+ * can be read, and pending ones of this instance. A blob dropped meanwhile is read whole or -ERR_NOT_FOUND.
+ * -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT. */
 MUST_USE int store_blob_read(struct store *store, struct account_id account, struct blob_id id,
                              uint64_t offset, uint64_t length, struct buf *out, struct err *err);
 
@@ -202,8 +215,8 @@ MUST_USE int store_blob_read(struct store *store, struct account_id account, str
 MUST_USE int store_blob_record(struct store *store, struct account_id account, struct blob_id id,
                                enum blob_slot slot, struct buf *out, struct err *err);
 
-/* The records of all live blobs of one version with first <= id <= last (first > last: none), in order of id: one range read,
- * 0.2 us a record when warm. */
+/* The records of all live blobs of one version with first <= id <= last (first > last: none), in order of id:
+ * one range read, 0.2 us a record when warm. */
 MUST_USE int store_blob_scan(struct store *store, struct account_id account, enum blob_slot slot,
                              struct blob_id first, struct blob_id last, store_blob_fn *fn, void *ctx,
                              struct err *err);
@@ -211,18 +224,20 @@ MUST_USE int store_blob_scan(struct store *store, struct account_id account, enu
 /* Every account with a version above 0, ascending. `fn` returns as store_pair_fn. */
 MUST_USE int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
 
-/* Remove all state and blobs of an account, the pending ones too, durably and at once; its version is 0 again, and watchers are
- * told so. An account that was never committed to is fine. */
+/* Remove all state and blobs of an account, the pending ones too, durably and at once; its version is 0
+ * again, and watchers are told so. An account that was never committed to is fine. */
 MUST_USE int store_drop_account(struct store *store, struct account_id account, struct err *err);
 
-/* Call `fn` after each commit to any account, from whichever process or instance it came. One watcher a store instance: a second
- * call replaces the first, NULL takes it away. When this returns, the former watcher does not run and is never called again. */
+/* Call `fn` after each commit to any account, from whichever process or instance it came. One watcher a store
+ * instance: a second call replaces the first, NULL takes it away. When this returns, the former watcher does
+ * not run and is never called again. */
 MUST_USE int store_watch(struct store *store, store_watch_fn *fn, void *ctx, struct err *err);
 
 /* A consistent copy in `folder`, online. -ERR_EXISTS; -ERR_CANNOT where an engine has no files. */
 MUST_USE int store_checkpoint(struct store *store, const char *folder, struct err *err);
 
-/* Read and verify everything; `fn` is told of each damage. Returns 0 even if damage was found, negative if it could not finish. */
+/* Read and verify everything; `fn` is told of each damage.
+ * Returns 0 even if damage was found, negative if it could not finish. */
 MUST_USE int store_scrub(struct store *store, store_damage_fn *fn, void *ctx, struct err *err);
 
 void store_stats(struct store *store, struct store_stats *out);

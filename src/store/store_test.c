@@ -1,4 +1,5 @@
-/* The checks that every engine relies on: limits at n-1, n, n+1, and that nothing refused reaches the engine. */
+/* The checks that every engine relies on: limits at n-1, n, n+1,
+ * and that nothing refused reaches the engine. */
 #include "store/store.h"
 
 #include "base/testing.h"

@@ -1,5 +1,5 @@
-/* faulty.h: a store that fails on demand, over any engine, so that tests can break call number 1, 2, 3 ... of a workload and look
- * at what is left.
+/* faulty.h: a store that fails on demand, over any engine, so that tests can break call number 1, 2, 3 ... of
+ * a workload and look at what is left.
  *
  *   faulty_store_open(&inner, &store);
  *   for (n = 1;; n++) {
@@ -35,8 +35,8 @@ enum faulty_op {
 enum faulty_when {
     /* The inner engine never sees the call. */
     FAULTY_BEFORE,
-    /* It is done, and the answer is lost. A commit or drop_account is there all the same, which the contract allows with
-     * ERR_IO only; a scan has called back for everything; a blob written is abandoned. */
+    /* It is done, and the answer is lost. A commit or drop_account is there all the same, which the contract
+     * allows with ERR_IO only; a scan has called back for everything; a blob written is abandoned. */
     FAULTY_AFTER,
 };
 

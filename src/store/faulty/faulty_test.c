@@ -1,4 +1,5 @@
-/* Without a plan the faulty engine keeps the whole contract; with one it fails where the plan says and nowhere else. */
+/* Without a plan the faulty engine keeps the whole contract;
+ * with one it fails where the plan says and nowhere else. */
 #include "store/faulty/faulty.h"
 
 #include "base/testing.h"

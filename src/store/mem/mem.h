@@ -1,9 +1,10 @@
-/* mem.h: the store contract in memory, for tests and tools. Nothing is written to disk; everything else is kept: one version for
- * a scan, pending blobs, conflicts, watchers.
+/* mem.h: the store contract in memory, for tests and tools. Nothing is written to disk; everything else is
+ * kept: one version for a scan, pending blobs, conflicts, watchers.
  *
- * The data lives in a `mem_world`; a store is one instance over it, as one machine is over a cluster. Several instances over
- * one world conflict with each other as machines do; each sees commits of all, and its own pending blobs only.
- * Closing an instance and opening another over the same world is a restart: what was committed is there, what was pending is not. */
+ * The data lives in a `mem_world`; a store is one instance over it, as one machine is over a cluster. Several
+ * instances over one world conflict with each other as machines do; each sees commits of all, and its own
+ * pending blobs only. Closing an instance and opening another over the same world is a restart: what was
+ * committed is there, what was pending is not. */
 #ifndef LOFT_STORE_MEM_MEM_H
 #define LOFT_STORE_MEM_MEM_H
 

@@ -1,6 +1,7 @@
 /* sorted.h: a sorted vector of shared items, of which a snapshot costs one reference.
- * Whoever changes a vector that somebody else holds gets a copy of it (of the pointers, not of the items) and changes that.
- * Finding is O(log n); a change moves pointers, O(n) bytes at worst: right for tests, up to some 100 000 items.
+ * Whoever changes a vector that somebody else holds gets a copy of it (of the pointers, not of the items) and
+ * changes that. Finding is O(log n); a change moves pointers, O(n) bytes at worst: right for tests, up to
+ * some 100 000 items.
  * Threads: changes under the owner's lock; a snapshot may be read and dropped without it. */
 #ifndef LOFT_STORE_MEM_SORTED_H
 #define LOFT_STORE_MEM_SORTED_H

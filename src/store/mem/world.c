@@ -150,7 +150,8 @@ static enum blob_state blob_state(const struct mem_store *self, struct account_i
     return sorted_find(self->pending, k) ? BLOB_PENDING : BLOB_GONE;
 }
 
-/* One step of a blob within the batch; `seen` holds the states that earlier operations left (cast to pointers). */
+/* One step of a blob within the batch; `seen` holds the states that earlier operations left
+ * (cast to pointers). */
 static int check_blob_op(const struct mem_store *self, struct account_id id, const struct batch_op *op,
                          struct map *seen, struct err *err)
 {

@@ -4,8 +4,9 @@
  *      │                         └─ blobs   sorted: account id, blob id -> bytes, meta, header    (live)
  *      └─────── instances ────────── pending sorted: the same keys and items as blobs             (pending)
  *
- * Locks: `lock` guards all data, and is never held while a callback runs. `watch_lock` guards the watchers and the list of
- * instances, and is held while watchers are called; a watcher may read the store, so `watch_lock` is taken before `lock`. */
+ * Locks: `lock` guards all data, and is never held while a callback runs. `watch_lock` guards the watchers
+ * and the list of instances, and is held while watchers are called; a watcher may read the store, so
+ * `watch_lock` is taken before `lock`. */
 #ifndef LOFT_STORE_MEM_WORLD_H
 #define LOFT_STORE_MEM_WORLD_H
 

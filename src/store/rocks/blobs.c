@@ -301,7 +301,8 @@ int rocks_blob_scan(struct store *store, struct account_id account, enum blob_sl
     struct db_key to = last.n < UINT64_MAX ? db_key_blob(account, (struct blob_id){ last.n + 1 })
                                            : db_key_account_end(account);
     struct db_range range = { .from = db_key_str(&from), .to = db_key_str(&to) };
-    /* RocksDB reads ahead by itself, more the longer we go on; a fixed amount cost a third more on short ranges. */
+    /* RocksDB reads ahead by itself, more the longer we go on;
+     * a fixed amount cost a third more on short ranges. */
     struct db_iter it;
     struct str key, value;
     int r;

@@ -1,5 +1,6 @@
-/* checkpoint.c: a copy that shares its bytes with the original: RocksDB's checkpoint and hard links of the segments. Segment heads
- * are sealed first; and a file with a second name is never written to again (segments_start), so neither copy can hurt the other. */
+/* checkpoint.c: a copy that shares its bytes with the original: RocksDB's checkpoint and hard links of the
+ * segments. Segment heads are sealed first; and a file with a second name is never written to again
+ * (segments_start), so neither copy can hurt the other. */
 #include "store/rocks/checkpoint.h"
 #include "base/codec.h"
 #include "base/file.h"

@@ -6,8 +6,8 @@
 
 struct engine;
 
-MUST_USE int checkpoint_database(struct engine *e, const char *folder,
-                                 struct err *err); /* the database alone */
-void checkpoint_remove(const char *folder);        /* with all that is in it */
+/* The database alone. */
+MUST_USE int checkpoint_database(struct engine *e, const char *folder, struct err *err);
+void checkpoint_remove(const char *folder); /* with all that is in it */
 
 #endif

@@ -1,6 +1,7 @@
-/* collector.c: gives the space of dropped mail back. A segment with little alive is rewritten: its live records are copied as
- * they are into the cold head, and their places moved by the committer, which knows what was dropped meanwhile. A segment with nothing
- * alive is removed. One that holds damage keeps its file: what is left in it may still be read. */
+/* collector.c: gives the space of dropped mail back. A segment with little alive is rewritten: its live
+ * records are copied as they are into the cold head, and their places moved by the committer, which knows
+ * what was dropped meanwhile. A segment with nothing alive is removed. One that holds damage keeps its file:
+ * what is left in it may still be read. */
 #include "store/rocks/engine.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Space comes back, and nothing that is alive is ever lost or wrong meanwhile. Checkpoints share files with all of this. */
+/* Space comes back, and nothing that is alive is ever lost or wrong meanwhile.
+ * Checkpoints share files with all of this. */
 #include "base/clock.h"
 #include "store/rocks/rocks_testing.h"
 

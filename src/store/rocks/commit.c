@@ -2,7 +2,8 @@
 #include "store/rocks/engine.h"
 
 enum {
-    /* A range tombstone is cheap to write and dear to read past; so a range of few keys is deleted key by key. */
+    /* A range tombstone is cheap to write and dear to read past;
+     * so a range of few keys is deleted key by key. */
     RANGE_KEYS_MAX = 4096,
     RANGE_COMPARES_MAX = 1 << 20,
 };
@@ -88,8 +89,8 @@ static bool has_range(const struct batch *batch)
     return false;
 }
 
-/* The batch to write: `batch` itself, or *expanded. Only sound if the account is at `expected` when we look, and then the
- * commit's own check of the version makes sure that it still is. */
+/* The batch to write: `batch` itself, or *expanded. Only sound if the account is at `expected` when we look,
+ * and then the commit's own check of the version makes sure that it still is. */
 static const struct batch *without_ranges(struct engine *e, struct account_id account, uint64_t expected,
                                           const struct batch *batch, struct batch *expanded)
 {

@@ -3,9 +3,9 @@
  *   committer_run ----> queue ----> take all ----> apply each ----> fdatasync segments ----> one WriteBatch, sync ----> publish, answer
  *                                   (`busy`)       or refuse it     with new bytes           with the segments' counts
  *
- * Whoever sets `busy` is the committer: normally the engine's thread, which goes on while anything is queued; with inline_commit also
- * a caller that finds the committer idle, which saves the two thread switches of a lone commit. A waiter sleeps on a futex of its
- * own request. */
+ * Whoever sets `busy` is the committer: normally the engine's thread, which goes on while anything is queued;
+ * with inline_commit also a caller that finds the committer idle, which saves the two thread switches of a
+ * lone commit. A waiter sleeps on a futex of its own request. */
 #include "store/rocks/group.h"
 
 #include <assert.h>

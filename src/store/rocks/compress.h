@@ -1,5 +1,6 @@
-/* compress.h: one block of mail in, fewer bytes out, and back. Contexts of LZ4 and zstd are large, so they are pooled: whoever
- * compresses borrows one for a moment.     Threads: the pool any; a compressor has one owner at a time. */
+/* compress.h: one block of mail in, fewer bytes out, and back. Contexts of LZ4 and zstd are large, so they
+ * are pooled: whoever compresses borrows one for a moment.
+ * Threads: the pool any; a compressor has one owner at a time. */
 #ifndef LOFT_STORE_ROCKS_COMPRESS_H
 #define LOFT_STORE_ROCKS_COMPRESS_H
 
@@ -25,10 +26,12 @@ void compressor_give(struct compressor_pool *pool, struct compressor **c);
 /* Two buffers that keep their memory (up to a limit) between uses. */
 struct buf *compressor_scratch(struct compressor *c, unsigned which);
 
-/* Append `in` compressed to `out`; the codec used is returned: CODEC_RAW when `want` saves less than a twentieth. */
+/* Append `in` compressed to `out`; the codec used is returned:
+ * CODEC_RAW when `want` saves less than a twentieth. */
 enum codec compress_block(struct compressor *c, enum codec want, struct str in, struct buf *out);
 
-/* Decode `in` to exactly `raw_n` bytes at `out`. False when it is no such thing (damaged; never reads or writes beyond). */
+/* Decode `in` to exactly `raw_n` bytes at `out`.
+ * False when it is no such thing (damaged; never reads or writes beyond). */
 bool decompress_block(struct compressor *c, enum codec codec, struct str in, char *out, size_t raw_n);
 
 #endif

@@ -1,5 +1,6 @@
-/* kill -9 in the middle of everything, again and again: what was acknowledged is there, whole; what was dropped is gone; ids are never
- * given twice. The writer is this program run again (RocksDB's threads do not survive a fork), and acknowledges through a pipe. */
+/* kill -9 in the middle of everything, again and again: what was acknowledged is there, whole; what was
+ * dropped is gone; ids are never given twice. The writer is this program run again (RocksDB's threads do not
+ * survive a fork), and acknowledges through a pipe. */
 #include "base/codec.h"
 #include "base/rand.h"
 #include "store/rocks/rocks_testing.h"
@@ -203,8 +204,8 @@ static void check_facts(struct facts *f, struct fixture *fx)
         const struct account_id account = { t + 1 };
         uint64_t version = fixture_version(fx, account);
         assert_row(version >= f->versions[t], t, "acknowledged commits are lost");
-        assert_row(version <= f->versions[t] + 1, t,
-                   "commits that nobody made"); /* one may have been under way */
+        /* One may have been under way. */
+        assert_row(version <= f->versions[t] + 1, t, "commits that nobody made");
         f->versions[t] = version;
         buf_clear(&value);
         int r = store_get(fx->store, account, STR("version"), &value, &fx->err);

@@ -13,8 +13,9 @@ const char *const db_family_names[DB_FAMILY_COUNT] = {
     [DB_META] = "meta",      [DB_HEADER] = "header",   [DB_PLACE] = "place",
 };
 
-/* Young data is compressed cheaply; settled data (the last level) well where it is rarely read. meta is what FETCH scans: with zstd a
- * scan that misses the cache cost 1.0 us a record of 600 bytes, with LZ4 0.7, uncompressed 0.55. */
+/* Young data is compressed cheaply; settled data (the last level) well where it is rarely read. meta is what
+ * FETCH scans: with zstd a scan that misses the cache cost 1.0 us a record of 600 bytes, with LZ4 0.7,
+ * uncompressed 0.55. */
 static const struct family_setting {
     int compression, settled_compression;
     size_t block_bytes, memtable_bytes;
@@ -32,8 +33,8 @@ enum {
     WAL_BYTES_MAX = 256 << 20,
     OPEN_TABLES_MAX = 512,
     BLOOM_BITS = 10,
-    /* "Tolerate corrupted tail records": a torn last record is a crash, anything else refuses to open. RocksDB's default
-     * (point in time) drops what follows a damaged record without a word. */
+    /* "Tolerate corrupted tail records": a torn last record is a crash, anything else refuses to open.
+     * RocksDB's default (point in time) drops what follows a damaged record without a word. */
     WAL_RECOVERY_TOLERATE_TAIL = 0,
     INFO_LOG_WARN = 2,
 };
@@ -46,7 +47,8 @@ enum {
 #define UNDER_TSAN 1
 #endif
 #ifdef UNDER_TSAN
-/* The library is not built for ThreadSanitizer, which sees its memcpy but not the atomics that order it. Nothing of ours is C++. */
+/* The library is not built for ThreadSanitizer, which sees its memcpy but not the atomics that order it.
+ * Nothing of ours is C++. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
@@ -166,8 +168,8 @@ void db_close(struct db *db)
 
 uint64_t db_check(struct str key, struct str value)
 {
-    uint64_t k = XXH3_64bits(
-        key.p, key.n); /* as a seed it would cost more: XXH3 derives a secret from a seed first */
+    /* As a seed it would cost more: XXH3 derives a secret from a seed first. */
+    uint64_t k = XXH3_64bits(key.p, key.n);
     return XXH3_64bits(value.p, value.n) ^ (k << 32 | k >> 32);
 }
 

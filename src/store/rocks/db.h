@@ -1,4 +1,5 @@
-/* db.h: RocksDB as this engine uses it: six families, every value checked, errors in our terms.     Threads: any, as RocksDB.
+/* db.h: RocksDB as this engine uses it: six families, every value checked, errors in our terms.
+ * Threads: any, as RocksDB.
  *
  *   family    key                         value (each followed by 8 bytes: XXH3 of the value, mixed with that of the key)
  *   engine    "format"                    u32
@@ -48,11 +49,13 @@ int db_error(char *rocks_error, struct err *err, const char *what);
 
 uint64_t db_check(struct str key, struct str value);
 
-/* Append the verified value to `out`. -ERR_NOT_FOUND (with no text), -ERR_CORRUPT naming family and key, -ERR_IO. */
+/* Append the verified value to `out`.
+ * -ERR_NOT_FOUND (with no text), -ERR_CORRUPT naming family and key, -ERR_IO. */
 MUST_USE int db_get(const struct db *db, enum db_family family, const rocksdb_snapshot_t *snapshot,
                     struct str key, struct buf *out, struct err *err);
+/* 0 when absent. */
 MUST_USE int db_get_u64(const struct db *db, enum db_family family, const rocksdb_snapshot_t *snapshot,
-                        struct str key, uint64_t *out, struct err *err); /* 0 when absent */
+                        struct str key, uint64_t *out, struct err *err);
 
 /* Add to a batch; keys and values are copied. */
 void db_put(const struct db *db, rocksdb_writebatch_t *batch, enum db_family family, struct str key,
@@ -68,7 +71,8 @@ void db_delete_range(const struct db *db, rocksdb_writebatch_t *batch, enum db_f
 /* Atomic and durable when it returns 0. */
 MUST_USE int db_write(const struct db *db, rocksdb_writebatch_t *batch, struct err *err);
 
-/* Pairs with from <= key < to, in order. for (r = db_iter_open(...); r == 0 && (r = db_iter_next(...)) == 1;) */
+/* Pairs with from <= key < to, in order:
+ * for (r = db_iter_open(...); r == 0 && (r = db_iter_next(...)) == 1;) */
 struct db_iter {
     const struct db *db;
     enum db_family family;
@@ -85,8 +89,8 @@ struct db_range {
 };
 void db_iter_open(struct db_iter *it, const struct db *db, enum db_family family,
                   const struct db_range *range);
-/* 1 with a verified pair that borrows until the next call; 0 at the end; -ERR_CORRUPT, -ERR_IO. After a value that fails its own
- * checksum (*key_out is set) the next call goes on behind it. */
+/* 1 with a verified pair that borrows until the next call; 0 at the end; -ERR_CORRUPT, -ERR_IO. After a value
+ * that fails its own checksum (*key_out is set) the next call goes on behind it. */
 MUST_USE int db_iter_next(struct db_iter *it, struct str *key_out, struct str *value_out, struct err *err);
 void db_iter_close(struct db_iter *it);
 

@@ -1,6 +1,6 @@
-/* drop.c: removing a whole account. The version, state and records go at once, in one group, with a marker that names the greatest
- * blob id; the blobs' places, which segments are counted by, follow in steps so that nobody waits long. A crash in between is finished
- * when the store is opened. */
+/* drop.c: removing a whole account. The version, state and records go at once, in one group, with a marker
+ * that names the greatest blob id; the blobs' places, which segments are counted by, follow in steps so that
+ * nobody waits long. A crash in between is finished when the store is opened. */
 #include "base/codec.h"
 #include "store/rocks/engine.h"
 

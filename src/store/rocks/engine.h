@@ -5,8 +5,8 @@
  *   commit.c     what one commit adds to its group
  *   drop.c       whole accounts                                        collector.c, checkpoint.c, scrub.c
  *
- * Locks, in the order in which they may be nested: collector.run, files_gone, committer.lock, watch.lock, then those of pending, ids,
- * segments and space, which are never held together. */
+ * Locks, in the order in which they may be nested: collector.run, files_gone, committer.lock, watch.lock,
+ * then those of pending, ids, segments and space, which are never held together. */
 #ifndef LOFT_STORE_ROCKS_ENGINE_H
 #define LOFT_STORE_ROCKS_ENGINE_H
 
@@ -35,8 +35,8 @@ struct pending_blobs {
 
 void pending_init(struct pending_blobs *p);
 void pending_deinit(struct engine *e);
-struct pending *pending_claim(struct engine *e, struct account_id account,
-                              struct blob_id id);          /* NULL: not pending */
+/* NULL: not pending. */
+struct pending *pending_claim(struct engine *e, struct account_id account, struct blob_id id);
 void pending_unclaim(struct engine *e, struct pending *p); /* the group failed */
 void pending_done(struct engine *e, struct pending *p);    /* it is live: frees */
 void pending_drop_account(struct engine *e, struct account_id account);
@@ -56,10 +56,10 @@ struct group;
 
 /* Something to be done in a group. Lives on the stack of the thread that waits for it. */
 struct request {
-    int (*apply)(struct group *g, struct request *request,
-                 struct err *err); /* adds to the group or refuses */
-    size_t bytes;                  /* roughly, for the size of the group and free space */
-    enum space_use use;            /* below which mark of free space it is refused */
+    /* Adds to the group or refuses. */
+    int (*apply)(struct group *g, struct request *request, struct err *err);
+    size_t bytes;       /* roughly, for the size of the group and free space */
+    enum space_use use; /* below which mark of free space it is refused */
     struct err *err;
     int result;
     _Atomic uint32_t done;

@@ -1,4 +1,5 @@
-/* Short of space, failing disks, damaged files, two processes: each is told apart and reported, and nothing acknowledged is lost. */
+/* Short of space, failing disks, damaged files, two processes: each is told apart and reported,
+ * and nothing acknowledged is lost. */
 #include "base/clock.h"
 #include "store/rocks/rocks_testing.h"
 
@@ -135,7 +136,8 @@ static void test_after_any_failed_call_what_was_acknowledged_is_there(void **sta
     fail_each_call(ENOSPC, -ERR_FULL);
 }
 
-/* RocksDB's own log cannot grow: Debian's build ends the process then, others report it. Either way nothing is lost. */
+/* RocksDB's own log cannot grow: Debian's build ends the process then, others report it.
+ * Either way nothing is lost. */
 static void test_a_failing_log_loses_nothing(void **state)
 {
     (void)state;
@@ -366,7 +368,8 @@ static void damaged_init(struct damaged *d)
     buf_deinit(&bytes);
 }
 
-/* Reads all there is: nothing may be wrong or missing without an error. Returns how many reads were refused. */
+/* Reads all there is: nothing may be wrong or missing without an error.
+ * Returns how many reads were refused. */
 static unsigned refused_reads(struct damaged *d)
 {
     struct buf bytes = BUF_INIT, value = BUF_INIT;
@@ -535,8 +538,8 @@ static void test_what_a_crash_left_behind_the_last_commit_is_cut(void **state)
     fixture_close(&f);
     struct stat after;
     assert_int_equal(stat(path, &after), 0);
-    assert_true(after.st_size ==
-                st.st_size + (st.st_size - 32)); /* the second record lies behind the first */
+    /* The second record lies behind the first. */
+    assert_true(after.st_size == st.st_size + (st.st_size - 32));
     fixture_open(&f);
     assert_int_equal(fixture_check_blob(&f, anna, id, content(&bytes, 1, 500)), 0);
     assert_int_equal(fixture_check_blob(&f, anna, next, content(&bytes, 2, 500)), 0);
@@ -547,8 +550,8 @@ static void test_what_a_crash_left_behind_the_last_commit_is_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            test_a_failing_log_loses_nothing), /* first: it forks, and RocksDB's threads would not come along */
+        /* First: it forks, and RocksDB's threads would not come along. */
+        cmocka_unit_test(test_a_failing_log_loses_nothing),
         cmocka_unit_test(test_after_any_failed_call_what_was_acknowledged_is_there),
         cmocka_unit_test(test_below_the_watermark_mail_is_refused_and_deleting_works),
         cmocka_unit_test(test_a_batch_larger_than_what_is_left_is_refused),

@@ -121,8 +121,8 @@ static void blob_set(struct group *g, struct blob_id id, const struct group_blob
     }
     struct undo *u = journal_add(g);
     u->blob = b;
-    u->blob_before =
-        *b; /* all zero: account 0 and not live, which blob_place below takes for "ask the database" */
+    /* All zero: account 0 and not live, which blob_place below takes for "ask the database". */
+    u->blob_before = *b;
     *b = *now;
 }
 

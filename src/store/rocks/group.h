@@ -1,8 +1,10 @@
-/* group.h: what the requests of one group add up to: one WriteBatch, the segments to sync, and what changes in memory once it is
- * written. Between committer.c, which runs groups, and group.c, which fills them; apply functions see engine.h only.
+/* group.h: what the requests of one group add up to: one WriteBatch, the segments to sync, and what changes
+ * in memory once it is written. Between committer.c, which runs groups, and group.c, which fills them; apply
+ * functions see engine.h only.
  *
- * Versions and blobs are looked up in the group first, then in the database. What a refused request had added is undone: the batch by a
- * save point, the rest from a journal.     Threads: one owner, the committer. */
+ * Versions and blobs are looked up in the group first, then in the database. What a refused request had added
+ * is undone: the batch by a save point, the rest from a journal.
+ * Threads: one owner, the committer. */
 #ifndef LOFT_STORE_ROCKS_GROUP_H
 #define LOFT_STORE_ROCKS_GROUP_H
 

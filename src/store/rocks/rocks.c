@@ -223,9 +223,9 @@ static int open_database(struct engine *e, struct err *err)
         r = read_format(e, &format, err);
     if (r == 0)
         r = load_segments(e, format == 0, err);
+    /* Only now, so that segments beside a lost database are refused every time. */
     if (r == 0 && format == 0)
-        r = write_format(e,
-                         err); /* only now, so that segments beside a lost database are refused every time */
+        r = write_format(e, err);
     return r == 0 ? blob_ids_init(e, err) : r;
 }
 

@@ -1,17 +1,21 @@
-/* rocks.h: the embedded engine: RocksDB for state and blob records, own segment files for mail bytes.     Contract: store/store.h.
+/* rocks.h: the embedded engine: RocksDB for state and blob records, own segment files for mail bytes.
+ * Contract: store/store.h.
  *
  *   FOLDER/LOCK               flock(2)ed while open, holds the process id
  *   FOLDER/BALLAST            preallocated; given back to the file system when even deleting gets hard
- *   FOLDER/db/                RocksDB: state, blob records (meta, header) and places; every value with its own checksum
+ *   FOLDER/db/                RocksDB: state, blob records (meta, header) and places; every value with its
+ *                             own checksum
  *   FOLDER/segments/N.seg     mail bytes, append-only (segment.h has the byte layout)
  *
  *   caller's thread                                    committer (a caller when it is idle, else the engine's thread)
  *   blob_write: compress, reserve, pwrite --+
  *   commit: queue, wait ------------------- +--> [ group: check versions, fdatasync segments with new bytes, one WriteBatch + sync ]
  *                                                  answer everyone, call the watcher
- * A place never precedes its bytes: what a crash leaves are bytes that nothing refers to, and the collector counts them as dead.
+ * A place never precedes its bytes: what a crash leaves are bytes that nothing refers to, and the collector
+ * counts them as dead.
  *
- * The engine does not log: what an operator should know goes to `event`.     Threads: as store.h says. */
+ * The engine does not log: what an operator should know goes to `event`.
+ * Threads: as store.h says. */
 #ifndef LOFT_STORE_ROCKS_ROCKS_H
 #define LOFT_STORE_ROCKS_ROCKS_H
 
@@ -20,7 +24,8 @@
 
 #include <sys/types.h>
 
-/* LZ4: on real mail 15 us a message to write and 3 us to read, 0.58 of its size. zstd (level 1): 31 us and 11 us, 0.43. */
+/* LZ4: on real mail 15 us a message to write and 3 us to read, 0.58 of its size. zstd (level 1):
+ * 31 us and 11 us, 0.43. */
 enum rocks_compression { ROCKS_LZ4, ROCKS_ZSTD, ROCKS_UNCOMPRESSED };
 
 enum rocks_event {
@@ -32,7 +37,8 @@ enum rocks_event {
 };
 typedef void rocks_event_fn(void *ctx, enum rocks_event event, const char *text); /* any thread; be short */
 
-/* The system calls that write, for tests that make them fail. Each returns 0 or an errno value; from any thread. */
+/* The system calls that write, for tests that make them fail.
+ * Each returns 0 or an errno value; from any thread. */
 struct rocks_file_ops {
     void *ctx;
     int (*write)(void *ctx, int fd, const void *bytes, size_t n, off_t offset);
@@ -54,8 +60,8 @@ struct rocks_options {
     uint64_t collect_bytes_per_s;   /* 0: as fast as it can */
     unsigned collect_interval_ms;   /* how often the collector looks */
     unsigned open_segments_max;     /* file descriptors kept for reading */
-    bool
-        inline_commit; /* an idle committer's work is done by the caller: no thread switch for a lone commit */
+    /* An idle committer's work is done by the caller: no thread switch for a lone commit. */
+    bool inline_commit;
     rocks_event_fn *event; /* may be NULL */
     void *event_ctx;
     const struct rocks_file_ops *files; /* borrows until close */
@@ -65,11 +71,13 @@ struct rocks_options {
 struct rocks_options rocks_options_default(void);
 
 /* Open or make. Tails that a crash left are cut, interrupted drops of accounts are finished.
- *   errors  -ERR_UNAVAILABLE: another process has it open (the text says which); -ERR_CORRUPT: RocksDB refuses, or segments exist but
- *           no database; -ERR_INVALID: written by a newer Loft; -ERR_FULL; -ERR_IO */
+ *   errors  -ERR_UNAVAILABLE: another process has it open (the text says which); -ERR_CORRUPT: RocksDB
+ *           refuses, or segments exist but no database; -ERR_INVALID: written by a newer Loft; -ERR_FULL;
+ *           -ERR_IO */
 MUST_USE int rocks_store_open(const struct rocks_options *options, struct store **store_out, struct err *err);
 
-/* Run the collector now until nothing is left below the threshold; without rate limit. For administration and tests. */
+/* Run the collector now until nothing is left below the threshold; without rate limit.
+ * For administration and tests. */
 MUST_USE int rocks_collect(struct store *store, struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* The embedded engine keeps the contract, with and without the inline committer and with segments so small that everything rolls. */
+/* The embedded engine keeps the contract, with and without the inline committer and with segments so small
+ * that everything rolls. */
 #include "store/rocks/rocks_testing.h"
 
 #include "store/conformance.h"

@@ -1,4 +1,5 @@
-/* rocks_testing.h: what the tests of the embedded engine share: a folder, small settings, calls that must work, faults. */
+/* rocks_testing.h: what the tests of the embedded engine share: a folder, small settings,
+ * calls that must work, faults. */
 #ifndef LOFT_STORE_ROCKS_ROCKS_TESTING_H
 #define LOFT_STORE_ROCKS_ROCKS_TESTING_H
 
@@ -25,7 +26,8 @@ struct fixture {
     struct err err;
 };
 
-/* A new folder and an open store with small settings (64 KiB segments, no background collecting unless asked). */
+/* A new folder and an open store with small settings (64 KiB segments,
+ * no background collecting unless asked). */
 void fixture_init(struct fixture *f);
 void fixture_settings(struct fixture *f); /* the same, not opened yet */
 void fixture_open(struct fixture *f);
@@ -36,12 +38,12 @@ void fixture_remove(const char *folder);
 
 /* Each checks that it worked. */
 struct blob_id fixture_put_blob(struct fixture *f, struct account_id account, struct str bytes); /* pending */
-struct blob_id fixture_deliver(struct fixture *f, struct account_id account,
-                               struct str bytes); /* committed; bumps the version */
+/* Committed; bumps the version. */
+struct blob_id fixture_deliver(struct fixture *f, struct account_id account, struct str bytes);
 void fixture_drop(struct fixture *f, struct account_id account, struct blob_id id);
 uint64_t fixture_version(struct fixture *f, struct account_id account);
-int fixture_commit(struct fixture *f, struct account_id account,
-                   const struct batch *b); /* at the current version; the result */
+/* At the current version; the result. */
+int fixture_commit(struct fixture *f, struct account_id account, const struct batch *b);
 
 /* Repeatable content of `n` bytes: text that compresses, or noise that does not. */
 void fixture_text(struct buf *out, uint64_t seed, size_t n);

@@ -1,5 +1,5 @@
-/* scrub.c: read and verify everything. The database is read through a checkpoint of its own, opened anew: blocks that are in our
- * cache would hide what became of them on disk. */
+/* scrub.c: read and verify everything. The database is read through a checkpoint of its own, opened anew:
+ * blocks that are in our cache would hide what became of them on disk. */
 #include "base/codec.h"
 #include "store/rocks/checkpoint.h"
 #include "store/rocks/engine.h"

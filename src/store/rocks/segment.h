@@ -1,4 +1,5 @@
-/* segment.h: the bytes of a segment file and how one record is written and read. Files as a set are in segments.h.
+/* segment.h: the bytes of a segment file and how one record is written and read. Files as a set are in
+ * segments.h.
  *
  * A segment file
  *   0   8  "LOFTSEG1"
@@ -26,8 +27,9 @@
  *  ...     the blocks, one behind the other, each compressed alone: reading a part decodes the blocks it touches and no others
  *  ...     zero bytes up to a multiple of 8
  *
- * Space is reserved first and written later, by several threads at once, so a crash can leave holes: no head, or a head without its
- * blocks. Checksums tell; a place in the database never points to such a record because it is synced before it is referred to.
+ * Space is reserved first and written later, by several threads at once, so a crash can leave holes: no head,
+ * or a head without its blocks. Checksums tell; a place in the database never points to such a record because
+ * it is synced before it is referred to.
  *
  * Threads: none; the caller gives descriptors and compressors. */
 #ifndef LOFT_STORE_ROCKS_SEGMENT_H
@@ -51,7 +53,8 @@ void segment_head_encode(uint64_t number, uint64_t salt, unsigned char out[SEGME
 MUST_USE int segment_head_decode(const unsigned char in[SEGMENT_HEAD_BYTES], uint64_t *number_out,
                                  uint64_t *salt_out, struct err *err);
 
-/* Where a blob is; stored in the database. `check` is the checksum in the record's head, and so covers everything. */
+/* Where a blob is; stored in the database.
+ * `check` is the checksum in the record's head, and so covers everything. */
 struct place {
     uint64_t segment, offset, stored_bytes, raw_bytes, check;
 };
@@ -89,19 +92,21 @@ void record_encode_block(struct compressor *c, enum codec codec, struct str raw_
 void record_encode_head(struct account_id account, struct blob_id blob, uint64_t raw_bytes,
                         uint64_t stored_bytes, struct str table, char head[RECORD_HEAD_BYTES]);
 
-/* Append raw bytes [offset, offset + length), clipped, of the record at `place` to `out`. `file` is for messages.
- * -ERR_IO; -ERR_CORRUPT naming file and offset; then `out` is as before. */
+/* Append raw bytes [offset, offset + length), clipped, of the record at `place` to `out`. `file` is for
+ * messages. -ERR_IO; -ERR_CORRUPT naming file and offset; then `out` is as before. */
 MUST_USE int record_read(int fd, const char *file, uint64_t salt, const struct place *place,
                          struct account_id account, struct blob_id blob, uint64_t offset, uint64_t length,
                          struct compressor *c, struct buf *out, struct err *err);
 
-/* Append the record as it is stored, padding included, after verifying all of its checksums (for the collector). */
+/* Append the record as it is stored, padding included, after verifying all of its checksums
+ * (for the collector). */
 MUST_USE int record_read_stored(int fd, const char *file, uint64_t salt, const struct place *place,
                                 struct account_id account, struct blob_id blob, struct buf *out,
                                 struct err *err);
 
-/* Walk the records of one file without the database. Heads and tables are verified, blocks are not. What is no record (holes,
- * damage) is passed over in steps of 8 bytes until one begins again; how much is counted. */
+/* Walk the records of one file without the database. Heads and tables are verified, blocks are not. What is
+ * no record (holes, damage) is passed over in steps of 8 bytes until one begins again; how much is
+ * counted. */
 struct segment_walk {
     int fd;
     uint64_t salt, at, end;

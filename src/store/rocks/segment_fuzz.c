@@ -1,5 +1,5 @@
-/* Arbitrary bytes as a segment record. Checksums would turn nearly all of them away, so they are made right first: what lies behind
- * them must stand anything, too. The first byte chooses which are left alone. */
+/* Arbitrary bytes as a segment record. Checksums would turn nearly all of them away, so they are made right
+ * first: what lies behind them must stand anything, too. The first byte chooses which are left alone. */
 #include "base/codec.h"
 #include "store/rocks/segment.h"
 

@@ -260,7 +260,8 @@ static void test_a_record_inside_a_message_is_not_believed(void **state)
 {
     struct bench *b = *state, forged = { .file = BUF_INIT, .c = b->c };
     struct buf copy = BUF_INIT;
-    /* Right in everything but the salt, which its author cannot know; and a copy of a true record, at another place. */
+    /* Right in everything but the salt, which its author cannot know; and a copy of a true record,
+     * at another place. */
     record_encode(b->c, CODEC_RAW, anna, (struct blob_id){ 66 }, STR("forged"), &forged.file);
     record_seal(forged.file.p, 0);
     struct place p = add(b, CODEC_RAW, 1, STR("true"));

@@ -1,11 +1,13 @@
-/* segments.h: the segment files of a store as a set: where the next record goes, which are open, how much of each is alive.
+/* segments.h: the segment files of a store as a set: where the next record goes, which are open, how much of
+ * each is alive.
  *
  *   a segment's life:   HEAD (records are appended) -> sealed (only read) -> empty -> retired (file gone)
  *   A blob larger than a sixteenth of a segment gets a file of its own, which is born sealed.
  *
- * Appending reserves space under the lock and writes outside of it. Each append leaves the segment with a pin ("pending") that
- * the caller takes off with segments_settle() when the record became live or was given up: a pinned segment is not retired.
- * Counts of live bytes change only through segments_count(), by the committer, after the batch that stores them was written.
+ * Appending reserves space under the lock and writes outside of it. Each append leaves the segment with a pin
+ * ("pending") that the caller takes off with segments_settle() when the record became live or was given up: a
+ * pinned segment is not retired. Counts of live bytes change only through segments_count(), by the committer,
+ * after the batch that stores them was written.
  *
  * Threads: any. A `struct segment *` is good while it is acquired or pinned, and in the committer. */
 #ifndef LOFT_STORE_ROCKS_SEGMENTS_H
@@ -55,8 +57,9 @@ void segments_init(struct segments *set, const struct rocks_options *options); /
 void segments_deinit(struct segments *set);                                    /* cuts preallocated tails */
 void segments_path(const struct segments *set, uint64_t number, struct buf *out);
 
-/* Start: tell what the database knows, then look at the folder: files it does not know hold nothing that was committed and are
- * removed, tails are cut. `may_remove` false: an unknown file is -ERR_CORRUPT. `damage` is told of missing and short files. */
+/* Start: tell what the database knows, then look at the folder: files it does not know hold nothing that was
+ * committed and are removed, tails are cut. `may_remove` false: an unknown file is -ERR_CORRUPT. `damage` is
+ * told of missing and short files. */
 void segments_add_known(struct segments *set, uint64_t number, uint64_t salt,
                         const struct segment_counts *counts);
 MUST_USE int segments_start(struct segments *set, bool may_remove,
@@ -80,8 +83,8 @@ bool segments_is_large(const struct segments *set, uint64_t raw_bytes);
 void segments_settle(struct segments *set, const struct appended *a);
 MUST_USE int segments_sync(struct segments *set, struct segment *s, struct err *err);
 
-/* The segment, open for reading; release it soon. -ERR_NOT_FOUND when there is none of that number (any more); -ERR_CORRUPT when
- * its file is missing; -ERR_IO. */
+/* The segment, open for reading; release it soon. -ERR_NOT_FOUND when there is none of that number (any
+ * more); -ERR_CORRUPT when its file is missing; -ERR_IO. */
 MUST_USE int segments_acquire(struct segments *set, uint64_t number, struct segment **out, struct err *err);
 void segments_release(struct segments *set, struct segment *s);
 
@@ -89,19 +92,19 @@ void segments_release(struct segments *set, struct segment *s);
 struct segment *segments_find(struct segments *set, uint64_t number); /* NULL: none */
 struct segment_counts segments_counts(struct segments *set, const struct segment *s);
 void segments_count(struct segments *set, struct segment *s, const struct segment_counts *counts);
-bool segments_is_empty(struct segments *set,
-                       const struct segment *s); /* sealed, nothing live, nothing pending */
-void segments_retire(struct segments *set,
-                     struct segment *s); /* unlink; gone when the last reader has left */
+/* Sealed, nothing live, nothing pending. */
+bool segments_is_empty(struct segments *set, const struct segment *s);
+/* Unlink; gone when the last reader has left. */
+void segments_retire(struct segments *set, struct segment *s);
 
 /* Seal the heads, so that what was written so far lies in files that never change again. */
 void segments_roll(struct segments *set);
 
-/* For the collector: the sealed, unpinned segment with the least live part, if that is below `percent` (0: only empty ones);
- * false: none. */
+/* For the collector: the sealed, unpinned segment with the least live part, if that is below `percent` (0:
+ * only empty ones); false: none. */
 bool segments_worst(struct segments *set, unsigned percent, uint64_t *number_out);
-void segments_mark_damaged(struct segments *set,
-                           uint64_t number); /* segments_worst passes over it from now on */
+/* segments_worst passes over it from now on. */
+void segments_mark_damaged(struct segments *set, uint64_t number);
 
 /* fn for each file; the set is locked meanwhile: be short. */
 void segments_each(struct segments *set, void (*fn)(void *ctx, const struct segment *s), void *ctx);

@@ -1,5 +1,5 @@
-/* space.h: free space, watched so that "disk full" never reaches RocksDB's log: Debian's build ends the process when a log write
- * fails.
+/* space.h: free space, watched so that "disk full" never reaches RocksDB's log: Debian's build ends the
+ * process when a log write fails.
  *
  *   free    >= watermark        everything works
  *           <  watermark        no new mail
@@ -37,7 +37,8 @@ enum space_use {
 void space_init(struct space *space, const struct rocks_options *options);
 void space_deinit(struct space *space);
 
-/* -ERR_FULL when `bytes` more must not be written for this use. Asks the file system at most every 100 ms or 8 MB written. */
+/* -ERR_FULL when `bytes` more must not be written for this use.
+ * Asks the file system at most every 100 ms or 8 MB written. */
 MUST_USE int space_check(struct space *space, enum space_use use, uint64_t bytes, struct err *err);
 
 /* What was last known. */
