@@ -26,8 +26,8 @@ struct auth {
     pthread_mutex_t lock; /* of all below; held for no call that blocks */
     pthread_cond_t hash_done;
     uint32_t hashing_count, waiting_count;
-    struct known_good
-        *known_good; /* a digest has one place, by its own first bytes: the newer pushes out the older */
+    /* A digest has one place, by its own first bytes: the newer pushes out the older. */
+    struct known_good *known_good;
     struct auth_stats stats;
 };
 

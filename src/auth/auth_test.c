@@ -195,8 +195,8 @@ static void test_failures_delay_client_and_name_but_not_the_known(void **state)
         assert_int_equal(verify(&f, "anna", "guess", "attacker"), -ERR_AUTH);
         assert_row(f.outcome.delay_ms == delays[i], i, "delay");
     }
-    assert_int_equal(verify(&f, "bob", "guess", "attacker"),
-                     -ERR_AUTH); /* the client is slow for every name */
+    /* The client is slow for every name. */
+    assert_int_equal(verify(&f, "bob", "guess", "attacker"), -ERR_AUTH);
     assert_int_equal(f.outcome.delay_ms, 4000);
     assert_int_equal(verify(&f, "anna", "secret", "home"), 0); /* the known client is not */
     assert_int_equal(f.outcome.delay_ms, 0);

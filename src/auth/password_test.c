@@ -60,8 +60,8 @@ static void test_hash_is_salted_argon2id_and_matches_its_password_only(void **st
     assert_false(password_matches(STR("Secret"), one));
     assert_false(password_matches(STR(""), one));
     assert_false(password_matches(STR("secret"), "not a hash"));
-    assert_int_equal(password_hash(STR("secret"), 1, 4096, one, &err),
-                     -ERR_UNAVAILABLE); /* below argon2's least */
+    /* Below argon2's least. */
+    assert_int_equal(password_hash(STR("secret"), 1, 4096, one, &err), -ERR_UNAVAILABLE);
 }
 
 int main(void)

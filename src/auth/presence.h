@@ -1,4 +1,5 @@
-/* presence.h: who is signed in right now, over every protocol: for `loft who` and `loft kick`.     Threads: any. */
+/* presence.h: who is signed in right now, over every protocol: for `loft who` and `loft kick`.
+ * Threads: any. */
 #ifndef LOFT_AUTH_PRESENCE_H
 #define LOFT_AUTH_PRESENCE_H
 
@@ -25,13 +26,14 @@ struct presence_info {
     int64_t since_ms; /* wall clock */
 };
 
-struct presence_entry *presence_enter(struct presence *presence,
-                                      const struct presence_info *info);       /* copies */
+/* copies. */
+struct presence_entry *presence_enter(struct presence *presence, const struct presence_info *info);
 void presence_leave(struct presence *presence, struct presence_entry **entry); /* accepts NULL, sets NULL */
 void presence_set_client(struct presence *presence, struct presence_entry *entry, struct str client);
 void presence_set_mailbox(struct presence *presence, struct presence_entry *entry, struct str mailbox);
 
-/* All of them; `info` borrows until fn returns, the list is locked meanwhile: call nothing that enters or leaves. */
+/* All of them; `info` borrows until fn returns, the list is locked meanwhile:
+ * call nothing that enters or leaves. */
 typedef void presence_fn(void *ctx, const struct presence_info *info);
 void presence_each(struct presence *presence, presence_fn *fn, void *ctx);
 

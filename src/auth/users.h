@@ -5,8 +5,8 @@
  *   "U/" name       one record, laid out in users.c, with a format version; the store adds the checksum
  *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()
  * A name is held normalised (users_normalise_name), so that it is found whichever way it is spelled.
- * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is planned
- * again.
+ * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is
+ * planned again.
  * Threads: any number on one `struct users`. Calls block on the store; add and set_password also hash. */
 #ifndef LOFT_AUTH_USERS_H
 #define LOFT_AUTH_USERS_H
