@@ -1,6 +1,6 @@
 /* addr.h: the address of a peer or of a listener, in 24 bytes, and networks of addresses ("10.0.0.0/8").
- * IPv4-mapped IPv6 addresses become IPv4 on the way in, so that one client has one address.     Threads:
- * none; values. */
+ * IPv4-mapped IPv6 addresses become IPv4 on the way in, so that one client has one address.
+ * Threads: none; values. */
 #ifndef LOFT_NET_ADDR_H
 #define LOFT_NET_ADDR_H
 
@@ -19,23 +19,24 @@ struct net_addr {
 };
 
 struct net_addr addr_from_sockaddr(const struct sockaddr *sa, socklen_t n);
-socklen_t addr_to_sockaddr(const struct net_addr *addr,
-                           struct sockaddr_storage *out); /* IPv4 and IPv6 only */
+/* IPv4 and IPv6 only. */
+socklen_t addr_to_sockaddr(const struct net_addr *addr, struct sockaddr_storage *out);
 
-/* An IP address alone, "192.0.2.1" or "::1"; strict, no brackets, no port. -ERR_SYNTAX. */
+/* An IP address alone, "192.0.2.1" or "::1"; strict, no brackets, no port.
+ *   returns  0; -ERR_SYNTAX */
 MUST_USE int addr_parse_ip(struct str text, struct net_addr *addr_out, struct err *err);
 
 enum { ADDR_TEXT_BYTES = 64 };
-/* "192.0.2.1", "2001:db8::1", "unix", "unknown"; with_port: "192.0.2.1:143", "[2001:db8::1]:143". Returns
- * `out`. */
+/* "192.0.2.1", "2001:db8::1", "unix", "unknown"; with_port: "192.0.2.1:143", "[2001:db8::1]:143".
+ *   returns  `out` */
 const char *addr_format(const struct net_addr *addr, bool with_port, char out[static ADDR_TEXT_BYTES]);
 
 bool addr_equal(const struct net_addr *a, const struct net_addr *b); /* with port */
 bool addr_is_loopback(const struct net_addr *addr);                  /* 127/8, ::1, and every Unix socket */
 
 /* Who counts as one client: the IPv4 address, or the /64 of an IPv6 address (a household has that many).
- * Bytes for limit_acquire(), at most ADDR_KEY_BYTES; NIL for ADDR_UNIX and ADDR_NONE, which are not limited.
- */
+ *   returns  bytes for limit_acquire(), at most ADDR_KEY_BYTES; NIL for ADDR_UNIX and ADDR_NONE, which are
+ *            not limited */
 enum { ADDR_KEY_BYTES = 9 };
 struct str addr_client_key(const struct net_addr *addr, char out[static ADDR_KEY_BYTES]);
 
@@ -44,8 +45,8 @@ struct net_cidr {
     uint8_t bits;
 };
 
-/* "192.0.2.0/24", "2001:db8::/32", or an address alone. -ERR_SYNTAX; -ERR_INVALID when bits behind the mask
- * are set. */
+/* "192.0.2.0/24", "2001:db8::/32", or an address alone.
+ *   returns  0; -ERR_SYNTAX; -ERR_INVALID when bits behind the mask are set */
 MUST_USE int cidr_parse(struct str text, struct net_cidr *cidr_out, struct err *err);
 bool cidr_contains(const struct net_cidr *cidr, const struct net_addr *addr);
 

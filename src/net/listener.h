@@ -1,7 +1,12 @@
-/* listener.h: where clients connect to. "127.0.0.1:143", "[::1]:993", "*:143" (IPv4 and IPv6),
- * "host.example:143" (each of its addresses), or a path that begins with "/" or "./" for a Unix socket. IPv6
- * sockets are IPv6 only. When the process is out of descriptors, accepting pauses for a moment instead of
- * spinning.     Threads: as net.h. */
+/* listener.h: where clients connect to, one of
+ *
+ *   "127.0.0.1:143", "[::1]:993"   an address and its port; IPv6 sockets are IPv6 only
+ *   "*:143"                        every address of the machine, IPv4 and IPv6
+ *   "host.example:143"             each address of that name
+ *   "/run/imap", "./imap"          a Unix socket
+ *
+ * When the process is out of descriptors, accepting pauses for a moment instead of spinning.
+ * Threads: as net.h. */
 #ifndef LOFT_NET_LISTENER_H
 #define LOFT_NET_LISTENER_H
 
@@ -28,9 +33,8 @@ struct listener_options {
     struct tls_context *tls; /* a reference is taken; needed unless LISTENER_TLS_NONE */
     struct str alpn;         /* "imap"; NIL: ALPN is ignored */
 
-    bool proxy; /* a PROXY header must come first, v1 or v2: proxy.h */
-    const struct net_cidr
-        *proxy_from; /* who may send one; others are dropped. None: anybody who can connect */
+    bool proxy;                        /* a PROXY header must come first, v1 or v2: proxy.h */
+    const struct net_cidr *proxy_from; /* who may send one; others are dropped. None: anybody */
     size_t proxy_from_count;
 
     mode_t unix_mode;          /* of a Unix socket; default 0600 */

@@ -1,8 +1,9 @@
 /* net.h: worker threads on one epoll: the core that carries every protocol.     doc/architecture.md, 3
  * Whichever worker gets a ready connection runs its handler and re-arms it (EPOLLONESHOT); a connection is on
  * one worker at most. Wakes and new connections pass through a ready queue, signalled by an eventfd in the
- * same epoll. One more thread keeps the timers and adds workers when all are blocked. Order:  net_new,
- * net_listen..., net_start, net_stop, net_free.     Threads: any. */
+ * same epoll. One more thread keeps the timers and adds workers when all are blocked.
+ * Order: net_new, net_listen..., net_start, net_stop, net_free.
+ * Threads: any. */
 #ifndef LOFT_NET_NET_H
 #define LOFT_NET_NET_H
 
@@ -18,28 +19,29 @@ struct listener;
 struct net_options {
     const struct clock *clock; /* borrows */
     struct logger log;
-    struct limits
-        *limits; /* borrows; connections per client are counted here as "client/" and addr_client_key() */
-    unsigned workers;         /* default 64 */
-    unsigned workers_max;     /* while all are blocked; default 512 */
-    size_t stack_bytes;       /* of a worker; default 256 KiB */
+    struct limits *limits; /* borrows; counts each client's connections as "client/" and addr_client_key() */
+    unsigned workers;      /* default 64 */
+    unsigned workers_max;  /* while all are blocked; default 512 */
+    size_t stack_bytes;    /* of a worker; default 256 KiB */
     unsigned connections_max; /* all listeners together; default 50000 */
 };
 
 MUST_USE int net_new(const struct net_options *options, struct net **net_out, struct err *err);
-MUST_USE int net_start(struct net *net,
-                       struct err *err); /* threads run from here on; listeners may come before and after */
 
-/* Graceful end: stop accepting, tell every session CONN_SHUTDOWN, wait until all have closed or `drain_ms` of
- * real time have passed, close the rest, join the threads. Waits beyond that for a handler that blocks. Once.
- */
+/* Threads run from here on; listeners may come before and after. */
+MUST_USE int net_start(struct net *net, struct err *err);
+
+/* Graceful end, once: stop accepting, tell every session CONN_SHUTDOWN, wait until all have closed or
+ * `drain_ms` of real time have passed, close the rest, join the threads. Waits beyond that for a handler that
+ * blocks. */
 void net_stop(struct net *net, unsigned drain_ms);
 void net_free(struct net **net); /* stopped or never started; accepts NULL */
 
 /* Look at the timers again: a test has moved its clock. */
 void net_poke(struct net *net);
 
-/* CONN_SHUTDOWN for one connection ("kick"). -ERR_NOT_FOUND. */
+/* CONN_SHUTDOWN for one connection ("kick").
+ *   returns  0; -ERR_NOT_FOUND */
 MUST_USE int net_shutdown_conn(struct net *net, uint64_t conn_id, struct err *err);
 
 struct net_stats {

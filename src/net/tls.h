@@ -1,11 +1,11 @@
 /* tls.h: certificates and settings of a TLS server, and their reload.     RFC 8446, RFC 5246, RFC 8314
  * TLS 1.2 and 1.3, AEAD with forward secrecy only, no compression, no renegotiation, no early data.
- * - SNI (RFC 6066, 3): the certificate whose names match, exactly or by "*." for one label; else the first
- * one. All contexts are made at load, none on demand, so that invented names cost no memory (CVE-2017-15130).
+ * - SNI (RFC 6066, 3): the certificate whose names match, exactly or by "*." for one label; else the first.
+ *   All contexts are made at load, none on demand, so that invented names cost no memory (CVE-2017-15130).
  * - ALPN (RFC 7301): a client that offers none is fine; one that offers only what we do not speak is refused
- * with no_application_protocol, so that a browser cannot be led here (ALPACA).
- * - Tickets (RFC 5077, RFC 8446, 4.6.1) are sealed with keys that live in memory and rotate; resumption works
- * across a reload.
+ *   with no_application_protocol, so that a browser cannot be led here (ALPACA).
+ * - Tickets (RFC 5077; RFC 8446, 4.6.1) are sealed with keys that live in memory and rotate; resumption works
+ *   across a reload.
  * - Reload swaps all at once; connections made before keep what they began with until they end.
  * Threads: any. */
 #ifndef LOFT_NET_TLS_H
@@ -40,8 +40,10 @@ struct tls_options {
     const struct clock *clock; /* borrows, for the life of the context */
 };
 
-/* Load. -ERR_NOT_FOUND, -ERR_INVALID (the text names the file: no PEM, key of another certificate ...),
- * -ERR_LIMIT, -ERR_IO. */
+/* Load.
+ *   tls_out  a reference, the caller's
+ *   returns  0; -ERR_NOT_FOUND, -ERR_IO; -ERR_INVALID (the text names the file: no PEM, key of another
+ *            certificate ...); -ERR_LIMIT above TLS_PAIRS_MAX, TLS_NAMES_MAX or TLS_FILE_BYTES_MAX */
 MUST_USE int tls_context_new(const struct tls_options *options, struct tls_context **tls_out,
                              struct err *err);
 void tls_context_ref(struct tls_context *tls);
@@ -60,24 +62,27 @@ struct tls_alpn {
     uint8_t n;
     unsigned char wire[63];
 };
-/* `names` separated by blanks: "imap". "" for none: ALPN is ignored. -ERR_INVALID when it does not fit. */
+/* `names` separated by blanks: "imap". "" for none: ALPN is ignored.
+ *   returns  0; -ERR_INVALID when it does not fit */
 MUST_USE int tls_alpn_make(struct str names, struct tls_alpn *alpn_out, struct err *err);
 
 /* The server side of TLS on one connection. In place; ssl NULL while there is none. */
 struct tls_session {
     struct ssl_st *ssl;
-    struct tls_context
-        *tls; /* references that the callbacks of handshake and ticket need; NULL once the ticket has gone */
+    /* References that the callbacks of handshake and ticket need; NULL once the ticket has gone. */
+    struct tls_context *tls;
     struct tls_set *set;
     bool ticket_due; /* asked for, and gone with the first bytes written */
 };
 
-/* On the non-blocking `fd`, which it does not own; borrows `alpn`. It sends nothing yet: SSL_do_handshake is
- * the caller's. -ERR_IO when OpenSSL is out of memory. */
+/* On the non-blocking `fd`, which it does not own. It sends nothing yet: SSL_do_handshake is the caller's.
+ *   alpn     borrows, for the life of the session
+ *   returns  0; -ERR_IO when OpenSSL is out of memory */
 MUST_USE int tls_session_init(struct tls_session *session, struct tls_context *tls, int fd,
                               const struct tls_alpn *alpn, struct err *err);
-/* SSL_write(). With the first bytes goes the ticket of TLS 1.3, not before: a client that after STARTTLS waits to speak would be
- * woken by it, and those that read in one thread and write in another (imaplib2, so offlineimap) hang when both meet in OpenSSL. */
+/* SSL_write(). With the first bytes goes the ticket of TLS 1.3, not before: a client that after STARTTLS
+ * waits to speak would be woken by it, and those that read in one thread and write in another (imaplib2, so
+ * offlineimap) hang when both meet in OpenSSL. */
 int tls_session_write(struct tls_session *session, const char *p, int n);
 void tls_session_deinit(struct tls_session *session);
 
