@@ -1,11 +1,12 @@
-/* admin.h: the administrative commands, one implementation each: run inside the server for whoever comes over the control socket
- * (control.h), or in the process of the command itself, on a data folder that it opened (client.h).
+/* admin.h: the administrative commands, one implementation each: run inside the server for whoever comes over
+ * the control socket (control.h), or in the process of the command itself, on a data folder that it opened
+ * (client.h).
  *
  *   request  {"command": "user-add", "name": "anna", "password": "...", "bytes": N}     `bytes`: so many raw bytes follow
  *   result   what the command's row in commands.c says; NULL-free JSON, printed as it is by --json
  *
- * A session is one conversation: it keeps an import or export under way. Everything a request holds is checked here: the socket's
- * other end may be an older or newer `loft`.
+ * A session is one conversation: it keeps an import or export under way. Everything a request holds is
+ * checked here: the socket's other end may be an older or newer `loft`.
  * Threads: a session has one owner at a time; struct admin is read only and shared. */
 #ifndef LOFT_ADMIN_ADMIN_H
 #define LOFT_ADMIN_ADMIN_H
@@ -38,8 +39,8 @@ struct admin {
 struct admin_session;
 
 struct admin_session *admin_session_new(const struct admin *admin);
-void admin_session_free(
-    struct admin_session **session); /* accepts NULL; what an import had not committed is dropped */
+/* Accepts NULL; what an import had not committed is dropped. */
+void admin_session_free(struct admin_session **session);
 
 struct admin_reply {
     json_t *result;   /* own reference */
@@ -56,13 +57,15 @@ MUST_USE int admin_body_new(const struct admin *admin, const json_t *request, st
 /* Run one request. Blocks.
  *   body       the raw bytes, or NULL; borrowed
  *   reply_out  filled on success
- *   errors     -ERR_INVALID: no such command, an argument is missing, unknown or of another type; else those of the command */
+ *   errors     -ERR_INVALID: no such command, an argument is missing, unknown or of another type; else those
+ *              of the command */
 MUST_USE int admin_run(struct admin_session *session, const json_t *request, struct incoming *body,
                        struct admin_reply *reply_out, struct err *err);
 
 json_t *admin_text(struct str s); /* invalid UTF-8 is replaced, so that there always is a value */
 
-/* err as the reply to a request, and back: {"ok": false, "kind": "not-found", "text": "..."}.     New reference. */
+/* err as the reply to a request, and back: {"ok": false, "kind": "not-found", "text": "..."}.
+ * New reference. */
 json_t *admin_error_json(const struct err *err);
 MUST_USE int admin_error_from_json(const json_t *reply, struct err *err);
 

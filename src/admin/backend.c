@@ -142,9 +142,9 @@ int backend_add_user(struct backend *b, struct str name, struct str password, st
     if (r < 0) {
         struct err ignored;
         struct account_id id;
+        /* The next start tries again. */
         if (users_delete(b->users, name, &id, &ignored) == 0 && users_purge(b->users, id, &ignored) < 0)
-            log_warn(&b->log, "purge-failed",
-                     KV("text", (const char *)ignored.text)); /* the next start tries again */
+            log_warn(&b->log, "purge-failed", KV("text", (const char *)ignored.text));
     }
     return r;
 }

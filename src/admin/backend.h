@@ -1,4 +1,5 @@
-/* backend.h: the data folder, opened: engine, users and mail, as both the server and a command without a running server need them. */
+/* backend.h: the data folder, opened: engine, users and mail, as both the server and a command without a
+ * running server need them. */
 #ifndef LOFT_ADMIN_BACKEND_H
 #define LOFT_ADMIN_BACKEND_H
 
@@ -21,12 +22,14 @@ struct backend {
 /* Open what `config` names; makes the data folder when it is not there. `config` is borrowed until
  * backend_close. On failure nothing is left open.
  *   log     where the engine's own events go
- *   errors  -ERR_UNAVAILABLE when a server (or another command) has the folder open; -ERR_CORRUPT, -ERR_FULL, -ERR_IO */
+ *   errors  -ERR_UNAVAILABLE when a server (or another command) has the folder open; -ERR_CORRUPT, -ERR_FULL,
+ *           -ERR_IO */
 MUST_USE int backend_open(const struct config *config, struct logger log, struct backend *backend_out,
                           struct err *err);
 void backend_close(struct backend *backend);
 
-/* A user and the mail account that belongs to it, both or none. Errors of users_add and mail_account_create. */
+/* A user and the mail account that belongs to it, both or none.
+ * Errors of users_add and mail_account_create. */
 MUST_USE int backend_add_user(struct backend *backend, struct str name, struct str password,
                               struct user *user_out, struct err *err);
 

@@ -1,5 +1,6 @@
-/* cli.h: the command line: `loft COMMAND`. The table of commands is in cli.c, what they print in cli_*.c, what they do in commands.c.
- * Exit codes: 0 done, 1 it failed (the reason is on standard error), 2 the command line or configuration was wrong; `deliver` has those of sysexits.h. */
+/* cli.h: the command line: `loft COMMAND`. The table of commands is in cli.c, what they print in cli_*.c,
+ * what they do in commands.c. Exit codes: 0 done, 1 it failed (the reason is on standard error), 2 the
+ * command line or configuration was wrong; `deliver` has those of sysexits.h. */
 #ifndef LOFT_ADMIN_CLI_H
 #define LOFT_ADMIN_CLI_H
 

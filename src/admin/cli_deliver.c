@@ -1,5 +1,5 @@
-/* loft deliver: for a transfer agent's pipe transport, which reads the exit code: sysexits.h. Whatever may pass is EX_TEMPFAIL, so that
- * mail waits in the queue. */
+/* loft deliver: for a transfer agent's pipe transport, which reads the exit code: sysexits.h. Whatever may
+ * pass is EX_TEMPFAIL, so that mail waits in the queue. */
 #include "admin/cli_private.h"
 #include "admin/mailfile.h"
 
@@ -26,7 +26,8 @@ static int read_stdin(uint64_t bytes_max, struct buf *out, struct err *err)
     }
 }
 
-/* A pipe transport may put the separator of an mbox on top (Postfix: flags=F); it is no part of the message. */
+/* A pipe transport may put the separator of an mbox on top (Postfix: flags=F);
+ * it is no part of the message. */
 static struct str without_from_line(struct str message)
 {
     struct str rest;

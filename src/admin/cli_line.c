@@ -44,7 +44,8 @@ static bool begins_command(const struct cli_command *commands, struct str words)
     return false;
 }
 
-/* Nearest of all commands to `words`; one of its words alone counts too, so that "lst" finds "user list" only behind "user". */
+/* Nearest of all commands to `words`; one of its words alone counts too,
+ * so that "lst" finds "user list" only behind "user". */
 static const char *nearest_command(const struct cli_command *commands, struct str words)
 {
     const char *nearest = NULL;

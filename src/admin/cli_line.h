@@ -2,7 +2,8 @@
  *
  *   loft [OPTION]... COMMAND [OPTION | ARGUMENT]... [-- ARGUMENT...]
  *
- * Options that every command has may stand anywhere; those of one command, behind it. "--name VALUE", "--name=VALUE", "-n VALUE", "-nVALUE".
+ * Options that every command has may stand anywhere; those of one command, behind it. "--name VALUE",
+ * "--name=VALUE", "-n VALUE", "-nVALUE".
  * Threads: none; values. */
 #ifndef LOFT_ADMIN_CLI_LINE_H
 #define LOFT_ADMIN_CLI_LINE_H
@@ -39,9 +40,9 @@ struct cli_line {
     const struct cli_command *command; /* NULL: none was given */
     struct str args[CLI_ARGS_MAX];
     unsigned arg_count;
-    const char
-        *values[CLI_OPTIONS_MAX]; /* of command->options, by row: NULL when not given, "" for a switch */
-    const char *config_file;      /* -c */
+    /* Of command->options, by row: NULL when not given, "" for a switch. */
+    const char *values[CLI_OPTIONS_MAX];
+    const char *config_file; /* -c */
     struct str overrides[CLI_OVERRIDES_MAX];
     size_t override_count;
     bool has_folder; /* -d was given */
@@ -50,10 +51,10 @@ struct cli_line {
 
 extern const struct cli_option cli_common_options[]; /* for help texts */
 
-/* Take `argv` (without the program's name) apart by the table `commands`, which ends with a row without words. Everything borrows argv
- * and `arena`.
- *   errors  -ERR_INVALID with a text for whoever typed it: the nearest name where one is unknown. `line_out` is filled as far as it
- *           was understood, so that help can be about the right command */
+/* Take `argv` (without the program's name) apart by the table `commands`, which ends with a row without
+ * words. Everything borrows argv and `arena`.
+ *   errors  -ERR_INVALID with a text for whoever typed it: the nearest name where one is unknown. `line_out`
+ *           is filled as far as it was understood, so that help can be about the right command */
 MUST_USE int cli_line_parse(const struct cli_command *commands, int argc, char *const *argv,
                             struct arena *arena, struct cli_line *line_out, struct err *err);
 

@@ -27,7 +27,8 @@ void cli_print_help(struct str topic); /* topic: words of a command or their beg
 MUST_USE int cli_load_config(struct cli *cli, struct err *err);
 MUST_USE int cli_connect(struct cli *cli, struct err *err);
 
-/* Ask; `request` is a new reference and goes (NULL: an argument was not UTF-8: -ERR_INVALID). The result stays valid until the command ends. */
+/* Ask; `request` is a new reference and goes (NULL: an argument was not UTF-8: -ERR_INVALID).
+ * The result stays valid until the command ends. */
 MUST_USE int cli_ask(struct cli *cli, json_t *request, json_t **result_out, struct err *err);
 
 /* `text` as JSON; NULL when it is not UTF-8: then json_pack gives NULL, too. */
@@ -55,8 +56,8 @@ void cli_print_done(const struct cli *cli, const json_t *result, const char *fmt
 void cli_print_json(const json_t *value);
 void cli_format_bytes(uint64_t bytes, struct buf *out);     /* "1.5 MB" */
 void cli_format_duration(int64_t seconds, struct buf *out); /* "3 d 4 h" */
-void cli_add_safe(struct buf *out,
-                  struct str s); /* control characters become '?': no escape sequence reaches the terminal */
+/* Control characters become '?': no escape sequence reaches the terminal. */
+void cli_add_safe(struct buf *out, struct str s);
 
 /* A bar on standard error, when that is a terminal. */
 struct cli_progress {
@@ -67,15 +68,17 @@ struct cli_progress {
 
 void cli_progress_begin(struct cli_progress *progress, uint64_t total);
 void cli_progress_add(struct cli_progress *progress, uint64_t done);
-void cli_progress_line(struct cli_progress *progress,
-                       const char *text); /* a line of its own, above the bar; also without a terminal */
+/* A line of its own, above the bar; also without a terminal. */
+void cli_progress_line(struct cli_progress *progress, const char *text);
 void cli_progress_end(struct cli_progress *progress);
 
 /* ---- input ---- */
 
-/* A password: the first line of standard input (--password-stdin), or asked for twice without echo. In cli->arena. */
+/* A password: the first line of standard input (--password-stdin),
+ * or asked for twice without echo. In cli->arena. */
 MUST_USE int cli_read_password(struct cli *cli, struct str *password_out, struct err *err);
-/* Ask "...? [y/N]" on the terminal; -ERR_DENIED when the answer is no, or when there is no terminal and no --yes. */
+/* Ask "...? [y/N]" on the terminal; -ERR_DENIED when the answer is no,
+ * or when there is no terminal and no --yes. */
 MUST_USE int cli_confirm(struct cli *cli, const char *question, struct err *err);
 
 /* ---- commands ---- */

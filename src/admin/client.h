@@ -1,5 +1,6 @@
-/* client.h: whoever answers administrative commands: the running server over its control socket, or, when none runs, this process on
- * the data folder, which it then holds until the client is closed.     Threads: one owner. */
+/* client.h: whoever answers administrative commands: the running server over its control socket, or, when
+ * none runs, this process on the data folder, which it then holds until the client is closed.
+ * Threads: one owner. */
 #ifndef LOFT_ADMIN_CLIENT_H
 #define LOFT_ADMIN_CLIENT_H
 
@@ -7,13 +8,13 @@
 
 struct client;
 
-enum {
-    CLIENT_WAIT_MS = 5000
-}; /* for a server that is just starting or ending, or another command on the same folder */
+/* For a server that is just starting or ending, or another command on the same folder. */
+enum { CLIENT_WAIT_MS = 5000 };
 
 /* `config` is borrowed until client_close.
- *   errors  -ERR_UNAVAILABLE: the folder is in use, and who uses it does not answer; -ERR_DENIED: it belongs to another user;
- *           -ERR_NOT_FOUND: there is no data folder, and `create` is false; those of backend_open */
+ *   errors  -ERR_UNAVAILABLE: the folder is in use, and who uses it does not answer; -ERR_DENIED: it belongs
+ *           to another user; -ERR_NOT_FOUND: there is no data folder, and `create` is false; those of
+ *           backend_open */
 MUST_USE int client_open(const struct config *config, const struct clock *clock, struct logger log,
                          bool create, struct client **client_out, struct err *err);
 void client_close(struct client **client); /* accepts NULL */

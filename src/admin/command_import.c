@@ -1,8 +1,9 @@
 /* Messages into an account, many at a time:  import-begin, (import-mailbox, import-message...)..., import-end.
  *
- * Safe to run twice. A message of which the mailbox has a copy already, byte for byte, is not imported again; when the source holds it n
- * times and the mailbox k times, n - k are. So nothing has to be remembered beside the mail itself, and a run that broke off is simply
- * repeated. Candidates are found by size and Message-ID, then compared whole. */
+ * Safe to run twice. A message of which the mailbox has a copy already, byte for byte, is not imported again;
+ * when the source holds it n times and the mailbox k times, n - k are. So nothing has to be remembered beside
+ * the mail itself, and a run that broke off is simply repeated. Candidates are found by size and Message-ID,
+ * then compared whole. */
 #include "admin/commands.h"
 
 #include "mime/meta.h"
@@ -208,7 +209,8 @@ static int append(struct import *import, struct new_message *messages, size_t co
     return r;
 }
 
-/* Something in the batch is beyond a limit, such as too many keywords: each message for itself, then without its keywords. */
+/* Something in the batch is beyond a limit, such as too many keywords: each message for itself,
+ * then without its keywords. */
 static int append_each(struct import *import, struct err *err)
 {
     int r = 0;
@@ -255,7 +257,8 @@ void import_free(struct import **import)
 
 /* ---- flags ---- */
 
-/* System flags into bits; keywords that are valid into the batch's arena. Others are left out: the mail matters more. */
+/* System flags into bits; keywords that are valid into the batch's arena.
+ * Others are left out: the mail matters more. */
 static void take_flags(struct import *import, const json_t *list, struct new_message *message)
 {
     size_t i;

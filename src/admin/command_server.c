@@ -32,9 +32,9 @@ static unsigned kick(const struct admin *admin, struct ids ids)
     if (!admin->server)
         return 0;
     presence_each(admin->server->presence, take_id, &ids);
+    /* Some may have left meanwhile. */
     for (size_t i = 0; i < ids.count; i++)
-        kicked += net_shutdown_conn(admin->server->net, ids.list[i], NULL) ==
-                  0; /* some may have left meanwhile */
+        kicked += net_shutdown_conn(admin->server->net, ids.list[i], NULL) == 0;
     free(ids.list);
     return kicked;
 }

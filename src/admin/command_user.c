@@ -96,8 +96,8 @@ int admin_user_passwd(struct admin_call *call, json_t **result_out, struct err *
     return 0;
 }
 
-/* First the name goes, so that nobody comes in any more, then the sessions, then the mail. Whatever a crash leaves of the mail, the
- * next start removes: users_next_deleted. */
+/* First the name goes, so that nobody comes in any more, then the sessions, then the mail. Whatever a crash
+ * leaves of the mail, the next start removes: users_next_deleted. */
 int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *err)
 {
     const struct backend *backend = call->admin->backend;

@@ -1,4 +1,5 @@
-/* control.h: the local socket over which the command line talks to the running server: one JSON object a line each way, and raw bytes
+/* control.h: the local socket over which the command line talks to the running server: one JSON object a line
+ * each way, and raw bytes
  * behind it where its "bytes" says so.     Requests and results: admin.h
  * The socket has mode 0600: whoever may open it owns the data anyway.
  *
@@ -15,7 +16,8 @@ enum { CONTROL_LINE_BYTES_MAX = 64 * 1024 }; /* of a request, without its raw by
 struct control;
 
 /* Listen at config's server.control_socket; `admin` is borrowed until control_free, `admin->server` is set.
- * -ERR_EXISTS when another server answers there; -ERR_SYNTAX for a path too long; -ERR_IO. A socket file left by a crash is replaced. */
+ * -ERR_EXISTS when another server answers there; -ERR_SYNTAX for a path too long; -ERR_IO. A socket file left
+ * by a crash is replaced. */
 MUST_USE int control_start(const struct admin *admin, struct control **control_out, struct err *err);
 void control_free(struct control **control); /* after net_stop; accepts NULL */
 

@@ -69,8 +69,8 @@ static void read_mozilla(unsigned long status, struct mailfile_message *message)
             mailfile_add_flag(message, str_c(bits[i].flag));
 }
 
-/* Flags out of the header; the fields that only an mbox has are cut out of `bytes`. False: Thunderbird has deleted this message and not
- * yet cut it out of the file. */
+/* Flags out of the header; the fields that only an mbox has are cut out of `bytes`. False: Thunderbird has
+ * deleted this message and not yet cut it out of the file. */
 static bool take_fields(struct buf *bytes, struct arena *arena, struct mailfile_message *message)
 {
     struct str header = str_sub(buf_str(bytes), 0, header_length(buf_str(bytes), true, NULL, NULL, NULL));

@@ -6,7 +6,8 @@
  *
  *   >From the body                   one '>' more than the message has before "From "
  *                                    an empty line ends the message
- * Lines end in LF, or all in CRLF. Where a message's own last line has no end, one is added: mbox cannot tell.
+ * Lines end in LF, or all in CRLF. Where a message's own last line has no end, one is added: mbox cannot
+ * tell.
  * Threads: a reader has one owner. */
 #ifndef LOFT_ADMIN_MBOX_H
 #define LOFT_ADMIN_MBOX_H
@@ -14,9 +15,8 @@
 #include "admin/mailfile.h"
 #include "base/err.h"
 
-enum {
-    MBOX_LINE_BYTES_MAX = 8192
-}; /* of a line that is looked at as a whole; longer ones are text and pass in pieces */
+/* Of a line that is looked at as a whole; longer ones are text and pass in pieces. */
+enum { MBOX_LINE_BYTES_MAX = 8192 };
 
 /* One message; it and all it points to are valid until the function returns. Non-zero stops.
  *   too_large  the message is beyond bytes_max: `bytes` is its beginning */
@@ -42,7 +42,8 @@ void mbox_reader_init(struct mbox_reader *reader, uint64_t bytes_max, int64_t st
                       mbox_message_fn *fn, void *ctx);
 void mbox_reader_deinit(struct mbox_reader *reader);
 
-/* Bytes of the file, in pieces of any size, then the end. What `fn` returned; -ERR_SYNTAX when the file does not begin with "From ". */
+/* Bytes of the file, in pieces of any size, then the end.
+ * What `fn` returned; -ERR_SYNTAX when the file does not begin with "From ". */
 MUST_USE int mbox_feed(struct mbox_reader *reader, struct str bytes, struct err *err);
 MUST_USE int mbox_end(struct mbox_reader *reader, struct err *err);
 

@@ -361,8 +361,8 @@ static int walk(struct walk *w, struct err *err)
     if (S_ISDIR(st.st_mode)) {
         r = walk_folder(w, path, name, 1, err);
     } else {
-        char *real = realpath(path,
-                              NULL); /* the path that was given may be a link; what lies below may not */
+        /* The path that was given may be a link; what lies below may not. */
+        char *real = realpath(path, NULL);
         const char *given = real ? arena_c(&w->arena, str_c(real)) : path;
         free(real);
         r = looks_like_mbox(given)

@@ -3,7 +3,8 @@
  *   maildir   FOLDER/{cur,new,tmp} is INBOX, FOLDER/.Work.Reports/{cur,new,tmp} is Work/Reports
  *   mbox      FOLDER/INBOX.mbox, FOLDER/Work/Reports.mbox
  *
- * Files are only ever made, inside that folder, never opened or replaced: no mailbox name leads out of it.     Threads: one owner. */
+ * Files are only ever made, inside that folder, never opened or replaced: no mailbox name leads out of it.
+ * Threads: one owner. */
 #ifndef LOFT_ADMIN_TARGET_H
 #define LOFT_ADMIN_TARGET_H
 
@@ -19,7 +20,8 @@ MUST_USE int target_new(const char *path, enum target_format format, struct targ
                         struct err *err);
 
 /* Messages that follow go into mailbox `name`.
- *   renamed_out  a name that does not fit into the name of a file is cut and numbered: the path that was used; else NULL. Borrows target */
+ *   renamed_out  a name that does not fit into the name of a file is cut and numbered: the path that was
+ *                used; else NULL. Borrows target */
 MUST_USE int target_mailbox(struct target *target, struct str name, const char **renamed_out,
                             struct err *err);
 
