@@ -25,7 +25,8 @@ static int take_quoted(struct str in, size_t *at, struct buf *out, struct err *e
     return err_set(err, ERR_SYNTAX, "quoted string does not end");
 }
 
-/* Mailbox = Local-part "@" Domain, behind "<" up to ">". Stricter grammars lose real mail ("anna..b@"): any visible byte is taken. */
+/* Mailbox = Local-part "@" Domain, behind "<" up to ">".
+ * Stricter grammars lose real mail ("anna..b@"): any visible byte is taken. */
 static int take_mailbox(struct str in, size_t *at, struct buf *out, struct err *err)
 {
     ptrdiff_t domain = -1; /* where in `out` it starts */

@@ -1,4 +1,5 @@
-/* address.h: what stands behind MAIL FROM: and RCPT TO:, "<anna+lists@example.org> SIZE=100".     RFC 5321, 4.1.2 and 4.1.1; RFC 6531, 3.3
+/* address.h: what stands behind MAIL FROM: and RCPT TO:, "<anna+lists@example.org> SIZE=100".
+ * RFC 5321, 4.1.2 and 4.1.1; RFC 6531, 3.3
  * Threads: none needed. */
 #ifndef LOFT_LMTP_ADDRESS_H
 #define LOFT_LMTP_ADDRESS_H
@@ -14,20 +15,21 @@ struct lmtp_path {
     struct str address; /* with the quotes of the local part undone: fit for looking up */
 };
 
-/* Read "<path>" at the start of `in`. A source route is dropped (RFC 5321, 4.1.1.3); a domain may be missing, since whom we
- * deliver to is local.
+/* Read "<path>" at the start of `in`. A source route is dropped (RFC 5321, 4.1.1.3); a domain may be missing,
+ * since whom we deliver to is local.
  *   path_out  borrows `arena`
  *   rest_out  borrows `in`: what follows the path, trimmed: the parameters
- *   errors    -ERR_SYNTAX: no brackets, NUL or control bytes, not UTF-8, empty local part (also the quoted one: CVE-2020-10967),
- *             empty domain, two "@"; -ERR_LIMIT above LMTP_PATH_BYTES_MAX */
+ *   errors    -ERR_SYNTAX: no brackets, NUL or control bytes, not UTF-8, empty local part (also the quoted
+ *             one: CVE-2020-10967), empty domain, two "@"; -ERR_LIMIT above LMTP_PATH_BYTES_MAX */
 MUST_USE int lmtp_path_parse(struct str in, struct arena *arena, struct lmtp_path *path_out,
                              struct str *rest_out, struct err *err);
 
 /* The next "KEY=value" or "KEY" (value NIL) of `*rest`; false at the end. */
 bool lmtp_parameter_next(struct str *rest, struct str *key_out, struct str *value_out);
 
-/* "anna+lists@example.org" with '+': user "anna@example.org", detail "lists". Without the delimiter, with nothing before it, or
- * when it is '\0': the whole is the user, detail is NIL. Results borrow `address` and `arena`. */
+/* "anna+lists@example.org" with '+': user "anna@example.org", detail "lists". Without the delimiter, with
+ * nothing before it, or when it is '\0': the whole is the user, detail is NIL. Results borrow `address` and
+ * `arena`. */
 void lmtp_address_split(struct str address, char delimiter, struct arena *arena, struct str *user_out,
                         struct str *detail_out);
 

@@ -6,7 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-/* What comes out is fit for a header field: UTF-8 without control bytes; and written in brackets again it reads the same. */
+/* What comes out is fit for a header field: UTF-8 without control bytes;
+ * and written in brackets again it reads the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct arena arena = ARENA_INIT;

@@ -57,7 +57,8 @@ static int size_parameter(struct lmtp_session *s, struct str value)
     return 0;
 }
 
-/* One parameter of MAIL. 0, or the reply has been sent. BINARYMIME and AUTH are not announced, so nobody may use them. */
+/* One parameter of MAIL. 0, or the reply has been sent.
+ * BINARYMIME and AUTH are not announced, so nobody may use them. */
 static int mail_parameter(struct lmtp_session *s, struct str key, struct str value)
 {
     if (str_eq_nocase(key, STR("SIZE")))
@@ -121,8 +122,8 @@ static void mail(struct lmtp_session *s, struct str args)
 
 /* ---- RCPT ---- */
 
-/* Whose mailbox is it? A user whose name holds the delimiter is found by its whole name first. A user who may not sign in
- * gets mail all the same. */
+/* Whose mailbox is it? A user whose name holds the delimiter is found by its whole name first. A user who may
+ * not sign in gets mail all the same. */
 static int find_recipient(struct lmtp_session *s, const struct lmtp_path *path,
                           struct lmtp_recipient *recipient_out, struct err *err)
 {
@@ -193,9 +194,9 @@ static void begin_message(struct lmtp_session *s)
         s->incoming = incoming_new(s->server->mail, s->server->settings.message_bytes_max);
 }
 
-/* RFC 2033, 4.2: 503 without recipients. RFC 2920, 3.1: DATA is the last command of a group, so a client that has sent more
- * already sends its message without leave: that must not be read as commands. Nor may it when it comes a moment later:
- * see lmtp_command(). */
+/* RFC 2033, 4.2: 503 without recipients. RFC 2920, 3.1: DATA is the last command of a group, so a client that
+ * has sent more already sends its message without leave: that must not be read as commands. Nor may it when
+ * it comes a moment later: see lmtp_command(). */
 static void refuse_data(struct lmtp_session *s)
 {
     lmtp_reply(s, 503, "5.5.1", s->incoming ? "BDAT was used already" : "No valid recipients");
@@ -218,7 +219,8 @@ static void data(struct lmtp_session *s, struct str args)
     lmtp_reply(s, 354, NULL, "End with a line that is a dot");
 }
 
-/* BDAT size [LAST]. The bytes follow at once, whatever we answer: they must be taken off the stream. RFC 3030, 2 */
+/* BDAT size [LAST]. The bytes follow at once, whatever we answer:
+ * they must be taken off the stream. RFC 3030, 2 */
 static void bdat(struct lmtp_session *s, struct str args)
 {
     struct str rest;

@@ -1,5 +1,7 @@
-/* deliver.h: one message into one account: what LMTP and `loft deliver` share. No mail is lost for the name of a mailbox: where
- * the one asked for does not exist, cannot be made or is no name at all, INBOX takes the message.     Threads: any. */
+/* deliver.h: one message into one account: what LMTP and `loft deliver` share. No mail is lost for the name
+ * of a mailbox: where the one asked for does not exist, cannot be made or is no name at all, INBOX takes the
+ * message.
+ * Threads: any. */
 #ifndef LOFT_LMTP_DELIVER_H
 #define LOFT_LMTP_DELIVER_H
 
@@ -7,8 +9,8 @@
 
 struct delivery {
     struct account_id account;
-    struct str
-        trace; /* header lines to put before it (trace.h); not NIL, at most INCOMING_PREFIX_BYTES_MAX */
+    /* Header lines to put before it (trace.h); not NIL, at most INCOMING_PREFIX_BYTES_MAX. */
+    struct str trace;
     struct str mailbox;  /* wanted mailbox; NIL or "" for INBOX */
     bool create_mailbox; /* make and subscribe it when it does not exist */
 };
@@ -20,12 +22,13 @@ struct delivered {
 };
 
 /* Store the message of `in`; durable when it returns 0.
- *   errors  -ERR_LIMIT, -ERR_FULL, -ERR_OVERQUOTA, -ERR_NOT_FOUND (no such account), -ERR_IO, -ERR_CORRUPT, -ERR_UNAVAILABLE */
+ *   errors  -ERR_LIMIT, -ERR_FULL, -ERR_OVERQUOTA, -ERR_NOT_FOUND (no such account), -ERR_IO, -ERR_CORRUPT,
+ *           -ERR_UNAVAILABLE */
 MUST_USE int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *delivery,
                              const struct clock *clock, struct delivered *delivered_out, struct err *err);
 
-/* The same message once more, to another address of the same account: into a mailbox that has it not yet it is copied, which
- * shares the bytes; where it is already, that is enough.
+/* The same message once more, to another address of the same account: into a mailbox that has it not yet it
+ * is copied, which shares the bytes; where it is already, that is enough.
  *   earlier  where it went so far, at least once
  *   errors   as above; -ERR_EXPUNGED when the first of those is not there any more */
 MUST_USE int deliver_again(struct mail *mail, const struct delivery *delivery,

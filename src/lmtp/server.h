@@ -1,4 +1,5 @@
-/* server.h: what all LMTP sessions share, and the settings that shape them. Filled by main; read only while sessions run.     RFC 2033 */
+/* server.h: what all LMTP sessions share, and the settings that shape them. Filled by main; read only while
+ * sessions run. RFC 2033 */
 #ifndef LOFT_LMTP_SERVER_H
 #define LOFT_LMTP_SERVER_H
 
@@ -11,8 +12,8 @@ struct lmtp_settings {
     uint32_t recipients_max;    /* of one message */
     uint32_t timeout_ms;        /* between two commands or pieces of data */
     char delimiter;             /* between user and mailbox, '+'; '\0' for none */
-    bool
-        create_mailbox; /* make the mailbox behind the delimiter when it does not exist; else INBOX takes the mail */
+    /* Make the mailbox behind the delimiter when it does not exist; else INBOX takes the mail. */
+    bool create_mailbox;
     const char *host_name; /* borrows: our name in greeting and Received */
 };
 

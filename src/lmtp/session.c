@@ -59,8 +59,8 @@ static int is_end(struct str at_dot)
     return at_dot.p[2] == '\n';
 }
 
-/* LMTP_DATA: take bytes, undo dot-stuffing. Only CRLF ends a line here: a bare CR or LF is a byte like others, so that
- * LF "." LF inside a message ends nothing (RFC 5321, 2.3.8 and 4.1.1.4). */
+/* LMTP_DATA: take bytes, undo dot-stuffing. Only CRLF ends a line here: a bare CR or LF is a byte like
+ * others, so that LF "." LF inside a message ends nothing (RFC 5321, 2.3.8 and 4.1.1.4). */
 static bool take_data(struct lmtp_session *s)
 {
     struct str in = conn_input(s->conn);
@@ -136,7 +136,8 @@ static bool take_chunk(struct lmtp_session *s)
     return true;
 }
 
-/* RFC 5321, 2.3.8: CRLF alone ends a line. Who ends it otherwise may have been talked into it by somebody's message. */
+/* RFC 5321, 2.3.8: CRLF alone ends a line.
+ * Who ends it otherwise may have been talked into it by somebody's message. */
 static bool take_command(struct lmtp_session *s)
 {
     struct str in = conn_input(s->conn);

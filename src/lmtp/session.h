@@ -1,10 +1,12 @@
-/* session.h: one LMTP client, usually a mail transfer agent.     RFC 2033; RFC 5321; RFC 1870 (SIZE); RFC 2034 and 3463 (enhanced codes);
+/* session.h: one LMTP client, usually a mail transfer agent.
+ * RFC 2033; RFC 5321; RFC 1870 (SIZE); RFC 2034 and 3463 (enhanced codes);
  * RFC 2920 (PIPELINING); RFC 3030 (CHUNKING); RFC 6152 (8BITMIME); RFC 6531 (SMTPUTF8)
  *
  *   GREETED --LHLO--> READY --MAIL--> MAIL --RCPT--> MAIL --DATA--> DATA ---"."--> one reply a recipient -> READY
  *                                                         --BDAT n--> CHUNK -> MAIL ... BDAT n LAST -> one reply a recipient -> READY
- * The message goes into a spool as it comes (incoming.h); per recipient one commit, the reply only after it is durable.
- * A BDAT chunk is taken off the stream in every state, so that its bytes are never read as commands.
+ * The message goes into a spool as it comes (incoming.h); per recipient one commit, the reply only after it
+ * is durable. A BDAT chunk is taken off the stream in every state, so that its bytes are never read as
+ * commands.
  * Threads: net gives a session to one worker at a time. */
 #ifndef LOFT_LMTP_SESSION_H
 #define LOFT_LMTP_SESSION_H
@@ -15,8 +17,8 @@
 #include "mail/incoming.h"
 
 enum {
-    LMTP_LINE_BYTES_MAX =
-        4096, /* of a command, with CRLF: RFC 5321, 4.5.3.1.4 asks for 512, extensions for more */
+    /* Of a command, with CRLF: RFC 5321, 4.5.3.1.4 asks for 512, extensions for more. */
+    LMTP_LINE_BYTES_MAX = 4096,
     LMTP_UNKNOWN_COMMANDS_MAX = 10, /* then this is no LMTP client */
     LMTP_ID_BYTES = 64,
 };

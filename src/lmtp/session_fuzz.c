@@ -18,8 +18,8 @@ static struct str said(struct rig *rig, struct str in, size_t piece)
     return out;
 }
 
-/* Whatever comes in, replies are lines of three digits, and the same in one piece as in small ones; save where a refused DATA
- * ends the connection because more had come already. */
+/* Whatever comes in, replies are lines of three digits, and the same in one piece as in small ones; save
+ * where a refused DATA ends the connection because more had come already. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static struct rig rig;

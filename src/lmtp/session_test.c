@@ -483,7 +483,8 @@ static void test_everything_before_the_end_is_done(void **state)
     rig_deinit(&rig);
 }
 
-/* Every call of the store fails once: each recipient is told the truth, and a repetition of what failed brings it. */
+/* Every call of the store fails once: each recipient is told the truth,
+ * and a repetition of what failed brings it. */
 static void test_each_failure_of_the_store_is_told(void **state)
 {
     static const struct {

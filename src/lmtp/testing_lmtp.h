@@ -1,5 +1,6 @@
-/* testing_lmtp.h: LMTP without a network, for tests and fuzzing: a connection made of two buffers stands in for conn.h (whoever
- * includes this file links no net library), over the memory engine with the users anna, bob, carla+work and dora, who is disabled. */
+/* testing_lmtp.h: LMTP without a network, for tests and fuzzing: a connection made of two buffers stands in
+ * for conn.h (whoever includes this file links no net library), over the memory engine with the users anna,
+ * bob, carla+work and dora, who is disabled. */
 #ifndef LOFT_LMTP_TESTING_LMTP_H
 #define LOFT_LMTP_TESTING_LMTP_H
 

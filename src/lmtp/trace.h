@@ -1,4 +1,5 @@
-/* trace.h: the header lines that final delivery puts before a message: Return-Path, Delivered-To, Received.     RFC 5321, 4.4
+/* trace.h: the header lines that final delivery puts before a message: Return-Path, Delivered-To, Received.
+ * RFC 5321, 4.4
  * Threads: none needed. */
 #ifndef LOFT_LMTP_TRACE_H
 #define LOFT_LMTP_TRACE_H
@@ -11,8 +12,9 @@ enum {
     TRACE_BYTES_MAX = 8192,
 };
 
-/* Addresses are text of lmtp_path or names of users: without control bytes, at most LMTP_PATH_BYTES_MAX bytes. `from` may hold
- * anything: what is not a letter, digit or "._:-[]" becomes "?", so that nobody writes header lines or comments through it. */
+/* Addresses are text of lmtp_path or names of users: without control bytes, at most LMTP_PATH_BYTES_MAX
+ * bytes. `from` may hold anything: what is not a letter, digit or "._:-[]" becomes "?", so that nobody writes
+ * header lines or comments through it. */
 struct trace {
     struct str sender;  /* without brackets; "" for none */
     struct str from;    /* LHLO; NIL: not by LMTP but from this machine, so without that clause */
