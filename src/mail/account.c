@@ -1,5 +1,5 @@
-/* Accounts in memory: found by id, opened once, kept while referenced and, up to a number, afterwards. A thread in the background
- * folds logs and catches up with other machines. */
+/* Accounts in memory: found by id, opened once, kept while referenced and, up to a number, afterwards. A
+ * thread in the background folds logs and catches up with other machines. */
 #include "mail/plan.h"
 
 #include <assert.h>

@@ -10,12 +10,12 @@
  *   "T" message_id_hash         thread id: written with the message, for its own Message-ID and references not known before
  *   "V" mailbox_id modseq       UIDs that vanished with that modseq: written with the expunge (RFC 7162)
  *   "V" mailbox_id 0            the modseq up to which those have been cut
- * Each commit writes an "L" record that names the version before it, or is a fold, which leaves no "L" at all: so whoever reads
- * the log knows whether it is whole. What is not durable is visible to nobody.
+ * Each commit writes an "L" record that names the version before it, or is a fold, which leaves no "L" at
+ * all: so whoever reads the log knows whether it is whole. What is not durable is visible to nobody.
  *
- * Locks: one mutex an account, held to take references and to publish, never across I/O or a callback to a session.
- * Lifetimes: keep the account referenced while you hold anything that came from it (tree, mailbox, view), and keep the mailbox
- * referenced while you hold a snapshot of it: cold chunks are read through it.
+ * Locks: one mutex an account, held to take references and to publish, never across I/O or a callback to a
+ * session. Lifetimes: keep the account referenced while you hold anything that came from it (tree, mailbox,
+ * view), and keep the mailbox referenced while you hold a snapshot of it: cold chunks are read through it.
  * Threads: any. An account stays in memory while it is referenced, and some time longer. */
 #ifndef LOFT_MAIL_ACCOUNT_H
 #define LOFT_MAIL_ACCOUNT_H
@@ -31,14 +31,15 @@ struct first_mailbox {
 };
 
 struct mail_options {
-    struct store *store;        /* borrows; outlives mail */
-    const struct clock *clock;  /* borrows */
-    const char *spool_folder;   /* borrows; where large incoming messages are spooled (incoming.h) */
-    uint32_t mailboxes_max;     /* an account; 0: 10,000 */
-    uint32_t fold_log_records;  /* fold when the log has more records; 0: 1024 */
+    struct store *store;          /* borrows; outlives mail */
+    const struct clock *clock;    /* borrows */
+    const char *spool_folder;     /* borrows; where large incoming messages are spooled (incoming.h) */
+    uint32_t mailboxes_max;       /* an account; 0: 10,000 */
+    uint32_t fold_log_records;    /* fold when the log has more records; 0: 1024 */
     uint32_t accounts_cached_max; /* unreferenced accounts kept in memory; 0: 1024 */
-    uint64_t message_bytes_max; /* APPENDLIMIT; 0: 64 MiB */
-    const struct first_mailbox *first_mailboxes; /* of a new account, beside INBOX; borrows; NULL: Drafts, Sent, Trash, Junk, Archive */
+    uint64_t message_bytes_max;   /* APPENDLIMIT; 0: 64 MiB */
+    /* Of a new account, beside INBOX; borrows; NULL: Drafts, Sent, Trash, Junk, Archive. */
+    const struct first_mailbox *first_mailboxes;
     size_t first_mailbox_count;
     uint32_t vanished_ranges_max; /* kept a mailbox for QRESYNC; 0: 100,000 */
 };
@@ -50,35 +51,42 @@ const struct mail_options *mail_options(const struct mail *mail); /* with defaul
 
 struct account;
 
-/* A new, empty account with INBOX and options.first_mailboxes, all subscribed. -ERR_EXISTS; -ERR_INVALID, -ERR_EXISTS for their names. */
+/* A new, empty account with INBOX and options.first_mailboxes, all subscribed.
+ * -ERR_EXISTS; -ERR_INVALID, -ERR_EXISTS for their names. */
 MUST_USE int mail_account_create(struct mail *mail, struct account_id id, struct err *err);
 /* Remove for good. Open references see -ERR_UNAVAILABLE from then on; watchers are told with ACCOUNT_GONE. */
 MUST_USE int mail_account_delete(struct mail *mail, struct account_id id, struct err *err);
 /* Open (or find in memory). Own reference. -ERR_NOT_FOUND, -ERR_CORRUPT, -ERR_IO. */
-MUST_USE int mail_account_open(struct mail *mail, struct account_id id, struct account **account_out, struct err *err);
+MUST_USE int mail_account_open(struct mail *mail, struct account_id id, struct account **account_out,
+                               struct err *err);
 struct account *account_ref(struct account *account);
 void account_unref(struct account **account);
 struct account_id account_id(const struct account *account);
 struct mail *account_mail(const struct account *account);
 
-/* Totals, exact, counted in the same commit as the change. A blob that two mailboxes refer to counts twice (as RFC 9208 users see it). */
+/* Totals, exact, counted in the same commit as the change.
+ * A blob that two mailboxes refer to counts twice (as RFC 9208 users see it). */
 struct account_totals {
     uint64_t version, message_count, size_bytes;
     uint32_t mailbox_count;
 };
 void account_totals(struct account *account, struct account_totals *out);
 
-/* Catch up with what other instances committed to this account; costs nothing when the store has not told of any.
- * account_commit and view_sync do so themselves. -ERR_UNAVAILABLE when the account was deleted; -ERR_IO, -ERR_CORRUPT. */
+/* Catch up with what other instances committed to this account; costs nothing when the store has not told of
+ * any. account_commit and view_sync do so themselves. -ERR_UNAVAILABLE when the account was deleted; -ERR_IO,
+ * -ERR_CORRUPT. */
 MUST_USE int account_refresh(struct account *account, struct err *err);
 
-/* Write dirty chunks and mailbox records and drop the log now, rather than when it is long. For tests and administration. */
+/* Write dirty chunks and mailbox records and drop the log now, rather than when it is long.
+ * For tests and administration. */
 MUST_USE int account_fold(struct account *account, struct err *err);
 
 /* Plan and commit `count` changes in order, each on what the former left. Blocks until durable (or refused).
- * Several threads at once are merged into one commit. Read each change's `result`. Must not be called from a watcher.
- *   returns 0 if every change went through; else the first negative result, its text in `err`. After -ERR_IO the changes may
- *           or may not be there: nobody has seen them, and the account is read again before the next commit. */
+ * Several threads at once are merged into one commit. Read each change's `result`. Must not be called from a
+ * watcher.
+ *   returns  0 if every change went through; else the first negative result, its text in `err`. After -ERR_IO
+ *            the changes may or may not be there: nobody has seen them, and the account is read again before
+ *            the next commit. */
 MUST_USE int account_commit(struct account *account, struct change *changes, size_t count, struct err *err);
 
 /* The mailbox tree as it stands. Own reference. */
@@ -88,24 +96,29 @@ struct tree *account_tree(struct account *account);
 
 struct mailbox;
 
-/* -ERR_NOT_FOUND, also for names that can be none; `name` need not be checked before (INBOX in any case, NFC).
- * Own reference; stays valid when the mailbox is renamed or deleted. */
-MUST_USE int account_mailbox(struct account *account, struct str name, struct mailbox **mailbox_out, struct err *err);
-MUST_USE int account_mailbox_by_id(struct account *account, uint64_t mailbox_id, struct mailbox **mailbox_out, struct err *err);
+/* -ERR_NOT_FOUND, also for names that can be none; `name` need not be checked before (INBOX in any case,
+ * NFC). Own reference; stays valid when the mailbox is renamed or deleted. */
+MUST_USE int account_mailbox(struct account *account, struct str name, struct mailbox **mailbox_out,
+                             struct err *err);
+MUST_USE int account_mailbox_by_id(struct account *account, uint64_t mailbox_id, struct mailbox **mailbox_out,
+                                   struct err *err);
 struct mailbox *mailbox_ref(struct mailbox *mailbox);
 void mailbox_unref(struct mailbox **mailbox);
 
-uint64_t mailbox_id(const struct mailbox *mailbox);          /* RFC 8474 MAILBOXID: mailbox_id_text() */
-uint32_t mailbox_uidvalidity(const struct mailbox *mailbox); /* never changes in a mailbox's life; greater for a re-created name */
+uint64_t mailbox_id(const struct mailbox *mailbox); /* RFC 8474 MAILBOXID: mailbox_id_text() */
+/* Never changes in a mailbox's life; greater for a re-created name. */
+uint32_t mailbox_uidvalidity(const struct mailbox *mailbox);
 bool mailbox_is_deleted(const struct mailbox *mailbox);
 struct str mailbox_name(struct mailbox *mailbox, struct arena *arena); /* as it is now */
 struct snapshot *mailbox_snapshot(struct mailbox *mailbox);            /* as it is now; own reference */
-uint32_t mailbox_recent_count(struct mailbox *mailbox);                /* messages that no session has been told of (RFC 3501, 2.3.2) */
+/* Messages that no session has been told of (RFC 3501, 2.3.2). */
+uint32_t mailbox_recent_count(struct mailbox *mailbox);
 
 /* UIDs that vanished after `modseq`, for QRESYNC, intersected with `known` (NULL: all).
- *   as_of         the snapshot that the client is shown (view.snapshot): what vanished later is left out, view_sync will tell it
- *   complete_out  false when the log has been cut below `modseq`: then every UID below uidnext that is not in the mailbox is
- *                 given (RFC 7162, 3.2.5: a server that forgot sends more, never less) */
+ *   as_of         the snapshot that the client is shown (view.snapshot): what vanished later is left out,
+ *                 view_sync will tell it
+ *   complete_out  false when the log has been cut below `modseq`: then every UID below uidnext that is not in
+ *                 the mailbox is given (RFC 7162, 3.2.5: a server that forgot sends more, never less) */
 MUST_USE int mailbox_vanished_since(struct mailbox *mailbox, const struct snapshot *as_of, uint64_t modseq,
                                     const struct seqset *known, struct arena *arena, struct seqset *uids_out,
                                     bool *complete_out, struct err *err);
@@ -119,13 +132,14 @@ struct str thread_id_text(uint64_t id, struct arena *arena);
 
 enum watch_event { WATCH_MAILBOX = 1u << 0, WATCH_TREE = 1u << 1, WATCH_ACCOUNT_GONE = 1u << 2 };
 
-/* Called after a commit was published, on the committing thread (maybe one's own), or after another instance's commit was seen,
- * with no lock held: be short (wake a connection). May be called from several threads at once. WATCH_MAILBOX comes also when a
- * watched mailbox is deleted; WATCH_TREE for names, subscriptions and special use. */
+/* Called after a commit was published, on the committing thread (maybe one's own), or after another
+ * instance's commit was seen, with no lock held: be short (wake a connection). May be called from several
+ * threads at once. WATCH_MAILBOX comes also when a watched mailbox is deleted; WATCH_TREE for names,
+ * subscriptions and special use. */
 struct watcher {
     void (*fn)(struct watcher *watcher, unsigned events);
-    uint64_t mailbox_id; /* 0: every mailbox */
-    unsigned events;     /* which */
+    uint64_t mailbox_id;             /* 0: every mailbox */
+    unsigned events;                 /* which */
     struct watcher *next, *previous; /* from here on the account's: its list, and calls under way */
     unsigned running;
 };

@@ -1,5 +1,6 @@
-/* Group commit. Requests queue; the first to come leads: it takes the whole queue, plans all changes one after the other, commits
- * once, publishes, wakes the others and hands the lead to one that has come meanwhile.
+/* Group commit. Requests queue; the first to come leads: it takes the whole queue, plans all changes one
+ * after the other, commits once, publishes, wakes the others and hands the lead to one that has come
+ * meanwhile.
  *
  *   queued -> (led by another) -> done
  *   queued -> leads -> runs the queue, its own request among it -> done */
@@ -51,8 +52,8 @@ static int commit_plan(struct plan *p, struct err *err)
     return r;
 }
 
-/* Plan as many as go into one commit; returns how many. The one that broke the plan is not among them, unless it is the first: then
- * it is settled. */
+/* Plan as many as go into one commit; returns how many. The one that broke the plan is not among them, unless
+ * it is the first: then it is settled. */
 static size_t plan_some(struct plan *p, struct change **changes, size_t count, size_t limit)
 {
     size_t n = 0;
@@ -66,8 +67,8 @@ static size_t plan_some(struct plan *p, struct change **changes, size_t count, s
     return n;
 }
 
-/* A change was refused: was it planned on what is the present of the store? A mailbox may have been made meanwhile by another machine,
- * or a chunk folded away. */
+/* A change was refused: was it planned on what is the present of the store? A mailbox may have been made
+ * meanwhile by another machine, or a chunk folded away. */
 static bool was_planned_too_early(struct account *a, struct change **changes, size_t count)
 {
     uint64_t now;
@@ -111,7 +112,8 @@ static int catch_up(struct account *a, int tries, struct err *err)
 }
 
 /* Settle some changes from the front; returns how many.
- *   limit  in and out: changes a commit; 1 once a commit of several was refused, so that the innocent go through */
+ *   limit  in and out: changes a commit; 1 once a commit of several was refused, so that the innocent go
+ *          through */
 static size_t commit_some(struct account *a, struct change **changes, size_t count, size_t *limit)
 {
     struct err err = { 0 };

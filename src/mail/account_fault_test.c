@@ -1,6 +1,6 @@
-/* Each store call of a workload fails once, in every way the contract allows. After that the account is whole: what was acknowledged is
- * there, no UID was given twice, the blobs that are live are those that messages refer to, and the change that failed goes through
- * when it is tried again. */
+/* Each store call of a workload fails once, in every way the contract allows. After that the account is
+ * whole: what was acknowledged is there, no UID was given twice, the blobs that are live are those that
+ * messages refer to, and the change that failed goes through when it is tried again. */
 #include "mail/incoming.h"
 #include "mail/record.h"
 #include "mail/testing_mail.h"
@@ -120,8 +120,8 @@ static void check(struct run *run)
     struct bench *b = &run->b;
 
     faulty_store_plan(b->store, &(struct faulty_plan){ .nth = 0 });
-    assert_int_equal(store_flags(b, "INBOX", "1:*", STORE_REMOVE, FLAG_ALL),
-                     0); /* reads again when it must */
+    /* Reads again when it must. */
+    assert_int_equal(store_flags(b, "INBOX", "1:*", STORE_REMOVE, FLAG_ALL), 0);
     struct snapshot *s = box_snapshot(b, "INBOX");
     for (size_t i = 0; i < run->acknowledged_count; i++) {
         uint32_t seq;

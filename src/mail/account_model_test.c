@@ -1,5 +1,5 @@
-/* Random changes against a naive oracle, with folds, restarts and crashes between them; everything is compared. The seed is fixed, so
- * that a failure repeats; LOFT_TEST_SEED and LOFT_TEST_STEPS change it. */
+/* Random changes against a naive oracle, with folds, restarts and crashes between them; everything is
+ * compared. The seed is fixed, so that a failure repeats; LOFT_TEST_SEED and LOFT_TEST_STEPS change it. */
 #include "base/rand.h"
 #include "mail/testing_mail.h"
 

@@ -1,4 +1,5 @@
-/* Reading an account: the records as of the last fold, then the log; and what another machine committed since. */
+/* Reading an account: the records as of the last fold, then the log;
+ * and what another machine committed since. */
 #include "mail/plan.h"
 
 #include <assert.h>
@@ -41,7 +42,8 @@ static int take_log_part(struct log_parts *parts, struct str key, struct str val
     return 0;
 }
 
-/* Does each record follow the one before, from `version` to `until`? Otherwise a fold has taken some of them away. */
+/* Does each record follow the one before, from `version` to `until`?
+ * Otherwise a fold has taken some of them away. */
 static int log_is_whole(const struct log_parts *parts, uint64_t version, uint64_t until, struct err *err)
 {
     for (size_t i = 0; i < parts->count; i++) {
@@ -133,7 +135,8 @@ static size_t chunk_count(const struct snapshot *s)
     return count;
 }
 
-/* A mailbox read again: a chunk that we have under the same id is the same chunk. So diffs stay cheap, and what is loaded stays. */
+/* A mailbox read again: a chunk that we have under the same id is the same chunk.
+ * So diffs stay cheap, and what is loaded stays. */
 static int share_chunks(const struct snapshot *old, struct snapshot *fresh, struct err *err)
 {
     struct chunk_list list = { .items = calloc(chunk_count(old) + 1, sizeof *list.items) };
@@ -328,7 +331,8 @@ static int find_out_why(struct account *a, uint64_t version, struct err *err)
 }
 
 /* 1 loaded, 0 somebody committed meanwhile: try again.
- *   seen  the store's version of the last try: when it stands still and the record does not reach it, nobody is committing */
+ *   seen  the store's version of the last try: when it stands still and the record does not reach it, nobody
+ *         is committing */
 static int load_once(struct account *a, uint64_t *seen, struct err *err)
 {
     struct arena arena = ARENA_INIT;

@@ -8,8 +8,8 @@
  *   fold.c            the log into chunks
  *   plan.c, apply.c   the working state of a commit; plan_*.c the kinds of changes
  *
- * Who leads an account (account->led) is its only writer: one thread at a time, handed on under the mutex. It reads what it alone writes
- * without the mutex, and takes the mutex to publish. */
+ * Who leads an account (account->led) is its only writer: one thread at a time, handed on under the mutex. It
+ * reads what it alone writes without the mutex, and takes the mutex to publish. */
 #ifndef LOFT_MAIL_ACCOUNT_PRIVATE_H
 #define LOFT_MAIL_ACCOUNT_PRIVATE_H
 
@@ -40,10 +40,10 @@ struct mail {
     struct mail_options options;
     char *spool_folder;
     size_t log_part_bytes, fold_batch_bytes; /* LOG_PART_BYTES, FOLD_BATCH_BYTES; tests make them small */
-    pthread_mutex_t mutex;     /* of all below and of what account says; never held across a store call */
-    pthread_cond_t opened;     /* an account is no longer opening */
-    pthread_cond_t work;       /* a job was queued, or closing */
-    struct map accounts;       /* id -> account */
+    pthread_mutex_t mutex; /* of all below and of what account says; never held across a store call */
+    pthread_cond_t opened; /* an account is no longer opening */
+    pthread_cond_t work;   /* a job was queued, or closing */
+    struct map accounts;   /* id -> account */
     struct account *idle_first, *idle_last; /* in memory without a reference, longest first */
     uint32_t idle_count;
     struct account *job_first, *job_last; /* each with a reference */
@@ -57,7 +57,7 @@ struct request {
     struct change *changes;
     size_t count;
     struct fold_bodies *bodies; /* FOLD: chunks encoded ahead, or NULL */
-    int result; /* of all kinds but CHANGES */
+    int result;                 /* of all kinds but CHANGES */
     struct err err;
     bool done, leads;
     pthread_cond_t turn;
@@ -77,8 +77,8 @@ struct account {
     struct account *job_next;
     unsigned jobs; /* enum account_job, queued */
     bool job_queued;
-    bool forgotten;   /* no longer in mail->accounts */
-    bool fold_tried;  /* on the way out of memory: one fold, whatever becomes of it */
+    bool forgotten;  /* no longer in mail->accounts */
+    bool fold_tried; /* on the way out of memory: one fold, whatever becomes of it */
 
     pthread_mutex_t mutex;
     struct request *queue_first, *queue_last;
@@ -93,11 +93,11 @@ struct account {
     atomic_bool told_dropped;
 
     /* the leader alone */
-    bool reread;         /* a commit failed and may be there: read again before the next */
-    bool reread_all;     /* ... all of it: a fold failed so */
-    uint64_t fold_at;    /* fold when the log has so many records */
-    struct notice notice; /* for the watchers, when the turn ends */
-    struct map refs;     /* blob -> count, where above one */
+    bool reread;            /* a commit failed and may be there: read again before the next */
+    bool reread_all;        /* ... all of it: a fold failed so */
+    uint64_t fold_at;       /* fold when the log has so many records */
+    struct notice notice;   /* for the watchers, when the turn ends */
+    struct map refs;        /* blob -> count, where above one */
     uint64_t *refs_changed; /* blobs whose count changed since the fold; may repeat */
     size_t refs_changed_count, refs_changed_cap;
     uint64_t *deleted_ids; /* mailboxes deleted since the fold */
@@ -124,19 +124,21 @@ struct mailbox {
     uint32_t recent_uid; /* messages from this uid on are not yet told to anyone */
 
     /* the leader alone */
-    struct plan_box *box;      /* its working state in the plan under way; NULL: untouched by it */
-    uint32_t vanished_ranges;  /* kept under "V" */
-    bool changed;              /* since the fold */
-    uint64_t *stored_ids;      /* of chunks in the store, ascending */
+    struct plan_box *box;     /* its working state in the plan under way; NULL: untouched by it */
+    uint32_t vanished_ranges; /* kept under "V" */
+    bool changed;             /* since the fold */
+    uint64_t *stored_ids;     /* of chunks in the store, ascending */
     size_t stored_count;
 };
 
-struct mailbox *mailbox_new(struct account *account, uint64_t id, uint32_t uidvalidity, struct snapshot *snapshot,
-                            struct str name);
-struct snapshot *mailbox_peek(const struct mailbox *mailbox); /* for the leader, and under the mutex: no reference */
+struct mailbox *mailbox_new(struct account *account, uint64_t id, uint32_t uidvalidity,
+                            struct snapshot *snapshot, struct str name);
+/* For the leader, and under the mutex: no reference. */
+struct snapshot *mailbox_peek(const struct mailbox *mailbox);
 struct str mailbox_peek_name(const struct mailbox *mailbox);
 void mailbox_set_name(struct mailbox *mailbox, struct str name);
-struct mailbox *account_find(const struct account *account, uint64_t mailbox_id); /* leader, or under the mutex; NULL: none */
+/* Leader, or under the mutex; NULL: none. */
+struct mailbox *account_find(const struct account *account, uint64_t mailbox_id);
 
 /* ---- account_open.c; by the leader ---- */
 
@@ -171,7 +173,8 @@ void account_free(struct account *account);
 
 /* ---- vanished.c ---- */
 /* Cut the oldest of a mailbox's vanished ranges down to three quarters of the limit. */
-MUST_USE int vanished_cut(struct mailbox *mailbox, struct batch *batch, uint32_t *ranges_left_out, struct err *err);
+MUST_USE int vanished_cut(struct mailbox *mailbox, struct batch *batch, uint32_t *ranges_left_out,
+                          struct err *err);
 
 /* An array that grows, for the few lists that live longer than an arena. */
 void list_add_u64(uint64_t **items, size_t *count, size_t *cap, uint64_t n);

@@ -1,5 +1,5 @@
-/* Several threads on one account, in one instance and in two over one world: every acknowledged change is there exactly once, and both
- * ends see the same. */
+/* Several threads on one account, in one instance and in two over one world: every acknowledged change is
+ * there exactly once, and both ends see the same. */
 #include "mail/testing_mail.h"
 
 #include <pthread.h>
@@ -67,7 +67,8 @@ static void commit(struct worker *w, struct change *c)
     must(account_commit(w->b.account, c, 1, &w->b.err), &w->b);
 }
 
-/* One message in, flagged; every third is moved, every fifth expunged; now and then a mailbox is made and renamed. */
+/* One message in, flagged; every third is moved, every fifth expunged;
+ * now and then a mailbox is made and renamed. */
 static void one_round(struct worker *w, int i, uint64_t id)
 {
     uint32_t uid = append(w, "INBOX");
@@ -298,7 +299,8 @@ static void run_viewers(struct bench *instances[], size_t instance_count)
         viewers[i].b = *instances[i % instance_count];
         viewers[i].b.arena = ARENA_INIT;
         assert_int_equal(pthread_create(&viewers[i].thread, NULL, look, &viewers[i]), 0);
-        while (!atomic_load(&viewers[i].watches)) /* on a busy machine the writers could be done before it begins */
+        /* On a busy machine the writers could be done before it begins. */
+        while (!atomic_load(&viewers[i].watches))
             usleep(1000);
     }
     for (int i = 0; i < 4; i++)

@@ -1,4 +1,5 @@
-/* What each delta does to the working state. Deltas may come from disk or from another machine: what cannot be is -ERR_CORRUPT. */
+/* What each delta does to the working state.
+ * Deltas may come from disk or from another machine: what cannot be is -ERR_CORRUPT. */
 #include "mail/plan.h"
 
 #include <assert.h>

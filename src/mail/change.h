@@ -1,7 +1,8 @@
-/* change.h: a change is a value. Each kind has one function that plans it against the account as it stands and yields records to write;
- * planning touches nothing, so a change can be refused, retried on a newer version and batched with others (DESIGN: five ideas).
- * The caller fills a struct, hands it to account_commit() and reads the results from it. All `str`, arrays and sets are
- * borrowed until account_commit returns; results live in the change's arena, which the caller hands in. */
+/* change.h: a change is a value. Each kind has one function that plans it against the account as it stands
+ * and yields records to write; planning touches nothing, so a change can be refused, retried on a newer
+ * version and batched with others (DESIGN: five ideas). The caller fills a struct, hands it to
+ * account_commit() and reads the results from it. All `str`, arrays and sets are borrowed until
+ * account_commit returns; results live in the change's arena, which the caller hands in. */
 #ifndef LOFT_MAIL_CHANGE_H
 #define LOFT_MAIL_CHANGE_H
 
@@ -9,10 +10,10 @@
 #include "mail/tree.h"
 
 enum change_kind {
-    CHANGE_APPEND,    /* new messages into one mailbox: APPEND, MULTIAPPEND, delivery, import */
-    CHANGE_STORE,     /* flags and keywords */
+    CHANGE_APPEND, /* new messages into one mailbox: APPEND, MULTIAPPEND, delivery, import */
+    CHANGE_STORE,  /* flags and keywords */
     CHANGE_EXPUNGE,
-    CHANGE_COPY,      /* COPY, or MOVE when `move` is set */
+    CHANGE_COPY, /* COPY, or MOVE when `move` is set */
     CHANGE_CREATE,
     CHANGE_DELETE,
     CHANGE_RENAME,
@@ -30,7 +31,7 @@ struct new_message {
     size_t keyword_count;
     int64_t internal_date_s;
     int16_t internal_zone_min;
-    uint64_t message_id_hash;              /* 0: none */
+    uint64_t message_id_hash;                   /* 0: none */
     uint64_t references[THREAD_REFERENCES_MAX]; /* hashes of In-Reply-To and References, nearest first */
     size_t reference_count;
 };
@@ -44,7 +45,9 @@ struct change {
             struct str mailbox; /* by name */
             const struct new_message *messages;
             size_t count;
-            bool create; /* make and subscribe the mailbox when it does not exist (delivery with user+folder by setting) */
+            /* Make and subscribe the mailbox when it does not exist (delivery with user+folder by
+             * setting). */
+            bool create;
         } append;
         struct {
             uint64_t mailbox_id;
@@ -53,7 +56,7 @@ struct change {
             uint8_t flags;
             const struct str *keywords;
             size_t keyword_count;
-            bool conditional;            /* UNCHANGEDSINCE was given */
+            bool conditional; /* UNCHANGEDSINCE was given */
             uint64_t unchanged_since;
         } store;
         struct {
@@ -75,8 +78,9 @@ struct change {
         struct { /* children and the subscription stay */
             struct str name;
         } delete;
-        /* With all children; subscriptions and special use move along. INBOX: its messages move to a new mailbox, it stays, and
-         * so do its children (RFC 9051, 6.3.6). A level without a mailbox of its own can be renamed for its children. */
+        /* With all children; subscriptions and special use move along. INBOX: its messages move to a new
+         * mailbox, it stays, and so do its children (RFC 9051, 6.3.6). A level without a mailbox of its own
+         * can be renamed for its children. */
         struct {
             struct str from, to;
         } rename;
@@ -86,24 +90,26 @@ struct change {
         } subscribe;
     };
 
-    /* Results. `result` is 0 or -ERR_x with `err`: this change alone was refused, others of the group may have gone through.
+    /* Results. `result` is 0 or -ERR_x with `err`: this change alone was refused, others of the group may
+     * have gone through.
      *   -ERR_NOT_FOUND     the mailbox does not exist (the response code TRYCREATE is the session's business)
      *   -ERR_EXISTS        CREATE, RENAME: the new name, or that of a child, is taken
      *   -ERR_INVALID       CREATE, RENAME, SUBSCRIBE: no name for a mailbox; RENAME below itself
      *   -ERR_LIMIT         keywords, mailboxes, uids used up
-     *   -ERR_CANNOT        DELETE INBOX; CREATE with a special use that another mailbox has (the session says USEATTR)
+     *   -ERR_CANNOT        DELETE INBOX; CREATE with a special use that another mailbox has (the session says
+     *                      USEATTR)
      *   -ERR_HAS_CHILDREN  DELETE of a name that has only children
      *   -ERR_UNAVAILABLE   the account was deleted, or other machines change it all the time
      *   or an error of the store: -ERR_FULL, -ERR_IO, -ERR_CORRUPT ... */
     int result;
     struct err err;
-    uint64_t modseq;             /* given to what changed; 0 when nothing did */
-    uint64_t mailbox_id;         /* APPEND, COPY: target; CREATE: the new one */
-    uint32_t uidvalidity;        /* of that mailbox */
-    struct seqset uids;          /* APPEND, COPY, MOVE: new uids. STORE: really changed. EXPUNGE: gone */
-    struct seqset source_uids;   /* COPY, MOVE: those copied or moved, matching `uids` one to one in order */
-    struct seqset modified;      /* STORE: failed the UNCHANGEDSINCE test */
-    struct seqset missing;       /* STORE, COPY, MOVE: asked for, but not there */
+    uint64_t modseq;           /* given to what changed; 0 when nothing did */
+    uint64_t mailbox_id;       /* APPEND, COPY: target; CREATE: the new one */
+    uint32_t uidvalidity;      /* of that mailbox */
+    struct seqset uids;        /* APPEND, COPY, MOVE: new uids. STORE: really changed. EXPUNGE: gone */
+    struct seqset source_uids; /* COPY, MOVE: those copied or moved, matching `uids` one to one in order */
+    struct seqset modified;    /* STORE: failed the UNCHANGEDSINCE test */
+    struct seqset missing;     /* STORE, COPY, MOVE: asked for, but not there */
 };
 
 #endif

@@ -1,7 +1,8 @@
 /* Every kind of change, and every error that change.h names for it. */
 #include "mail/testing_mail.h"
 
-/* The mailboxes with their subscriptions, "+name" for a mailbox, "-name" for a name only subscribed, "*" behind a subscribed one. */
+/* The mailboxes with their subscriptions, "+name" for a mailbox, "-name" for a name only subscribed, "*"
+ * behind a subscribed one. */
 static const char *tree_text(struct bench *b)
 {
     struct tree *tree = account_tree(b->account);

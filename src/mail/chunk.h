@@ -1,14 +1,15 @@
 /* chunk.h: up to CHUNK_MESSAGES_MAX consecutive messages of a mailbox as columns.
  * Immutable once it is part of a snapshot; reference counted; shared by all snapshots that did not change it.
- * A chunk read from the store begins as its summary alone; the columns are loaded when someone asks (chunk_columns).
- * Invariants: uids ascend strictly, from 1 to UID_MAX; a chunk in a snapshot is never empty; a chunk that a change replaced or
- * removed has its columns, so that snapshots which still hold it never miss the state key that the fold deletes.
+ * A chunk read from the store begins as its summary alone; the columns are loaded when someone asks
+ * (chunk_columns). Invariants: uids ascend strictly, from 1 to UID_MAX; a chunk in a snapshot is never empty;
+ * a chunk that a change replaced or removed has its columns, so that snapshots which still hold it never miss
+ * the state key that the fold deletes.
  * Threads: any. Loading is safe at once from several threads: one result is kept, the other freed. */
 #ifndef LOFT_MAIL_CHUNK_H
 #define LOFT_MAIL_CHUNK_H
 
-#include "mail/flag.h"
 #include "base/codec.h"
+#include "mail/flag.h"
 #include "store/store.h"
 
 enum { CHUNK_MESSAGES_MAX = 256 };
@@ -17,15 +18,16 @@ enum { CHUNK_MESSAGES_MAX = 256 };
 /* One message's row. What FETCH needs besides the blob's records. */
 struct message {
     uint32_t uid;
-    uint32_t size_bytes;      /* RFC822.SIZE */
-    uint64_t modseq;          /* RFC 7162; never 0 */
-    int64_t internal_date_s;  /* UTC seconds since 1970 */
-    int16_t internal_zone_min;/* the zone it was given in, minutes east of UTC: given back by FETCH INTERNALDATE */
-    uint8_t flags;            /* enum flag */
-    int64_t save_date_s;      /* RFC 8514: when it came into this mailbox */
-    uint64_t blob;            /* struct blob_id.n */
-    uint64_t email_id;        /* RFC 8474 EMAILID: same for copies, own counter of the account */
-    uint64_t thread_id;       /* RFC 8474 THREADID: email_id of the thread's first message */
+    uint32_t size_bytes;     /* RFC822.SIZE */
+    uint64_t modseq;         /* RFC 7162; never 0 */
+    int64_t internal_date_s; /* UTC seconds since 1970 */
+    /* The zone it was given in, minutes east of UTC: given back by FETCH INTERNALDATE. */
+    int16_t internal_zone_min;
+    uint8_t flags;       /* enum flag */
+    int64_t save_date_s; /* RFC 8514: when it came into this mailbox */
+    uint64_t blob;       /* struct blob_id.n */
+    uint64_t email_id;   /* RFC 8474 EMAILID: same for copies, own counter of the account */
+    uint64_t thread_id;  /* RFC 8474 THREADID: email_id of the thread's first message */
     struct keyword_set keywords;
 };
 
@@ -73,14 +75,15 @@ struct chunk *chunk_new_stored(const struct chunk_summary *summary, const struct
 struct chunk *chunk_ref(struct chunk *chunk);
 void chunk_unref(struct chunk **chunk);
 
-/* For the fold, one at a time an account: give each dirty chunk that has none an id, write it, and when the commit is through mark
- * it stored. When the commit failed it stays dirty, keeps its id, and the next fold writes it again under the same key. */
+/* For the fold, one at a time an account: give each dirty chunk that has none an id, write it, and when the
+ * commit is through mark it stored. When the commit failed it stays dirty, keeps its id, and the next fold
+ * writes it again under the same key. */
 bool chunk_is_dirty(const struct chunk *chunk);
 void chunk_give_id(struct chunk *chunk, uint64_t id); /* once; id > 0, never used before in this mailbox */
 void chunk_mark_stored(struct chunk *chunk);
 
-/* The columns, loaded if need be; they live as long as the chunk. -ERR_IO, -ERR_CORRUPT (also when they do not agree with the
- * summary), -ERR_NOT_FOUND when another machine has folded the chunk away. */
+/* The columns, loaded if need be; they live as long as the chunk. -ERR_IO, -ERR_CORRUPT (also when they do
+ * not agree with the summary), -ERR_NOT_FOUND when another machine has folded the chunk away. */
 MUST_USE int chunk_columns(struct chunk *chunk, const struct chunk_columns **columns_out, struct err *err);
 
 void chunk_row(const struct chunk_columns *columns, uint32_t i, struct message *row_out);
@@ -89,11 +92,14 @@ struct keyword_set chunk_keywords(const struct chunk_columns *columns, uint32_t 
 /* Index of the first message with a uid >= `uid`; count when there is none. */
 uint32_t chunk_lower_bound(const struct chunk_columns *columns, uint32_t uid);
 
-/* Stored form: documented, checksummed by the store, delta-coded; about 20 bytes a message (layout: chunk_codec.c). */
+/* Stored form: documented, checksummed by the store, delta-coded; about 20 bytes a message (layout:
+ * chunk_codec.c). */
 void chunk_encode(const struct chunk_columns *columns, struct buf *out);
-MUST_USE int chunk_decode(struct str bytes, struct chunk_columns **columns_out, struct err *err); /* -ERR_CORRUPT */
+/* -ERR_CORRUPT. */
+MUST_USE int chunk_decode(struct str bytes, struct chunk_columns **columns_out, struct err *err);
 void chunk_summary_encode(const struct chunk_summary *summary, struct buf *out);
-bool chunk_summary_decode(struct reader *r, struct chunk_summary *summary_out); /* false: damaged, or figures that cannot be */
+/* False: damaged, or figures that cannot be. */
+bool chunk_summary_decode(struct reader *r, struct chunk_summary *summary_out);
 
 /* "C" mailbox_id chunk_id: the state key of a chunk. */
 void chunk_key(uint64_t mailbox_id, uint64_t chunk_id, struct buf *out);

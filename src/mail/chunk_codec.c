@@ -16,8 +16,9 @@
  *     save date      zigzag  difference to the internal date of the message
  *     thread id      zigzag  difference to the email id of the message
  *
- * A summary is nine varints: id, count, unseen, deleted, uid_first, uid_last - uid_first, modseq_max, size_bytes, deleted_size_bytes.
- * A zigzag is a varint of a signed number: 0, -1, 1, -2 ... are 0, 1, 2, 3. Differences wrap at 64 bits. */
+ * A summary is nine varints: id, count, unseen, deleted, uid_first, uid_last - uid_first, modseq_max,
+ * size_bytes, deleted_size_bytes. A zigzag is a varint of a signed number: 0, -1, 1, -2 ... are 0, 1, 2, 3.
+ * Differences wrap at 64 bits. */
 #include "mail/chunk_writer.h"
 
 #include <assert.h>
@@ -79,7 +80,8 @@ void chunk_encode(const struct chunk_columns *c, struct buf *out)
         put_delta(out, c->email_id[i], c->thread_id[i]);
 }
 
-/* ---- decoding: each column answers whether all its values are allowed; reading past the end shows in r->bad ---- */
+/* ---- decoding: each column answers whether all its values are allowed; reading past the end shows in r->bad
+ * ---- */
 
 static bool get_uids(struct reader *r, struct chunk_writer *w, uint32_t n)
 {

@@ -1,4 +1,5 @@
-/* Any bytes as a stored chunk, then as a row of summaries: what decodes keeps the invariants, and encodes to what decodes to the same. */
+/* Any bytes as a stored chunk, then as a row of summaries: what decodes keeps the invariants, and encodes to
+ * what decodes to the same. */
 #include "mail/chunk.h"
 
 #include <assert.h>

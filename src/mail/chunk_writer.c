@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* One allocation: the struct, then the columns from the widest element to the narrowest, so that each is aligned. */
+/* One allocation: the struct, then the columns from the widest element to the narrowest,
+ * so that each is aligned. */
 void chunk_writer_init(struct chunk_writer *w, uint32_t cap, uint32_t keyword_words)
 {
     assert(cap > 0 && cap <= CHUNK_MESSAGES_MAX && keyword_words <= KEYWORD_WORDS);

@@ -1,10 +1,12 @@
-/* delta.h: what a change does to an account, in steps small enough that one function applies each (apply.c): to the working state
- * of a commit that is being planned, to one that is replayed from the log, or to what another machine committed.
+/* delta.h: what a change does to an account, in steps small enough that one function applies each (apply.c):
+ * to the working state of a commit that is being planned, to one that is replayed from the log, or to what
+ * another machine committed.
  *
  * Log record   format u8, version before (varint), deltas until the end
  * Delta        kind u8, modseq minus that of the delta before (varint), then by kind (all integers varints):
- *   ADD        mailbox id, first uid, save date, count, rows: size, flags, count of keywords, their indexes, internal date minus
- *              that of the row before, zone, blob minus that of the row before, email id likewise, thread id minus email id
+ *   ADD        mailbox id, first uid, save date, count, rows: size, flags, count of keywords, their indexes,
+ *              internal date minus that of the row before, zone, blob minus that of the row before, email id
+ *              likewise, thread id minus email id
  *   KEYWORDS   mailbox id, count, names                                 appended to the mailbox's table
  *   FLAGS      mailbox id, mode, flags, words of keyword bits, uids     every uid is there
  *   VANISH     mailbox id, uids                                         every uid is there
@@ -14,7 +16,8 @@
  *   RENAME     from, to                                                 the mailbox `from`, if any, and all below
  *   SUBSCRIBE  name, 0 or 1
  *   CHUNK_IDS  next chunk id                                            a fold that needed several commits
- * Differences that can be negative are zigzag-coded.     Threads: none. */
+ * Differences that can be negative are zigzag-coded.
+ * Threads: none. */
 #ifndef LOFT_MAIL_DELTA_H
 #define LOFT_MAIL_DELTA_H
 
@@ -89,7 +92,8 @@ struct delta_list {
 };
 struct delta *delta_add(struct delta_list *list, enum delta_kind kind, uint64_t mailbox_id, uint64_t modseq);
 
-/* Begin a log record; then append deltas with ascending modseq. `modseq_before` runs along: it starts as `version_before`. */
+/* Begin a log record; then append deltas with ascending modseq.
+ * `modseq_before` runs along: it starts as `version_before`. */
 void log_record_begin(uint64_t version_before, struct buf *out);
 void delta_encode(const struct delta *delta, uint64_t *modseq_before, struct buf *out);
 
@@ -101,9 +105,11 @@ struct log_record {
 /* -ERR_CORRUPT; -ERR_CANNOT for a later format. */
 MUST_USE int log_record_open(struct str bytes, struct log_record *record_out, struct err *err);
 /* 1 a delta (in the arena; text borrows `bytes`), 0 the end, -ERR_CORRUPT. */
-MUST_USE int log_record_next(struct log_record *record, struct arena *arena, struct delta *delta_out, struct err *err);
+MUST_USE int log_record_next(struct log_record *record, struct arena *arena, struct delta *delta_out,
+                             struct err *err);
 
 /* What FLAGS does to a message's flags and keywords. */
-void store_apply(enum store_mode mode, uint8_t flags, const struct keyword_set *keywords, struct message *row);
+void store_apply(enum store_mode mode, uint8_t flags, const struct keyword_set *keywords,
+                 struct message *row);
 
 #endif

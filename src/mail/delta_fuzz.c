@@ -1,4 +1,5 @@
-/* Log records and account and mailbox records from anywhere: never more than an error, and what is accepted is written back alike. */
+/* Log records and account and mailbox records from anywhere: never more than an error,
+ * and what is accepted is written back alike. */
 #include "mail/delta.h"
 #include "mail/record.h"
 

@@ -33,18 +33,20 @@ static inline void keyword_set_add(struct keyword_set *set, unsigned i)
     set->words[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-/* The names of a mailbox's keywords; immutable, shared, in order of first use. A name once in the table stays there.
- * Compared without case (ASCII), kept as first spelled. */
+/* The names of a mailbox's keywords; immutable, shared, in order of first use. A name once in the table stays
+ * there. Compared without case (ASCII), kept as first spelled. */
 struct keyword_table {
     struct ref ref;
     uint32_t count;
     struct str names[]; /* bytes lie behind the array, in the same allocation */
 };
 
-/* A keyword is an atom (RFC 9051, 9: flag-keyword) of at most KEYWORD_BYTES_MAX bytes: what we give back in FETCH must parse. */
+/* A keyword is an atom (RFC 9051, 9: flag-keyword) of at most KEYWORD_BYTES_MAX bytes:
+ * what we give back in FETCH must parse. */
 bool keyword_name_is_valid(struct str name);
 
-struct keyword_table *keyword_table_new(const struct str *names, size_t count); /* count <= KEYWORDS_MAX; copies */
+/* `count` <= KEYWORDS_MAX; copies. */
+struct keyword_table *keyword_table_new(const struct str *names, size_t count);
 struct keyword_table *keyword_table_ref(struct keyword_table *table);
 void keyword_table_unref(struct keyword_table **table);
 int keyword_table_find(const struct keyword_table *table, struct str name); /* index, or -1 */
@@ -54,6 +56,7 @@ int keyword_table_find(const struct keyword_table *table, struct str name); /* i
  *   returns    0; -ERR_LIMIT above KEYWORDS_MAX or a name above KEYWORD_BYTES_MAX, text names the limit;
  *              -ERR_INVALID for a name that is no atom */
 MUST_USE int keyword_table_intern(struct keyword_table *table, const struct str *names, size_t count,
-                                  struct keyword_table **table_out, struct keyword_set *set_out, struct err *err);
+                                  struct keyword_table **table_out, struct keyword_set *set_out,
+                                  struct err *err);
 
 #endif

@@ -10,23 +10,23 @@ static void test_a_keyword_is_an_atom(void **state)
         struct str name;
         bool valid;
     } cases[] = {
-        {STR("$Forwarded"),       true                   },
-        { STR("NonJunk"),         true                   },
-        { STR("a.b-c_d/e+f#1&2"), true                   },
-        { STR("["),               true                   },
-        { str_make(longest,       KEYWORD_BYTES_MAX - 1),  true },
-        { str_make(longest,                      KEYWORD_BYTES_MAX),                             true },
-        { str_make(longest,                   KEYWORD_BYTES_MAX + 1),             false },
-        { STR(""),false},
-        { STR("two words"),                false                                                   },
-        { STR("a\r\nb"),       false         },
-        { STR("nul\0"),          false                     },
-        { STR("caf\xc3\xa9"),           false                   },
-        { STR("\\Seen"),     false            },
-        { STR("a]"),          false                       },
-        { STR("a*"),              false                      },
-        { STR("(a)"),              false                  },
-        { STR("\x7f"),             false                 },
+        { STR("$Forwarded"), true },
+        { STR("NonJunk"), true },
+        { STR("a.b-c_d/e+f#1&2"), true },
+        { STR("["), true },
+        { str_make(longest, KEYWORD_BYTES_MAX - 1), true },
+        { str_make(longest, KEYWORD_BYTES_MAX), true },
+        { str_make(longest, KEYWORD_BYTES_MAX + 1), false },
+        { STR(""), false },
+        { STR("two words"), false },
+        { STR("a\r\nb"), false },
+        { STR("nul\0"), false },
+        { STR("caf\xc3\xa9"), false },
+        { STR("\\Seen"), false },
+        { STR("a]"), false },
+        { STR("a*"), false },
+        { STR("(a)"), false },
+        { STR("\x7f"), false },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         assert_row(keyword_name_is_valid(cases[i].name) == cases[i].valid, i, "keyword");
@@ -102,9 +102,7 @@ static void test_interning_refuses_what_is_no_keyword(void **state)
     struct keyword_set set;
     char bytes[KEYWORD_BYTES_MAX + 1];
     memset(bytes, 'x', sizeof bytes);
-    struct str names[] = {
-        STR_INIT("fine"), {bytes, sizeof bytes}
-    };
+    struct str names[] = { STR_INIT("fine"), { bytes, sizeof bytes } };
     assert_int_equal(keyword_table_intern(table, names, 2, &next, &set, NULL), -ERR_LIMIT);
     names[1] = STR("not fine");
     assert_int_equal(keyword_table_intern(table, names, 2, &next, &set, NULL), -ERR_INVALID);

@@ -1,5 +1,6 @@
-/* The fold: dirty chunks and mailbox records are written and the log before them is dropped, in one commit. Where more is dirty than
- * a commit can hold, chunks are written ahead in commits of their own; should the last one never come, they are never looked at. */
+/* The fold: dirty chunks and mailbox records are written and the log before them is dropped, in one commit.
+ * Where more is dirty than a commit can hold, chunks are written ahead in commits of their own; should the
+ * last one never come, they are never looked at. */
 #include "mail/account_private.h"
 #include "mail/delta.h"
 

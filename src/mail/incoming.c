@@ -214,7 +214,8 @@ static int prepare_copy(const struct incoming *in, struct account *account, stru
     return r;
 }
 
-/* A large one: the prefix goes into the room that the file keeps before the bytes, in a mapping of its own. */
+/* A large one: the prefix goes into the room that the file keeps before the bytes,
+ * in a mapping of its own. */
 static int prepare_mapped(const struct incoming *in, struct account *account, struct str prefix,
                           struct new_message *message_out, struct err *err)
 {

@@ -55,7 +55,8 @@ static void queue_job(struct account *a, unsigned jobs)
     pthread_cond_signal(&mail->work);
 }
 
-/* The account that has been idle longest, when there are too many; NULL otherwise. One with a long log is folded first. */
+/* The account that has been idle longest, when there are too many; NULL otherwise.
+ * One with a long log is folded first. */
 static struct account *evict_one(struct mail *mail)
 {
     while (mail->idle_count > mail->options.accounts_cached_max) {
@@ -193,7 +194,8 @@ static void store_told(void *ctx, struct account_id id, uint64_t version)
 
 /* RFC 6154 */
 static const struct first_mailbox standard_mailboxes[] = {
-    { "Drafts", USE_DRAFTS }, { "Sent", USE_SENT }, { "Trash", USE_TRASH }, { "Junk", USE_JUNK }, { "Archive", USE_ARCHIVE },
+    { "Drafts", USE_DRAFTS }, { "Sent", USE_SENT },       { "Trash", USE_TRASH },
+    { "Junk", USE_JUNK },     { "Archive", USE_ARCHIVE },
 };
 
 static void fill_defaults(struct mail_options *o)

@@ -1,6 +1,7 @@
-/* plan.h: the working state of a commit: the account as it would be after the changes planned so far. Nobody sees it before
- * plan_publish. Planning a change reads this state and yields deltas; only when all is decided, plan_accept applies them to it and
- * writes them to the log record: a refused change leaves no trace.
+/* plan.h: the working state of a commit: the account as it would be after the changes planned so far. Nobody
+ * sees it before plan_publish. Planning a change reads this state and yields deltas; only when all is
+ * decided, plan_accept applies them to it and writes them to the log record: a refused change leaves no
+ * trace.
  *
  *   plan_init .. plan_change .. plan_change .. store_commit .. plan_publish .. plan_deinit
  *
@@ -13,15 +14,15 @@
 
 /* A mailbox that the plan works on. */
 struct plan_box {
-    struct mailbox *mailbox;      /* own reference */
-    struct snapshot *base;        /* own reference */
-    struct snapshot_draft *draft; /* NULL until it is read or changed */
+    struct mailbox *mailbox;        /* own reference */
+    struct snapshot *base;          /* own reference */
+    struct snapshot_draft *draft;   /* NULL until it is read or changed */
     struct keyword_table *keywords; /* own reference */
-    struct snapshot *next;        /* plan_finish */
-    struct str name;              /* in the plan's arena */
+    struct snapshot *next;          /* plan_finish */
+    struct str name;                /* in the plan's arena */
     uint32_t vanished_ranges;
     bool changed, created, deleted;
-    uint32_t recent_uid; /* fresh: as stored */
+    uint32_t recent_uid;  /* fresh: as stored */
     uint64_t *stored_ids; /* fresh: as stored; heap, the mailbox takes it */
     size_t stored_count;
     struct plan_box *following;
@@ -35,7 +36,7 @@ struct plan {
     struct tree *tree; /* own reference */
     bool tree_changed, subscriptions_changed;
     struct plan_box *boxes;
-    struct map refs;    /* blob -> count, at least 1, where the plan changed it */
+    struct map refs;        /* blob -> count, at least 1, where the plan changed it */
     uint64_t *refs_changed; /* their blobs; may repeat */
     size_t refs_changed_count, refs_changed_cap;
     struct map threads; /* Message-ID hash -> thread id, new ones */
@@ -61,7 +62,8 @@ void plan_publish(struct plan *p);
 /* ---- for apply.c and those that plan ---- */
 
 struct plan_box *plan_box(struct plan *p, uint64_t mailbox_id); /* NULL: no such mailbox (any more) */
-struct plan_box *plan_box_add(struct plan *p, struct mailbox *mailbox, struct snapshot *base, struct str name);
+struct plan_box *plan_box_add(struct plan *p, struct mailbox *mailbox, struct snapshot *base,
+                              struct str name);
 struct plan_box *plan_box_by_name(struct plan *p, struct str name); /* a checked name */
 struct snapshot_draft *plan_box_draft(struct plan_box *box);
 uint32_t plan_box_uidnext(const struct plan_box *box);
@@ -78,10 +80,12 @@ static inline uint64_t plan_modseq(const struct plan *p)
     return p->record.version + 1;
 }
 
-/* apply.c: the ONE function that makes the next state. -ERR_CORRUPT for what cannot be; errors of reading chunks. */
+/* apply.c: the ONE function that makes the next state.
+ * -ERR_CORRUPT for what cannot be; errors of reading chunks. */
 MUST_USE int plan_apply(struct plan *p, const struct delta *delta, struct err *err);
 
-/* Apply the deltas of a change, write them to the log, take the version on. When it fails the plan is broken. */
+/* Apply the deltas of a change, write them to the log, take the version on.
+ * When it fails the plan is broken. */
 MUST_USE int plan_accept(struct plan *p, struct change *c, const struct delta_list *deltas, struct err *err);
 
 /* Where messages go: a mailbox that is there, or that the same change makes. */
@@ -97,8 +101,9 @@ struct plan_new_boxes {
     uint32_t last_uidvalidity, mailbox_count;
 };
 struct plan_new_boxes plan_new_boxes(const struct plan *p);
-MUST_USE int plan_make_boxes(struct plan *p, struct plan_new_boxes *ids, struct str name, uint8_t use, bool subscribe,
-                             struct delta_list *deltas, struct plan_target *target_out, struct err *err);
+MUST_USE int plan_make_boxes(struct plan *p, struct plan_new_boxes *ids, struct str name, uint8_t use,
+                             bool subscribe, struct delta_list *deltas, struct plan_target *target_out,
+                             struct err *err);
 void plan_target_of(const struct plan_box *box, struct plan_target *target_out);
 void plan_target_deinit(struct plan_target *target);
 /* Intern names; on success the table of the target has them. */
@@ -114,27 +119,30 @@ struct plan_rows {
     size_t count, cap;
 };
 /* Those of `uids` (NULL: all). */
-MUST_USE int plan_read(struct plan *p, struct plan_box *box, const struct seqset *uids, struct plan_rows *rows_out,
-                       struct err *err);
+MUST_USE int plan_read(struct plan *p, struct plan_box *box, const struct seqset *uids,
+                       struct plan_rows *rows_out, struct err *err);
 
 /* Blobs that lose a message each: the REFS delta, and the blobs to drop. */
 struct plan_drops {
     uint64_t *blobs;
     size_t count;
 };
-MUST_USE int plan_release(struct plan *p, const struct plan_rows *rows, uint64_t modseq, struct delta_list *deltas,
-                          struct plan_drops *drops_out, struct err *err);
+MUST_USE int plan_release(struct plan *p, const struct plan_rows *rows, uint64_t modseq,
+                          struct delta_list *deltas, struct plan_drops *drops_out, struct err *err);
 void plan_drop_blobs(struct plan *p, const struct plan_drops *drops);
 
 /* New rows for a target: keeps blobs, ids, dates, flags; maps keywords; new uids. */
 MUST_USE int plan_transfer(struct plan *p, const struct plan_rows *rows, const struct keyword_table *from,
-                           struct plan_target *target, uint64_t modseq, struct delta_list *deltas, struct err *err);
+                           struct plan_target *target, uint64_t modseq, struct delta_list *deltas,
+                           struct err *err);
 
-/* thread.c: the thread of a new message. Adds what it finds unknown to the plan and its batch. -ERR_IO: the plan is broken. */
-MUST_USE int plan_thread(struct plan *p, const struct new_message *message, uint64_t email_id, uint64_t *thread_id_out,
-                         struct err *err);
+/* thread.c: the thread of a new message. Adds what it finds unknown to the plan and its batch.
+ * -ERR_IO: the plan is broken. */
+MUST_USE int plan_thread(struct plan *p, const struct new_message *message, uint64_t email_id,
+                         uint64_t *thread_id_out, struct err *err);
 
 typedef int plan_fn(struct plan *p, struct change *c, struct err *err);
-plan_fn plan_append, plan_store, plan_expunge, plan_copy, plan_create, plan_delete, plan_rename, plan_subscribe;
+plan_fn plan_append, plan_store, plan_expunge, plan_copy, plan_create, plan_delete, plan_rename,
+    plan_subscribe;
 
 #endif

@@ -11,8 +11,8 @@ struct plan_new_boxes plan_new_boxes(const struct plan *p)
                                     p->record.mailbox_count };
 }
 
-/* RFC 9051, 2.3.1.1: a mailbox made again under an old name must have a greater UIDVALIDITY. One counter for the account, which runs
- * ahead of the clock when it must, gives none twice. */
+/* RFC 9051, 2.3.1.1: a mailbox made again under an old name must have a greater UIDVALIDITY. One counter for
+ * the account, which runs ahead of the clock when it must, gives none twice. */
 static uint32_t next_uidvalidity(const struct plan *p, uint32_t last)
 {
     int64_t now_s = p->now_s > 0 && p->now_s <= UINT32_MAX ? p->now_s : 1;

@@ -1,6 +1,6 @@
 /* Layouts
- *   account   format u8; version, fold version, next mailbox id, next email id, next chunk id, last uidvalidity, mailbox count,
- *             message count, size, log count, log bytes
+ *   account   format u8; version, fold version, next mailbox id, next email id, next chunk id, last
+ *             uidvalidity, mailbox count, message count, size, log count, log bytes
  *   mailbox   name (varint length, bytes), uidvalidity, use u8, subscribed u8, recent uid, vanished ranges
  *   uid set   count of ranges, then for each: first minus the last of the one before, last minus first */
 #include "mail/record.h"
@@ -121,8 +121,8 @@ struct str key_subscription(struct str name, struct buf *out)
     key_letter(KEY_SUBSCRIPTION, out);
     buf_add(out, str_sub(name, 0, PLAIN));
     if (name.n > PLAIN) {
-        uint64_t h = UINT64_C(
-            14695981039346656037); /* FNV-1a: equal heads are rare, and equal hashes of them rarer */
+        /* FNV-1a: equal heads are rare, and equal hashes of them rarer. */
+        uint64_t h = UINT64_C(14695981039346656037);
         for (size_t i = PLAIN; i < name.n; i++)
             h = (h ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
         buf_put_be64(out, h);

@@ -7,15 +7,16 @@
 #include "mail/tree.h"
 
 enum {
-    ACCOUNT_FORMAT = 1,                /* of the account record; an account of a later format is refused */
-    LOG_PART_BYTES = 8 * 1024 * 1024,        /* a log record is cut into values of this size */
+    ACCOUNT_FORMAT = 1,               /* of the account record; an account of a later format is refused */
+    LOG_PART_BYTES = 8 * 1024 * 1024, /* a log record is cut into values of this size */
     LOG_RECORD_BYTES_MAX = 40 * 1024 * 1024, /* so that a commit stays below STORE_BATCH_BYTES_MAX */
 };
 
 /* The account record: as of the last commit. */
 struct account_record {
     uint64_t version;
-    uint64_t fold_version; /* log records up to here are gone; the first one left names it as the version before */
+    /* Log records up to here are gone; the first one left names it as the version before. */
+    uint64_t fold_version;
     uint64_t next_mailbox_id, next_email_id, next_chunk_id;
     uint32_t last_uidvalidity;
     uint32_t mailbox_count;
@@ -24,7 +25,8 @@ struct account_record {
 };
 
 void account_record_encode(const struct account_record *record, struct buf *out);
-MUST_USE int account_record_decode(struct str bytes, struct account_record *record_out, struct err *err); /* -ERR_CORRUPT, -ERR_CANNOT */
+/* -ERR_CORRUPT, -ERR_CANNOT. */
+MUST_USE int account_record_decode(struct str bytes, struct account_record *record_out, struct err *err);
 
 /* A mailbox record: as of the last fold. The snapshot follows it (snapshot_encode). */
 struct mailbox_record {

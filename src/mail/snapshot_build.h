@@ -1,4 +1,5 @@
-/* snapshot_build.h: putting a snapshot together from nodes and chunks, in order. Private to snapshot*.c.     Threads: one owner. */
+/* snapshot_build.h: putting a snapshot together from nodes and chunks, in order. Private to snapshot*.c.
+ * Threads: one owner. */
 #ifndef LOFT_MAIL_SNAPSHOT_BUILD_H
 #define LOFT_MAIL_SNAPSHOT_BUILD_H
 
@@ -7,8 +8,8 @@
 struct snapshot_builder {
     struct snapshot_node **nodes; /* own references */
     uint32_t count, cap;
-    struct snapshot_node
-        *open; /* the last of them while it takes chunks; NULL: the next chunk begins a new one */
+    /* The last of them while it takes chunks; NULL: the next chunk begins a new one. */
+    struct snapshot_node *open;
 };
 
 void snapshot_builder_init(struct snapshot_builder *b, uint32_t nodes_expected);

@@ -1,4 +1,5 @@
-/* Two snapshots of one mailbox, walked side by side. `new` holds of `old` what is not gone, then what came since. */
+/* Two snapshots of one mailbox, walked side by side.
+ * `new` holds of `old` what is not gone, then what came since. */
 #include "mail/chunk_writer.h"
 #include "mail/snapshot_build.h"
 

@@ -1,5 +1,6 @@
-/* A draft: a list of nodes, each still the base's own or opened; an opened node is a list of slots, each still the base's chunk or a
- * writer with the chunk's rows. Whatever is the base's is borrowed from it: the draft holds one reference, on the base.
+/* A draft: a list of nodes, each still the base's own or opened; an opened node is a list of slots, each
+ * still the base's chunk or a writer with the chunk's rows. Whatever is the base's is borrowed from it: the
+ * draft holds one reference, on the base.
  *
  *   draft   [ shared | open | shared ]
  *   open                [ chunk | writer | chunk ]          finish: writers become chunks, open nodes become nodes */
@@ -504,7 +505,8 @@ int snapshot_draft_read(struct snapshot_draft *d, const struct seqset *uids, sna
 
 /* ---- tidying up after a removal ---- */
 
-/* Put the rows of `slot` behind those of `last`. Where one of them cannot be read, two small chunks do no harm. */
+/* Put the rows of `slot` behind those of `last`.
+ * Where one of them cannot be read, two small chunks do no harm. */
 static bool merge_slots(struct slot *last, struct slot *slot)
 {
     const struct chunk_columns *a, *b;

@@ -1,4 +1,5 @@
-/* Any bytes as the record of a mailbox: what decodes has sound numbers, answers questions, and encodes to what decodes to the same. */
+/* Any bytes as the record of a mailbox: what decodes has sound numbers, answers questions, and encodes to
+ * what decodes to the same. */
 #include "mail/snapshot.h"
 
 #include <assert.h>

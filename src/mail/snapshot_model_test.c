@@ -1,5 +1,5 @@
-/* A snapshot against the simplest model there is: an array of rows. Random edits; after each, everything that a snapshot answers
- * must be what the array says. The seed is fixed; LOFT_TEST_SEED sets another. */
+/* A snapshot against the simplest model there is: an array of rows. Random edits; after each, everything that
+ * a snapshot answers must be what the array says. The seed is fixed; LOFT_TEST_SEED sets another. */
 #include "base/testing.h"
 #include "mail/testing_shelf.h"
 

@@ -421,8 +421,9 @@ static void test_a_damaged_record_is_refused(void **state)
     (void)state;
     static const struct {
         const char *what;
-        struct str
-            bytes; /* format modseq uidnext keywords... chunks: id count unseen deleted uid span modseq size deleted-size */
+        /* Format modseq uidnext keywords... chunks: id count unseen deleted uid span modseq size
+         * deleted-size. */
+        struct str bytes;
         bool fine;
     } cases[] = {
         { "empty mailbox", STR_INIT("\1\1\1\0\0"), true },

@@ -1,5 +1,5 @@
-/* testing_mail.h: what the tests of accounts share: a model over the memory engine (through the faulty one), restarts, and changes in
- * one line. All asserts are cmocka's. */
+/* testing_mail.h: what the tests of accounts share: a model over the memory engine (through the faulty one),
+ * restarts, and changes in one line. All asserts are cmocka's. */
 #ifndef LOFT_MAIL_TESTING_MAIL_H
 #define LOFT_MAIL_TESTING_MAIL_H
 

@@ -1,5 +1,6 @@
-/* testing_shelf.h: for unit tests and tools: chunks on a shelf. A store that knows nothing but get(), counts its calls and fails on
- * demand, so that a test can say what was loaded and what happens when loading fails.     Threads: get() from any. */
+/* testing_shelf.h: for unit tests and tools: chunks on a shelf. A store that knows nothing but get(), counts
+ * its calls and fails on demand, so that a test can say what was loaded and what happens when loading fails.
+ * Threads: get() from any. */
 #ifndef LOFT_MAIL_TESTING_SHELF_H
 #define LOFT_MAIL_TESTING_SHELF_H
 

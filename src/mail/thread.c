@@ -1,6 +1,6 @@
-/* Threads as RFC 8474, 5.2 wants them: a message belongs to the thread of a message with its Message-ID, or else of the nearest one it
- * refers to that we have heard of. Ids that were asked for in vain become known with the new message, so that two replies to a message
- * which never came meet. */
+/* Threads as RFC 8474, 5.2 wants them: a message belongs to the thread of a message with its Message-ID, or
+ * else of the nearest one it refers to that we have heard of. Ids that were asked for in vain become known
+ * with the new message, so that two replies to a message which never came meet. */
 #include "mail/plan.h"
 
 static uint64_t pending(const struct plan *p, uint64_t hash)

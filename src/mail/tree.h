@@ -1,6 +1,7 @@
-/* tree.h: the mailboxes of an account by name: an immutable, reference counted, sorted list, so that LIST reads it without a lock.
- * Names are UTF-8 (NFC) with '/' between levels; INBOX is spelled so. A name may be subscribed without existing (RFC 9051, 6.3.7).
- * A level above an existing mailbox need not exist itself: it has no entry; LIST shows it as \NonExistent.
+/* tree.h: the mailboxes of an account by name: an immutable, reference counted, sorted list, so that LIST
+ * reads it without a lock. Names are UTF-8 (NFC) with '/' between levels; INBOX is spelled so. A name may be
+ * subscribed without existing (RFC 9051, 6.3.7). A level above an existing mailbox need not exist itself: it
+ * has no entry; LIST shows it as \NonExistent.
  * Threads: any; a tree never changes. */
 #ifndef LOFT_MAIL_TREE_H
 #define LOFT_MAIL_TREE_H
@@ -15,7 +16,8 @@ enum {
 };
 #define MAILBOX_SEPARATOR '/'
 
-enum special_use { /* RFC 6154, 2; RFC 8457 */
+/* RFC 6154, 2; RFC 8457 */
+enum special_use {
     USE_ALL = 1u << 0,
     USE_ARCHIVE = 1u << 1,
     USE_DRAFTS = 1u << 2,
@@ -37,7 +39,9 @@ struct tree_entry {
 
 struct tree {
     struct ref ref;
-    uint32_t count; /* entries, in order: INBOX first, then by bytes with '/' before everything, so that children follow their parent */
+    /* Entries, in order: INBOX first, then by bytes with '/' before everything, so that children follow their
+     * parent. */
+    uint32_t count;
     uint32_t mailbox_count;
     struct tree_entry entries[];
 };
@@ -49,23 +53,28 @@ void tree_unref(struct tree **tree);
 int mailbox_name_compare(struct str a, struct str b);
 
 const struct tree_entry *tree_find(const struct tree *tree, struct str name); /* NULL: absent */
-const struct tree_entry *tree_find_use(const struct tree *tree, enum special_use use); /* first that has it; NULL: none */
+/* First that has it; NULL: none. */
+const struct tree_entry *tree_find_use(const struct tree *tree, enum special_use use);
 
 /* Entries [*first, *end) lie below `name` (not `name` itself). */
 void tree_children(const struct tree *tree, struct str name, uint32_t *first, uint32_t *end);
 
-/* The name as it is kept, in the arena: NFC, INBOX folded (also as the first level: "inbox/a" is "INBOX/a"), a trailing separator cut.
- * -ERR_INVALID: empty, not UTF-8, control characters, U+2028/2029, an empty level, above MAILBOX_NAME_BYTES_MAX or MAILBOX_DEPTH_MAX,
- * levels "." and "..": refused so that an export to files is safe. */
+/* The name as it is kept, in the arena: NFC, INBOX folded (also as the first level: "inbox/a" is "INBOX/a"),
+ * a trailing separator cut. -ERR_INVALID: empty, not UTF-8, control characters, U+2028/2029, an empty level,
+ * above MAILBOX_NAME_BYTES_MAX or MAILBOX_DEPTH_MAX, levels "." and "..": refused so that an export to files
+ * is safe. */
 MUST_USE int mailbox_name_check(struct str name, struct arena *arena, struct str *name_out, struct err *err);
 
-/* Copy-on-write edits: each returns a new tree (own reference); all existing mailbox references are shared. An edit copies the list
- * (0.2 ms at 10,000 mailboxes): whoever has many edits, as RENAME of a tree or opening an account, hands them in at once. */
+/* Copy-on-write edits: each returns a new tree (own reference); all existing mailbox references are shared.
+ * An edit copies the list (0.2 ms at 10,000 mailboxes): whoever has many edits, as RENAME of a tree or
+ * opening an account, hands them in at once. */
 struct tree *tree_new_empty(void);
-/* First the removals (absent names are fine), then insert or replace; of equal names in `puts` the last one counts. */
-struct tree *tree_edit(const struct tree *tree, const struct str *removes, size_t remove_count, const struct tree_entry *puts,
-                       size_t put_count);
-struct tree *tree_put(const struct tree *tree, const struct tree_entry *entry); /* insert or replace; copies the name, refs mailbox */
+/* First the removals (absent names are fine), then insert or replace;
+ * of equal names in `puts` the last one counts. */
+struct tree *tree_edit(const struct tree *tree, const struct str *removes, size_t remove_count,
+                       const struct tree_entry *puts, size_t put_count);
+/* Insert or replace; copies the name, refs mailbox. */
+struct tree *tree_put(const struct tree *tree, const struct tree_entry *entry);
 struct tree *tree_remove(const struct tree *tree, struct str name); /* absent: an equal tree */
 
 #endif

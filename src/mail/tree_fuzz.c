@@ -1,5 +1,5 @@
-/* Any bytes as a mailbox name, then as lines of names that make a tree: a kept name is kept again as it is; the tree stays sorted and
- * finds what was put into it. */
+/* Any bytes as a mailbox name, then as lines of names that make a tree: a kept name is kept again as it is;
+ * the tree stays sorted and finds what was put into it. */
 #include "mail/account.h"
 #include "mail/tree.h"
 

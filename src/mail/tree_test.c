@@ -58,20 +58,22 @@ static void test_children_are_what_lies_below(void **state)
     (void)state;
     static const char *const in[] = { "INBOX", "INBOX/x", "INBOXES", "a",          "a/a",
                                       "a/b",   "a/b/c",   "a b",     "z/deep/down" };
+    /* clang-format off */
     static const struct {
         const char *name, *first;
         uint32_t count;
     } cases[] = {
-        {"INBOX",   "INBOX/x",     1},
-        { "a",      "a/a",         3},
-        { "a/b",    "a/b/c",       1},
-        { "a/b/c",  NULL,          0},
-        { "a b",    NULL,          0},
-        { "z",      "z/deep/down", 1},
-        { "z/deep", "z/deep/down", 1},
-        { "zz",     NULL,          0},
-        { "0",      NULL,          0},
+        { "INBOX",  "INBOX/x",     1 },
+        { "a",      "a/a",         3 },
+        { "a/b",    "a/b/c",       1 },
+        { "a/b/c",  NULL,          0 },
+        { "a b",    NULL,          0 },
+        { "z",      "z/deep/down", 1 },
+        { "z/deep", "z/deep/down", 1 },
+        { "zz",     NULL,          0 },
+        { "0",      NULL,          0 },
     };
+    /* clang-format on */
     struct tree *tree = tree_of(in, ARRAY_COUNT(in), NULL);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         uint32_t first, end;
@@ -92,9 +94,9 @@ static void test_an_edit_leaves_the_old_tree_and_counts_references(void **state)
     assert_int_equal(box.refs, 3);
     const struct str removes[] = { STR_INIT("c"), STR_INIT("a"), STR_INIT("nowhere"), STR_INIT("b") };
     const struct tree_entry puts[] = {
-        {.name = STR_INIT("b"), .mailbox = &box},
-        {                     .name = STR_INIT("0"),   .subscribed = true              },
-        { .name = STR_INIT("b"),      .mailbox = &other,                    .use = USE_SENT },
+        { .name = STR_INIT("b"), .mailbox = &box },
+        { .name = STR_INIT("0"), .subscribed = true },
+        { .name = STR_INIT("b"), .mailbox = &other, .use = USE_SENT },
     };
     struct tree *next = tree_edit(old, removes, 4, puts, 3);
     assert_int_equal(next->count, 2);
@@ -164,37 +166,37 @@ static void test_names_are_checked_and_normalized(void **state)
         struct str in;
         const char *kept; /* NULL: -ERR_INVALID */
     } cases[] = {
-        {STR_INIT("Sent"),                      "Sent"                    },
-        { STR_INIT("a/b"),                      "a/b"                     },
-        { STR_INIT("a/b/"),                     "a/b"                     },
-        { STR_INIT("inbox"),                    "INBOX"                   },
-        { STR_INIT("iNbOx/"),                   "INBOX"                   },
-        { STR_INIT("Inbox/Work"),               "INBOX/Work"              },
-        { STR_INIT("Inboxes"),                  "Inboxes"                 },
-        { STR_INIT("a/inbox"),                  "a/inbox"                 },
-        { STR_INIT("cafe\xcc\x81"),             "caf\xc3\xa9"             },
-        { STR_INIT("\xe6\x97\xa5\xe6\x9c\xac"), "\xe6\x97\xa5\xe6\x9c\xac"},
-        { STR_INIT("..."),                      "..."                     },
-        { STR_INIT("a b*%&#"),                  "a b*%&#"                 },
-        { STR_INIT(""),                         NULL                      },
-        { STR_INIT("/"),                        NULL                      },
-        { STR_INIT("//"),                       NULL                      },
-        { STR_INIT("/a"),                       NULL                      },
-        { STR_INIT("a//b"),                     NULL                      },
-        { STR_INIT("a//"),                      NULL                      },
-        { STR_INIT("."),                        NULL                      },
-        { STR_INIT(".."),                       NULL                      },
-        { STR_INIT("a/../b"),                   NULL                      },
-        { STR_INIT("a/."),                      NULL                      },
-        { STR_INIT("a\0b"),                     NULL                      },
-        { STR_INIT("a\nb"),                     NULL                      },
-        { STR_INIT("a\x7f"),                    NULL                      },
-        { STR_INIT("a\xc2\x85"),                NULL                      },
-        { STR_INIT("a\xe2\x80\xa8"),            NULL                      },
-        { STR_INIT("a\xe2\x80\xa9"),            NULL                      },
-        { STR_INIT("\xff"),                     NULL                      },
-        { STR_INIT("\xed\xa0\x80"),             NULL                      },
-        { STR_INIT("\xc3"),                     NULL                      },
+        { STR_INIT("Sent"), "Sent" },
+        { STR_INIT("a/b"), "a/b" },
+        { STR_INIT("a/b/"), "a/b" },
+        { STR_INIT("inbox"), "INBOX" },
+        { STR_INIT("iNbOx/"), "INBOX" },
+        { STR_INIT("Inbox/Work"), "INBOX/Work" },
+        { STR_INIT("Inboxes"), "Inboxes" },
+        { STR_INIT("a/inbox"), "a/inbox" },
+        { STR_INIT("cafe\xcc\x81"), "caf\xc3\xa9" },
+        { STR_INIT("\xe6\x97\xa5\xe6\x9c\xac"), "\xe6\x97\xa5\xe6\x9c\xac" },
+        { STR_INIT("..."), "..." },
+        { STR_INIT("a b*%&#"), "a b*%&#" },
+        { STR_INIT(""), NULL },
+        { STR_INIT("/"), NULL },
+        { STR_INIT("//"), NULL },
+        { STR_INIT("/a"), NULL },
+        { STR_INIT("a//b"), NULL },
+        { STR_INIT("a//"), NULL },
+        { STR_INIT("."), NULL },
+        { STR_INIT(".."), NULL },
+        { STR_INIT("a/../b"), NULL },
+        { STR_INIT("a/."), NULL },
+        { STR_INIT("a\0b"), NULL },
+        { STR_INIT("a\nb"), NULL },
+        { STR_INIT("a\x7f"), NULL },
+        { STR_INIT("a\xc2\x85"), NULL },
+        { STR_INIT("a\xe2\x80\xa8"), NULL },
+        { STR_INIT("a\xe2\x80\xa9"), NULL },
+        { STR_INIT("\xff"), NULL },
+        { STR_INIT("\xed\xa0\x80"), NULL },
+        { STR_INIT("\xc3"), NULL },
     };
     struct arena arena = ARENA_INIT;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

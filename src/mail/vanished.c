@@ -1,5 +1,6 @@
 /* UIDs that vanished, for QRESYNC.    RFC 7162, 3.2.5 and 5.3
- * "V" mailbox_id modseq holds the UIDs that vanished with that modseq; "V" mailbox_id 0 holds the modseq up to which they were cut. */
+ * "V" mailbox_id modseq holds the UIDs that vanished with that modseq; "V" mailbox_id 0 holds the modseq up
+ * to which they were cut. */
 #include "mail/account_private.h"
 
 struct vanished_scan {

@@ -18,7 +18,8 @@ static void add_recent(struct view *view, uint32_t first, uint32_t last)
     view->recent[view->recent_range_count++] = (struct recent_range){ first, last };
 }
 
-/* The mailbox as it is now; what nobody was told of becomes ours. RFC 3501, 2.3.2: "the first session to have been notified" */
+/* The mailbox as it is now; what nobody was told of becomes ours.
+ * RFC 3501, 2.3.2: "the first session to have been notified" */
 static struct snapshot *look(struct view *view)
 {
     struct mailbox *mailbox = view->mailbox;
@@ -83,8 +84,8 @@ uint32_t view_recent_count(const struct view *view)
 
 bool view_is_stale(const struct view *view)
 {
-    return view->snapshot != view->latest || mailbox_peek(view->mailbox) != view->latest || mailbox_is_deleted(view->mailbox) ||
-           account_is_behind(view->mailbox->account);
+    return view->snapshot != view->latest || mailbox_peek(view->mailbox) != view->latest ||
+           mailbox_is_deleted(view->mailbox) || account_is_behind(view->mailbox->account);
 }
 
 /* Put `now` and what is shown of it in place. Takes both references. */

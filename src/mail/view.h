@@ -1,22 +1,28 @@
-/* view.h: a mailbox as one client knows it. The view holds the snapshot its client has been told of; view_sync moves it forward and
- * says what to tell. Sequence numbers of a session always refer to its view's snapshot.
+/* view.h: a mailbox as one client knows it. The view holds the snapshot its client has been told of;
+ * view_sync moves it forward and says what to tell. Sequence numbers of a session always refer to its view's
+ * snapshot.
  * Threads: one owner (the session). */
 #ifndef LOFT_MAIL_VIEW_H
 #define LOFT_MAIL_VIEW_H
 
 #include "mail/account.h"
 
+struct recent_range {
+    uint32_t first, last;
+};
+
 struct view {
     struct mailbox *mailbox;   /* own reference */
     struct snapshot *snapshot; /* what the client knows; own reference; may hold messages already expunged */
-    struct snapshot *latest;   /* the mailbox when the view was last synced: `snapshot` without those; own reference */
+    struct snapshot *latest;   /* when last synced: `snapshot` without those; own reference */
     bool read_only;
-    struct recent_range { uint32_t first, last; } *recent; /* UIDs that are \Recent in this session; ascending, heap */
+    struct recent_range *recent; /* UIDs that are \Recent in this session; ascending, heap */
     uint32_t recent_range_count;
 };
 
-/* Look at the mailbox as it is now. Messages not yet told to anyone become \Recent here and, unless read_only, nowhere else.
- * Takes a reference of its own to the mailbox; the caller keeps the account referenced. */
+/* Look at the mailbox as it is now. Messages not yet told to anyone become \Recent here and, unless
+ * read_only, nowhere else. Takes a reference of its own to the mailbox; the caller keeps the account
+ * referenced. */
 void view_open(struct mailbox *mailbox, bool read_only, struct view *view_out);
 void view_close(struct view *view);
 
@@ -33,10 +39,10 @@ struct view_update {
 };
 
 /* Move the view to the present.
- *   may_expunge  false while FETCH, STORE or SEARCH by sequence number is answered (RFC 9051, 7.5.1): expunged messages stay in place,
- *                flags and new messages are told all the same
+ *   may_expunge  false while FETCH, STORE or SEARCH by sequence number is answered (RFC 9051, 7.5.1):
+ *                expunged messages stay in place, flags and new messages are told all the same
  *   update_out   arrays live in `arena` */
-MUST_USE int view_sync(struct view *view, bool may_expunge, struct arena *arena, struct view_update *update_out,
-                       struct err *err);
+MUST_USE int view_sync(struct view *view, bool may_expunge, struct arena *arena,
+                       struct view_update *update_out, struct err *err);
 
 #endif
