@@ -19,7 +19,8 @@ static void test_every_error_has_a_reply(void **state)
         const char *name = err_kind_name((enum err_kind)kind);
         assert_row(str_eq(str_c(rule->kind), STR("NO")) || str_eq(str_c(rule->kind), STR("BAD")), kind, name);
         assert_row(is_code(rule->code), kind, name);
-        /* RFC 9051, 7.1.3: BAD is for what the client should not have sent; the codes of RFC 5530 go with NO. */
+        /* RFC 9051, 7.1.3: BAD is for what the client should not have sent;
+         * the codes of RFC 5530 go with NO. */
         assert_row(str_eq(str_c(rule->kind), STR("NO")) || rule->code[0] == '\0', kind, name);
     }
 }

@@ -1,4 +1,5 @@
-/* append.h: APPEND, whose messages are streamed to where they are stored, never held whole in the session.     RFC 9051, 6.3.12; RFC 3502
+/* append.h: APPEND, whose messages are streamed to where they are stored, never held whole in the session.
+ * RFC 9051, 6.3.12; RFC 3502
  *
  *   "a APPEND box (\Seen) {300}"  append_piece   -- refused early? the framer swallows what follows
  *   300 bytes                     append_take    (INPUT_MESSAGE)

@@ -1,6 +1,7 @@
-/* cmd_list.c: LIST and LSUB.     RFC 9051, 6.3.9; RFC 5258; RFC 5819 (STATUS); RFC 6154 (special use); RFC 3501, 6.3.9 (LSUB)
- * Names come from the tree, which is sorted so that what lies below a name follows it; a level that has no entry of its own is made up
- * where its first descendant stands. */
+/* cmd_list.c: LIST and LSUB.
+ * RFC 9051, 6.3.9; RFC 5258; RFC 5819 (STATUS); RFC 6154 (special use); RFC 3501, 6.3.9 (LSUB)
+ * Names come from the tree, which is sorted so that what lies below a name follows it; a level that has no
+ * entry of its own is made up where its first descendant stands. */
 #include "imap/cmd/command.h"
 #include "imap/cmd/status.h"
 #include "imap/wire/glob.h"
@@ -30,8 +31,10 @@ static bool matches(const struct list_cursor *c, struct str name)
     return false;
 }
 
-/* Levels of `name` that have no entry and have not been made up yet: those that `former` does not lie below. */
-static void add_levels(struct list_cursor *c, size_t *cap, struct str former, struct str name, struct arena *arena)
+/* Levels of `name` that have no entry and have not been made up yet:
+ * those that `former` does not lie below. */
+static void add_levels(struct list_cursor *c, size_t *cap, struct str former, struct str name,
+                       struct arena *arena)
 {
     for (size_t i = 0; i < name.n; i++) {
         struct str level = str_sub(name, 0, i), with_separator = str_sub(name, 0, i + 1);
@@ -69,7 +72,8 @@ static struct list_cursor *cursor_new(struct session *s, const struct list_args 
     for (size_t i = 0; i < a->pattern_count; i++) {
         if (a->patterns[i].n == 0) /* RFC 9051, 6.3.9: empty ones are ignored in the extended form */
             continue;
-        struct str pattern = arena_printf(&s->arena, STR_FMT STR_FMT, STR_ARG(a->reference), STR_ARG(a->patterns[i]));
+        struct str pattern = arena_printf(&s->arena, STR_FMT STR_FMT, STR_ARG(a->reference),
+                                          STR_ARG(a->patterns[i]));
         c->patterns[c->pattern_count++] = pattern;
         c->ends_in_percent = c->ends_in_percent || str_ends(pattern, STR("%"));
     }
@@ -81,18 +85,20 @@ static struct list_cursor *cursor_new(struct session *s, const struct list_args 
 
 static bool is_selected(const struct tree_entry *entry, unsigned select)
 {
-    if (!entry || (select & LIST_SELECT_SUBSCRIBED && !entry->subscribed) || (select & LIST_SELECT_SPECIAL_USE && !entry->use))
+    if (!entry || (select & LIST_SELECT_SUBSCRIBED && !entry->subscribed) ||
+        (select & LIST_SELECT_SPECIAL_USE && !entry->use))
         return false;
     return entry->mailbox || select & LIST_SELECT_SUBSCRIBED;
 }
 
 struct descendants {
-    bool any_mailbox;      /* \HasChildren */
-    bool any_selected;     /* CHILDINFO */
-    bool selected_unlisted;/* of those, one that the patterns do not list itself */
+    bool any_mailbox;       /* \HasChildren */
+    bool any_selected;      /* CHILDINFO */
+    bool selected_unlisted; /* of those, one that the patterns do not list itself */
 };
 
-static struct descendants look_below(const struct list_cursor *c, const struct candidate *candidate, unsigned select)
+static struct descendants look_below(const struct list_cursor *c, const struct candidate *candidate,
+                                     unsigned select)
 {
     struct descendants d = { 0 };
     uint32_t first, end;
@@ -126,8 +132,9 @@ static void add_uses(struct buf *out, unsigned use)
         enum special_use use;
         const char *attribute;
     } uses[] = {
-        { USE_ALL, "\\All" },   { USE_ARCHIVE, "\\Archive" }, { USE_DRAFTS, "\\Drafts" }, { USE_FLAGGED, "\\Flagged" },
-        { USE_JUNK, "\\Junk" }, { USE_SENT, "\\Sent" },       { USE_TRASH, "\\Trash" },   { USE_IMPORTANT, "\\Important" },
+        { USE_ALL, "\\All" },         { USE_ARCHIVE, "\\Archive" },     { USE_DRAFTS, "\\Drafts" },
+        { USE_FLAGGED, "\\Flagged" }, { USE_JUNK, "\\Junk" },           { USE_SENT, "\\Sent" },
+        { USE_TRASH, "\\Trash" },     { USE_IMPORTANT, "\\Important" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(uses); i++)
         if (use & uses[i].use)
@@ -140,14 +147,16 @@ static void write_name(struct session *s, struct str name)
     write_mailbox(session_out(s), name, session_utf8(s));
 }
 
-static void list_one(struct session *s, const struct list_args *a, const struct list_cursor *c, const struct candidate *candidate)
+static void list_one(struct session *s, const struct list_args *a, const struct list_cursor *c,
+                     const struct candidate *candidate)
 {
     struct buf *out = session_out(s);
     const struct tree_entry *entry = candidate->entry;
     bool exists = entry && entry->mailbox;
     struct descendants below = look_below(c, candidate, a->select);
     bool selected = is_selected(entry, a->select);
-    bool is_level = !exists && below.any_mailbox && c->ends_in_percent && !(a->select & ~(unsigned)LIST_SELECT_REMOTE);
+    bool is_level = !exists && below.any_mailbox && c->ends_in_percent &&
+                    !(a->select & ~(unsigned)LIST_SELECT_REMOTE);
     if (!selected && !is_level && !below.selected_unlisted)
         return;
     buf_add_lit(out, "* LIST (");
@@ -172,7 +181,8 @@ static void list_one(struct session *s, const struct list_args *a, const struct 
         status_write(s, entry->mailbox, candidate->name, a->status);
 }
 
-typedef void list_one_fn(struct session *s, const struct list_args *a, const struct list_cursor *c, const struct candidate *candidate);
+typedef void list_one_fn(struct session *s, const struct list_args *a, const struct list_cursor *c,
+                         const struct candidate *candidate);
 
 /* Walk the candidates, resumed where the client stopped reading. */
 static int walk(struct session *s, const struct list_args *a, list_one_fn *one)
@@ -204,14 +214,16 @@ int list_run(struct session *s, const void *args, struct err *err)
 
 /* ---- LSUB: RFC 3501, 6.3.9. With "%", a level above a subscribed name is told with \Noselect. ---- */
 
-static void lsub_one(struct session *s, const struct list_args *a, const struct list_cursor *c, const struct candidate *candidate)
+static void lsub_one(struct session *s, const struct list_args *a, const struct list_cursor *c,
+                     const struct candidate *candidate)
 {
     struct buf *out = session_out(s);
     const struct tree_entry *entry = candidate->entry;
     bool subscribed = entry && entry->subscribed;
     (void)a;
     if (!subscribed) {
-        struct descendants below = look_below(c, candidate, LIST_SELECT_SUBSCRIBED | LIST_SELECT_RECURSIVEMATCH);
+        struct descendants below = look_below(c, candidate,
+                                              LIST_SELECT_SUBSCRIBED | LIST_SELECT_RECURSIVEMATCH);
         if (!c->ends_in_percent || !below.selected_unlisted)
             return;
     }

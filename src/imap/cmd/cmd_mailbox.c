@@ -1,4 +1,5 @@
-/* cmd_mailbox.c: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE.     RFC 9051, 6.3.4 to 6.3.8; RFC 6154, 3; RFC 8474, 4.1 */
+/* cmd_mailbox.c: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE.
+ * RFC 9051, 6.3.4 to 6.3.8; RFC 6154, 3; RFC 8474, 4.1 */
 #include "imap/cmd/command.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"

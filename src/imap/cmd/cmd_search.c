@@ -1,4 +1,5 @@
-/* cmd_search.c: SEARCH and UID SEARCH.     RFC 9051, 6.4.4 and 7.3.4; RFC 4731 (ESEARCH); RFC 5182 (SEARCHRES); RFC 7162, 3.1.5 */
+/* cmd_search.c: SEARCH and UID SEARCH.
+ * RFC 9051, 6.4.4 and 7.3.4; RFC 4731 (ESEARCH); RFC 5182 (SEARCHRES); RFC 7162, 3.1.5 */
 #include "imap/cmd/command.h"
 #include "imap/cmd/search_match.h"
 #include "imap/wire/search_args.h"
@@ -10,7 +11,8 @@ struct hits {
     uint64_t modseq_max, modseq_first, modseq_last;
 };
 
-static int find_hits(struct session *s, struct search_program *program, bool uid, struct hits *hits, struct err *err)
+static int find_hits(struct session *s, struct search_program *program, bool uid, struct hits *hits,
+                     struct err *err)
 {
     struct snapshot_cursor cursor = snapshot_cursor_at(s->view.snapshot, 1);
     struct chunk_span span;
@@ -41,7 +43,8 @@ static int find_hits(struct session *s, struct search_program *program, bool uid
 /* RFC 7162, 3.1.10 of what MODSEQ tells with MIN and MAX: only of the messages that are told themselves. */
 static uint64_t told_modseq(const struct search_args *a, const struct hits *hits)
 {
-    unsigned told = a->return_bits & (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX | SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT);
+    unsigned told = a->return_bits &
+                    (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX | SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT);
     if (!a->has_return || (told & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT)))
         return hits->modseq_max;
     if (told == SEARCH_RETURN_MIN)

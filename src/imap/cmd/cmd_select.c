@@ -1,4 +1,5 @@
-/* cmd_select.c: SELECT, EXAMINE, UNSELECT, CLOSE.     RFC 9051, 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 7162, 3.1.8 and 3.2.5 (QRESYNC) */
+/* cmd_select.c: SELECT, EXAMINE, UNSELECT, CLOSE.
+ * RFC 9051, 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 7162, 3.1.8 and 3.2.5 (QRESYNC) */
 #include "imap/cmd/command.h"
 #include "imap/update.h"
 #include "imap/wire/mailbox_args.h"
@@ -23,14 +24,15 @@ static int respond_opened(struct session *s, const struct select_args *a, struct
     buf_printf(out, "* OK [UIDVALIDITY %u] UIDs valid\r\n", mailbox_uidvalidity(s->view.mailbox));
     buf_printf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", snapshot->uidnext);
     buf_printf(out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n", (unsigned long long)snapshot->highest_modseq);
-    buf_printf(out, "* OK [MAILBOXID (" STR_FMT ")] Ok\r\n", STR_ARG(mailbox_id_text(mailbox_id(s->view.mailbox), &s->arena)));
+    buf_printf(out, "* OK [MAILBOXID (" STR_FMT ")] Ok\r\n",
+               STR_ARG(mailbox_id_text(mailbox_id(s->view.mailbox), &s->arena)));
     if (s->rev2) /* RFC 9051, 6.3.2: LIST tells the name as it really is */
         write_list(out, "", mailbox_name(s->view.mailbox, &s->arena), a->given, true);
     return 0;
 }
 
-/* UIDs that the client need not be told of again: where its sample of numbers and UIDs still agrees from the start, nothing below the
- * last agreeing pair has vanished. RFC 7162, 3.2.5.2 */
+/* UIDs that the client need not be told of again: where its sample of numbers and UIDs still agrees from the
+ * start, nothing below the last agreeing pair has vanished. RFC 7162, 3.2.5.2 */
 static int matched_below(struct session *s, const struct select_args *a, uint32_t *uid_out, struct err *err)
 {
     struct seqset_iter seqs = seqset_each(&a->match_seqs), uids = seqset_each(&a->match_uids);
@@ -63,7 +65,8 @@ static int respond_resync(struct session *s, const struct select_args *a, struct
         seqset_copy(&a->known_uids, &s->arena, &known);
     else if (s->view.snapshot->uidnext > 1) /* none given: all that there ever were */
         seqset_add_range(&known, 1, s->view.snapshot->uidnext - 1);
-    int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->modseq, &known, &s->arena, &vanished, &complete, err);
+    int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->modseq, &known, &s->arena, &vanished,
+                                   &complete, err);
     if (r < 0)
         return r;
     if (a->has_match && (r = matched_below(s, a, &matched, err)) < 0)
@@ -87,7 +90,8 @@ static int respond_resync(struct session *s, const struct select_args *a, struct
             continue;
         for (uint32_t i = span.first; i < span.columns->count; i++) {
             struct message m;
-            if (span.columns->modseq[i] <= a->modseq || (a->has_known_uids && !seqset_contains(&known, span.columns->uid[i])))
+            if (span.columns->modseq[i] <= a->modseq ||
+                (a->has_known_uids && !seqset_contains(&known, span.columns->uid[i])))
                 continue;
             chunk_row(span.columns, i, &m);
             update_write_fetch(s, span.seq + (i - span.first), &m, true);

@@ -3,7 +3,8 @@
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
 
-static uint64_t figure(struct session *s, struct mailbox *mailbox, const struct snapshot *snapshot, enum status_item item)
+static uint64_t figure(struct session *s, struct mailbox *mailbox, const struct snapshot *snapshot,
+                       enum status_item item)
 {
     switch (item) {
     case STATUS_MESSAGES:

@@ -1,6 +1,6 @@
 /* login.h: LOGIN and AUTHENTICATE, and the answer that waits.     RFC 9051, 6.2.2 and 6.2.3
- * A failed sign-in is answered late (auth.h says how late). The wait holds no worker: the reply is kept in the session, nothing is
- * read meanwhile, and the session's timer sends it. */
+ * A failed sign-in is answered late (auth.h says how late). The wait holds no worker: the reply is kept in
+ * the session, nothing is read meanwhile, and the session's timer sends it. */
 #ifndef LOFT_IMAP_CMD_LOGIN_H
 #define LOFT_IMAP_CMD_LOGIN_H
 

@@ -1,4 +1,5 @@
-/* Message sets of a command against a mailbox of UIDs 1, 3, 4, 7 (sequence numbers 1 to 4), with "$" = 3,7 and one UID that is gone. */
+/* Message sets of a command against a mailbox of UIDs 1, 3, 4, 7 (sequence numbers 1 to 4), with "$" = 3,7
+ * and one UID that is gone. */
 #include "imap/cmd/saved.h"
 
 #include "mail/testing_mail.h"
@@ -28,28 +29,30 @@ static void fixture_deinit(struct bench *b, struct session *s)
     bench_deinit(b);
 }
 
+/* clang-format off */
 static const struct {
     const char *set;
     const char *seqs;     /* of a set of sequence numbers; NULL: -ERR_INVALID */
     const char *uid_seqs; /* of a set of UIDs, as sequence numbers */
     const char *uids;     /* of a set of UIDs; what is not there stays in, up to the last */
 } cases[] = {
-    /* set            seqs       of UIDs   UIDs */
-    { "1",            "1",       "1",      "1"   },
-    { "2",            "2",       "",       "2"   },
-    { "4",            "4",       "3",      "4"   },
-    { "5",            NULL,      "",       "5"   },
-    { "1:4",          "1:4",     "1:3",    "1:4" },
-    { "4:1",          "1:4",     "1:3",    "1:4" },
-    { "1:5",          NULL,      "1:3",    "1:5" },
-    { "*",            "4",       "4",      "7"   },
-    { "3:*",          "3:4",     "2:4",    "3:7" },
-    { "9:*",          "4",       "4",      "7"   },
-    { "1,3",          "1,3",     "1:2",    "1,3" },
-    { "4294967295",   NULL,      "",       ""    },
-    { "1:4294967295", NULL,      "1:4",    "1:7" },
-    { "$",            "2,4",     "2,4",    "3,6:7" },
+    /* set            seqs   of UIDs   UIDs */
+    { "1",            "1",   "1",      "1"     },
+    { "2",            "2",   "",       "2"     },
+    { "4",            "4",   "3",      "4"     },
+    { "5",            NULL,  "",       "5"     },
+    { "1:4",          "1:4", "1:3",    "1:4"   },
+    { "4:1",          "1:4", "1:3",    "1:4"   },
+    { "1:5",          NULL,  "1:3",    "1:5"   },
+    { "*",            "4",   "4",      "7"     },
+    { "3:*",          "3:4", "2:4",    "3:7"   },
+    { "9:*",          "4",   "4",      "7"     },
+    { "1,3",          "1,3", "1:2",    "1,3"   },
+    { "4294967295",   NULL,  "",       ""      },
+    { "1:4294967295", NULL,  "1:4",    "1:7"   },
+    { "$",            "2,4", "2,4",    "3,6:7" },
 };
+/* clang-format on */
 
 static const char *text_of(struct bench *b, const struct seqset *set)
 {
@@ -98,7 +101,8 @@ static void test_an_empty_mailbox_has_no_last_message(void **state)
         struct err err;
         assert_int_equal(seqset_parse(str_c(rows[i].set), &b.arena, &set, &err), 0);
         assert_row(message_set_seqs(&s, &set, false, &out, &err) == rows[i].r, i, rows[i].set);
-        assert_row(message_set_seqs(&s, &set, true, &out, &err) == 0 && seqset_is_empty(&out), i, rows[i].set);
+        assert_row(message_set_seqs(&s, &set, true, &out, &err) == 0 && seqset_is_empty(&out), i,
+                   rows[i].set);
         s.uid_form = true;
         assert_row(message_set_uids(&s, &set, &out, &err) == 0 && seqset_is_empty(&out), i, rows[i].set);
         s.uid_form = false;

@@ -1,6 +1,7 @@
 /* search_match.h: does a message match a search program?     RFC 9051, 6.4.4
- * Evaluated in three stages that cost more and more; each answers yes, no or not known yet, and a message is decided as early as
- * possible: its row (flags, dates, size), its stored records (header fields, sent date), its bytes (BODY, TEXT).
+ * Evaluated in three stages that cost more and more; each answers yes, no or not known yet, and a message is
+ * decided as early as possible: its row (flags, dates, size), its stored records (header fields, sent date),
+ * its bytes (BODY, TEXT).
  * Threads: one owner. */
 #ifndef LOFT_IMAP_CMD_SEARCH_MATCH_H
 #define LOFT_IMAP_CMD_SEARCH_MATCH_H
@@ -10,15 +11,18 @@
 
 struct search_program;
 
-/* Make ready for the session's view: texts decoded from their charset and folded, sets resolved, keywords looked up.
+/* Make ready for the session's view: texts decoded from their charset and folded, sets resolved, keywords
+ * looked up.
  *   args         borrows, until search_program_free
  *   program_out  lives partly in the session's arena
  *   errors       -ERR_CHARSET: charset not known; -ERR_IO, -ERR_CORRUPT */
-MUST_USE int search_program_new(struct session *s, const struct search_args *args, struct search_program **program_out,
-                                struct err *err);
+MUST_USE int search_program_new(struct session *s, const struct search_args *args,
+                                struct search_program **program_out, struct err *err);
 void search_program_free(struct search_program **program);
 
-/* 1 it matches, 0 not, or an error. A message whose bytes are gone meanwhile (expunged) matches nothing that needs them. */
-MUST_USE int search_program_match(struct search_program *program, uint32_t seq, const struct message *row, struct err *err);
+/* 1 it matches, 0 not, or an error. A message whose bytes are gone meanwhile
+ * (expunged) matches nothing that needs them. */
+MUST_USE int search_program_match(struct search_program *program, uint32_t seq, const struct message *row,
+                                  struct err *err);
 
 #endif

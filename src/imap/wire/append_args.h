@@ -1,4 +1,5 @@
-/* append_args.h: APPEND in pieces, as the framer cuts it: the messages themselves are streamed past the parser.
+/* append_args.h: APPEND in pieces, as the framer cuts it: the messages themselves are streamed past the
+ * parser.
  *   first piece    a APPEND box (\Seen) "17-Jul-1996 02:44:25 -0700" {300}CRLF      append_args_parse, then append_message_parse
  *   further ones    (\Draft) ~{20+}CRLF                                          append_message_parse
  *   the end        CRLF                                                           append_end_parse

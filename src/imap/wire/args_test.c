@@ -1,4 +1,5 @@
-/* The arguments of every command but SEARCH: one table of lines a command, each with what was understood, printed as text. */
+/* The arguments of every command but SEARCH: one table of lines a command, each with what was understood,
+ * printed as text. */
 #include "base/buf.h"
 #include "base/testing.h"
 #include "imap/wire/append_args.h"

@@ -1,4 +1,5 @@
-/* chars.h: the character classes of the grammar.          RFC 9051, 9 (atom-specials and what is built on them) */
+/* chars.h: the character classes of the grammar.
+ * RFC 9051, 9 (atom-specials and what is built on them) */
 #ifndef LOFT_IMAP_WIRE_CHARS_H
 #define LOFT_IMAP_WIRE_CHARS_H
 

@@ -4,6 +4,7 @@ enum { FETCH_ATTS_MAX = 256, FIELD_NAME_BYTES_MAX = 256 };
 
 enum section_kind { NO_SECTION, OPTIONAL_SECTION, TEXT_SECTION, PART_SECTION };
 
+/* clang-format off */
 static const struct fetch_row {
     struct str name;
     enum fetch_item item;
@@ -11,50 +12,54 @@ static const struct fetch_row {
     bool sets_seen;
     enum fetch_text text; /* of those that have a section built in */
 } fetch_rows[] = {
-    {STR_INIT("UID"),            FETCH_UID,           NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("FLAGS"),         FETCH_FLAGS,         NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("INTERNALDATE"),  FETCH_INTERNALDATE,  NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("RFC822.SIZE"),   FETCH_RFC822_SIZE,   NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("ENVELOPE"),      FETCH_ENVELOPE,      NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("BODYSTRUCTURE"), FETCH_BODYSTRUCTURE, NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("BODY"),          FETCH_BODY,          OPTIONAL_SECTION, true,  TEXT_ALL   },
-    { STR_INIT("BODY.PEEK"),     FETCH_SECTION,       TEXT_SECTION,     false, TEXT_ALL   },
-    { STR_INIT("BINARY"),        FETCH_BINARY,        PART_SECTION,     true,  TEXT_ALL   },
-    { STR_INIT("BINARY.PEEK"),   FETCH_BINARY,        PART_SECTION,     false, TEXT_ALL   },
-    { STR_INIT("BINARY.SIZE"),   FETCH_BINARY_SIZE,   PART_SECTION,     false, TEXT_ALL   },
-    { STR_INIT("RFC822"),        FETCH_RFC822,        NO_SECTION,       true,  TEXT_ALL   },
-    { STR_INIT("RFC822.HEADER"), FETCH_RFC822_HEADER, NO_SECTION,       false, TEXT_HEADER},
-    { STR_INIT("RFC822.TEXT"),   FETCH_RFC822_TEXT,   NO_SECTION,       true,  TEXT_BODY  },
-    { STR_INIT("MODSEQ"),        FETCH_MODSEQ,        NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("EMAILID"),       FETCH_EMAILID,       NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("THREADID"),      FETCH_THREADID,      NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("SAVEDATE"),      FETCH_SAVEDATE,      NO_SECTION,       false, TEXT_ALL   },
-    { STR_INIT("PREVIEW"),       FETCH_PREVIEW,       NO_SECTION,       false, TEXT_ALL   },
+    { STR_INIT("UID"),           FETCH_UID,           NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("FLAGS"),         FETCH_FLAGS,         NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("INTERNALDATE"),  FETCH_INTERNALDATE,  NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("RFC822.SIZE"),   FETCH_RFC822_SIZE,   NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("ENVELOPE"),      FETCH_ENVELOPE,      NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("BODYSTRUCTURE"), FETCH_BODYSTRUCTURE, NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("BODY"),          FETCH_BODY,          OPTIONAL_SECTION, true,  TEXT_ALL    },
+    { STR_INIT("BODY.PEEK"),     FETCH_SECTION,       TEXT_SECTION,     false, TEXT_ALL    },
+    { STR_INIT("BINARY"),        FETCH_BINARY,        PART_SECTION,     true,  TEXT_ALL    },
+    { STR_INIT("BINARY.PEEK"),   FETCH_BINARY,        PART_SECTION,     false, TEXT_ALL    },
+    { STR_INIT("BINARY.SIZE"),   FETCH_BINARY_SIZE,   PART_SECTION,     false, TEXT_ALL    },
+    { STR_INIT("RFC822"),        FETCH_RFC822,        NO_SECTION,       true,  TEXT_ALL    },
+    { STR_INIT("RFC822.HEADER"), FETCH_RFC822_HEADER, NO_SECTION,       false, TEXT_HEADER },
+    { STR_INIT("RFC822.TEXT"),   FETCH_RFC822_TEXT,   NO_SECTION,       true,  TEXT_BODY   },
+    { STR_INIT("MODSEQ"),        FETCH_MODSEQ,        NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("EMAILID"),       FETCH_EMAILID,       NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("THREADID"),      FETCH_THREADID,      NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("SAVEDATE"),      FETCH_SAVEDATE,      NO_SECTION,       false, TEXT_ALL    },
+    { STR_INIT("PREVIEW"),       FETCH_PREVIEW,       NO_SECTION,       false, TEXT_ALL    },
 };
+/* clang-format on */
 
 static const struct macro_row { /* RFC 9051, 6.4.5: each stands alone, not in a list */
     struct str name;
     enum fetch_item items[6];
 } macro_rows[] = {
-    {STR_INIT("FAST"),  { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE }                            },
-    { STR_INIT("ALL"),  { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE, FETCH_ENVELOPE }            },
-    { STR_INIT("FULL"), { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE, FETCH_ENVELOPE, FETCH_BODY }},
+    { STR_INIT("FAST"), { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE } },
+    { STR_INIT("ALL"), { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE, FETCH_ENVELOPE } },
+    { STR_INIT("FULL"), { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE, FETCH_ENVELOPE, FETCH_BODY } },
 };
 
+/* clang-format off */
 static const struct section_row {
     struct str name;
     enum fetch_text text;
 } section_rows[] = {
-    {STR_INIT("HEADER"),             TEXT_HEADER           },
-    { STR_INIT("HEADER.FIELDS"),     TEXT_HEADER_FIELDS    },
-    { STR_INIT("HEADER.FIELDS.NOT"), TEXT_HEADER_FIELDS_NOT},
-    { STR_INIT("TEXT"),              TEXT_BODY             },
-    { STR_INIT("MIME"),              TEXT_MIME             },
+    { STR_INIT("HEADER"),            TEXT_HEADER            },
+    { STR_INIT("HEADER.FIELDS"),     TEXT_HEADER_FIELDS     },
+    { STR_INIT("HEADER.FIELDS.NOT"), TEXT_HEADER_FIELDS_NOT },
+    { STR_INIT("TEXT"),              TEXT_BODY              },
+    { STR_INIT("MIME"),              TEXT_MIME              },
 };
+/* clang-format on */
 
 /* ---- sections ---- */
 
-/* section-part = nz-number *("." nz-number); the dot before a word, as in "1.MIME", is eaten too: *text_follows_out tells. */
+/* section-part = nz-number *("." nz-number); the dot before a word, as in "1.MIME", is eaten too:
+ * *text_follows_out tells. */
 static bool parse_section_part(struct parser *p, struct fetch_section *section, bool *text_follows_out)
 {
     size_t cap = 0;
@@ -154,7 +159,8 @@ static bool parse_partial(struct parser *p, struct fetch_att *att)
 
 /* ---- items ---- */
 
-/* [SP "(" preview-mod *(SP preview-mod) ")"], RFC 8970, 6. Behind a single item, " (" may begin FETCH modifiers instead. */
+/* [SP "(" preview-mod *(SP preview-mod) ")"], RFC 8970, 6.
+ * Behind a single item, " (" may begin FETCH modifiers instead. */
 static bool parse_preview_mods(struct parser *p, struct fetch_att *att)
 {
     size_t from = p->at;

@@ -1,5 +1,7 @@
-/* fetch_args.h: FETCH and UID FETCH.          RFC 9051, 6.4.5 and 9 (fetch); RFC 3501 (RFC822 items); RFC 7162, 7 (MODSEQ,
- * CHANGEDSINCE, VANISHED); RFC 3516 (BINARY); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVEDATE); RFC 8970 (PREVIEW) */
+/* fetch_args.h: FETCH and UID FETCH.
+ * RFC 9051, 6.4.5 and 9 (fetch); RFC 3501 (RFC822 items); RFC 7162, 7 (MODSEQ,
+ * CHANGEDSINCE, VANISHED); RFC 3516 (BINARY); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVEDATE); RFC 8970
+ * (PREVIEW) */
 #ifndef LOFT_IMAP_WIRE_FETCH_ARGS_H
 #define LOFT_IMAP_WIRE_FETCH_ARGS_H
 
@@ -35,7 +37,8 @@ enum fetch_text {
     TEXT_MIME,
 };
 
-/* What stands in the brackets. RFC822, RFC822.HEADER and RFC822.TEXT have theirs filled in too, so that one function reads all. */
+/* What stands in the brackets. RFC822, RFC822.HEADER and RFC822.TEXT have theirs filled in too,
+ * so that one function reads all. */
 struct fetch_section {
     uint32_t *parts; /* "1.2.3" */
     size_t part_count;
@@ -56,22 +59,23 @@ struct fetch_att {
 struct fetch_args {
     bool uid;
     struct seqset set;
-    struct fetch_att
-        *atts; /* in the order asked, macros spelled out, duplicates of items without a section dropped:
-                               the answer follows this order (Outlook Express wants UID where it asked for it) */
+    /* In the order asked, macros spelled out, duplicates of items without a section dropped: the answer
+     * follows this order (Outlook Express wants UID where it asked for it). */
+    struct fetch_att *atts;
     size_t att_count;
     uint32_t items; /* enum fetch_item bits of all atts */
     bool sets_seen; /* of any att */
     bool has_changed_since;
     uint64_t changed_since; /* 0 is accepted: iOS 16 sends it, all messages match */
-    bool
-        vanished; /* only with UID FETCH and CHANGEDSINCE: checked here; that QRESYNC is enabled: the caller */
+    /* Only with UID FETCH and CHANGEDSINCE: checked here; that QRESYNC is enabled: the caller. */
+    bool vanished;
 };
 
 /* `p` stands behind the command name. args_out: struct fetch_args in p->arena. -ERR_SYNTAX, -ERR_LIMIT. */
 MUST_USE int fetch_args_parse(struct parser *p, const void **args_out, struct err *err);
 
-/* Append the name of an item as the answer tells it: "BODY[1.HEADER.FIELDS (Date)]<0>", "BINARY.SIZE[2]", "RFC822.TEXT", "FLAGS". */
+/* Append the name of an item as the answer tells it: "BODY[1.HEADER.FIELDS (Date)]<0>", "BINARY.SIZE[2]",
+ * "RFC822.TEXT", "FLAGS". */
 void fetch_att_write_name(const struct fetch_att *att, struct buf *out);
 
 #endif

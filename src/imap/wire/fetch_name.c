@@ -2,29 +2,31 @@
 #include "imap/wire/fetch_args.h"
 #include "imap/wire/writer.h"
 
+/* clang-format off */
 static const struct name_row {
     enum fetch_item item;
     struct str name;
 } name_rows[] = {
-    {FETCH_UID,            STR_INIT("UID")          },
-    { FETCH_FLAGS,         STR_INIT("FLAGS")        },
-    { FETCH_INTERNALDATE,  STR_INIT("INTERNALDATE") },
-    { FETCH_RFC822_SIZE,   STR_INIT("RFC822.SIZE")  },
-    { FETCH_ENVELOPE,      STR_INIT("ENVELOPE")     },
-    { FETCH_BODYSTRUCTURE, STR_INIT("BODYSTRUCTURE")},
-    { FETCH_BODY,          STR_INIT("BODY")         },
-    { FETCH_MODSEQ,        STR_INIT("MODSEQ")       },
-    { FETCH_EMAILID,       STR_INIT("EMAILID")      },
-    { FETCH_THREADID,      STR_INIT("THREADID")     },
-    { FETCH_SAVEDATE,      STR_INIT("SAVEDATE")     },
-    { FETCH_PREVIEW,       STR_INIT("PREVIEW")      },
-    { FETCH_SECTION,       STR_INIT("BODY")         },
-    { FETCH_BINARY,        STR_INIT("BINARY")       },
-    { FETCH_BINARY_SIZE,   STR_INIT("BINARY.SIZE")  },
-    { FETCH_RFC822,        STR_INIT("RFC822")       },
-    { FETCH_RFC822_HEADER, STR_INIT("RFC822.HEADER")},
-    { FETCH_RFC822_TEXT,   STR_INIT("RFC822.TEXT")  },
+    { FETCH_UID,           STR_INIT("UID")           },
+    { FETCH_FLAGS,         STR_INIT("FLAGS")         },
+    { FETCH_INTERNALDATE,  STR_INIT("INTERNALDATE")  },
+    { FETCH_RFC822_SIZE,   STR_INIT("RFC822.SIZE")   },
+    { FETCH_ENVELOPE,      STR_INIT("ENVELOPE")      },
+    { FETCH_BODYSTRUCTURE, STR_INIT("BODYSTRUCTURE") },
+    { FETCH_BODY,          STR_INIT("BODY")          },
+    { FETCH_MODSEQ,        STR_INIT("MODSEQ")        },
+    { FETCH_EMAILID,       STR_INIT("EMAILID")       },
+    { FETCH_THREADID,      STR_INIT("THREADID")      },
+    { FETCH_SAVEDATE,      STR_INIT("SAVEDATE")      },
+    { FETCH_PREVIEW,       STR_INIT("PREVIEW")       },
+    { FETCH_SECTION,       STR_INIT("BODY")          },
+    { FETCH_BINARY,        STR_INIT("BINARY")        },
+    { FETCH_BINARY_SIZE,   STR_INIT("BINARY.SIZE")   },
+    { FETCH_RFC822,        STR_INIT("RFC822")        },
+    { FETCH_RFC822_HEADER, STR_INIT("RFC822.HEADER") },
+    { FETCH_RFC822_TEXT,   STR_INIT("RFC822.TEXT")   },
 };
+/* clang-format on */
 
 static const struct str text_names[] = {
     [TEXT_ALL] = STR_INIT(""),
@@ -62,9 +64,8 @@ void fetch_att_write_name(const struct fetch_att *att, struct buf *out)
         write_section(&att->section, out);
     if (att->has_partial) {
         buf_add_char(out, '<');
-        buf_add_u64(
-            out,
-            att->offset); /* the answer tells where it begins, not how long it was to be: RFC 9051, 7.5.2 */
+        /* The answer tells where it begins, not how long it was to be: RFC 9051, 7.5.2. */
+        buf_add_u64(out, att->offset);
         buf_add_char(out, '>');
     }
 }

@@ -116,8 +116,8 @@ static enum framer_event over(struct framer *f, size_t n)
 static enum framer_event drop_literal(struct framer *f, struct str bytes)
 {
     size_t n = f->drop < bytes.n ? (size_t)f->drop : bytes.n;
-    enum framer_event event = close_or(f, f->drop,
-                                       n ? FRAMER_SKIP : FRAMER_MORE); /* told at once, not after gigabytes */
+    /* Told at once, not after gigabytes. */
+    enum framer_event event = close_or(f, f->drop, n ? FRAMER_SKIP : FRAMER_MORE);
     if (event == FRAMER_CLOSE)
         return event;
     f->drop -= n;

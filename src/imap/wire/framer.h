@@ -1,8 +1,10 @@
-/* framer.h: where one command ends in the stream of bytes from a client.          RFC 9051, 2.2.1 and 4.3; RFC 7888; RFC 3502
+/* framer.h: where one command ends in the stream of bytes from a client.
+ * RFC 9051, 2.2.1 and 4.3; RFC 7888; RFC 3502
  *
- * A command is lines joined by literals: a line that ends in {n} or {n+} (before CRLF) is followed by n bytes and a further line.
- * The framer is shown what has been read so far, always from the first byte that was not dropped yet, and remembers how far
- * it looked, so that each byte is looked at once however the network cut the stream. LF alone ends a line like CRLF does.
+ * A command is lines joined by literals: a line that ends in {n} or {n+} (before CRLF) is followed by n bytes
+ * and a further line. The framer is shown what has been read so far, always from the first byte that was not
+ * dropped yet, and remembers how far it looked, so that each byte is looked at once however the network cut
+ * the stream. LF alone ends a line like CRLF does.
  *
  *     framer_start(&f, &limits);
  *     for (;;) switch (framer_next(&f, bytes, &err)) {
@@ -10,10 +12,12 @@
  *     case FRAMER_CONTINUE:  answer "+ OK" (the client waits for it before it sends its literal), call again
  *     case FRAMER_COMMAND:   the first f.n bytes are one command, literals inline: parse (parser.h), run, drop them, framer_start
  *     case FRAMER_MESSAGE:   APPEND only: the first f.n bytes are the arguments up to a message literal ("a APPEND box (\Seen) {300}\r\n",
- *                            and for MULTIAPPEND later " (\Draft) {20}\r\n"). Parse and drop them, then either
+ *                            and for MULTIAPPEND later " (\Draft) {20}\r\n"). Parse and drop them, then
+ *                            either
  *                              take it:   answer "+ OK" if f.literal_sync, take f.literal_bytes bytes off the stream,
- *                                         framer_resume(&f), call again with what follows; the command's end comes as
- *                                         FRAMER_COMMAND with what is left of the line (usually "\r\n")
+ *                                         framer_resume(&f), call again with what follows; the command's end
+ *                                         comes as FRAMER_COMMAND with what is left of the line (usually
+ *                                         "\r\n")
  *                              refuse it: answer the tagged NO or BAD, framer_refuse_message(&f), call again
  *     case FRAMER_REFUSE:    against a limit; err says which. Answer a tagged BAD or NO (framer_tag() finds the tag, also in half a
  *                            line; [TOOBIG] if f.too_big), drop f.n bytes, call again
@@ -22,8 +26,8 @@
  *     case FRAMER_CLOSE:     what the client still sends for the refused command is above limits.swallow_max: answer BYE, close
  *     }
  *
- * What is refused is never taken for commands (RFC 7888, 4): after a refused synchronizing literal the client sends nothing, the bytes
- * of a non-synchronizing one, and the lines and literals behind it, are swallowed.
+ * What is refused is never taken for commands (RFC 7888, 4): after a refused synchronizing literal the client
+ * sends nothing, the bytes of a non-synchronizing one, and the lines and literals behind it, are swallowed.
  * Threads: one owner. No memory of its own. */
 #ifndef LOFT_IMAP_WIRE_FRAMER_H
 #define LOFT_IMAP_WIRE_FRAMER_H
@@ -34,18 +38,18 @@
 struct framer_limits {
     size_t line_max;      /* bytes of a line with its CRLF; each piece between two literals is a line */
     uint64_t literal_max; /* bytes of one literal that is kept in memory */
-    uint64_t
-        nonsync_max; /* bytes of one non-synchronizing literal: 4096 by the rule of LITERAL- (RFC 7888, 5) */
+    /* Bytes of one non-synchronizing literal: 4096 by the rule of LITERAL- (RFC 7888, 5). */
+    uint64_t nonsync_max;
     size_t command_max;    /* bytes of the whole command: lines and literals, but not streamed messages */
     unsigned literals_max; /* literals in one command, streamed messages apart */
     uint64_t message_max;  /* bytes of one APPEND message */
-    unsigned
-        messages_max; /* messages of one MULTIAPPEND; 0: nothing is streamed, APPEND is a command like others */
+    /* Messages of one MULTIAPPEND; 0: nothing is streamed, APPEND is a command like others. */
+    unsigned messages_max;
     uint64_t swallow_max; /* bytes of one refused command, then FRAMER_CLOSE */
 };
 
-/* A stranger gets short lines, four small literals and no APPEND. `message_max` and `swallow_max` of the second are for the
- * session to adapt to its settings. */
+/* A stranger gets short lines, four small literals and no APPEND. `message_max` and `swallow_max` of the
+ * second are for the session to adapt to its settings. */
 extern const struct framer_limits framer_limits_before_login, framer_limits_after_login;
 
 enum framer_event {
@@ -62,8 +66,8 @@ enum framer_event {
 struct framer {
     /* Results of framer_next. */
     size_t n; /* bytes at the start that the event is about */
-    uint64_t
-        literal_bytes; /* FRAMER_MESSAGE: size of the message. FRAMER_CONTINUE: of the literal, to make room for it */
+    /* FRAMER_MESSAGE: size of the message. FRAMER_CONTINUE: of the literal, to make room for it. */
+    uint64_t literal_bytes;
     bool literal_sync; /* FRAMER_MESSAGE: the client waits for "+" */
     bool literal8;     /* FRAMER_MESSAGE: ~{n}, may hold NUL (RFC 3516) */
     bool too_big;      /* FRAMER_REFUSE: a message or literal above its limit: [TOOBIG] (RFC 7888, 5) */
@@ -90,22 +94,28 @@ struct framer {
 
 void framer_start(struct framer *f, const struct framer_limits *limits);
 
-/* One line that is no command: an answer to AUTHENTICATE, DONE after IDLE. "{5}" at its end means nothing. Ends as FRAMER_COMMAND. */
+/* One line that is no command: an answer to AUTHENTICATE, DONE after IDLE. "{5}" at its end means nothing.
+ * Ends as FRAMER_COMMAND. */
 void framer_start_line(struct framer *f, const struct framer_limits *limits);
 
-/* `bytes` begins where the last dropped byte ended and holds all that was read since. `err` is set by FRAMER_REFUSE (-ERR_LIMIT). */
+/* `bytes` begins where the last dropped byte ended and holds all that was read since.
+ * `err` is set by FRAMER_REFUSE (-ERR_LIMIT). */
 enum framer_event framer_next(struct framer *f, struct str bytes, struct err *err);
 
-/* After FRAMER_MESSAGE, its f.n bytes dropped: the message has been taken off the stream; `bytes` goes on behind it. */
+/* After FRAMER_MESSAGE, its f.n bytes dropped: the message has been taken off the stream;
+ * `bytes` goes on behind it. */
 void framer_resume(struct framer *f);
 
-/* After FRAMER_MESSAGE, its f.n bytes dropped: the message is not wanted and none of it was taken. Go on with framer_next. */
+/* After FRAMER_MESSAGE, its f.n bytes dropped: the message is not wanted and none of it was taken.
+ * Go on with framer_next. */
 void framer_refuse_message(struct framer *f);
 
-/* The command failed while its message was being taken: `left` bytes of the message, and what follows, shall be swallowed. */
+/* The command failed while its message was being taken: `left` bytes of the message, and what follows,
+ * shall be swallowed. */
 void framer_drop_rest(struct framer *f, uint64_t left);
 
-/* The tag at the start of `bytes`, for the answer to a refused command; NIL when there is none: answer untagged. */
+/* The tag at the start of `bytes`, for the answer to a refused command; NIL when there is none:
+ * answer untagged. */
 struct str framer_tag(struct str bytes);
 
 #endif

@@ -1,4 +1,5 @@
-/* Any stream, cut anywhere (the first byte says how): the same commands come out, and nothing is told twice. */
+/* Any stream, cut anywhere (the first byte says how): the same commands come out,
+ * and nothing is told twice. */
 #include "imap/wire/framer.h"
 
 #include "base/buf.h"

@@ -1,8 +1,9 @@
 #include "imap/wire/glob.h"
 
-/* The pattern is run as a nondeterministic automaton: state i means that pattern bytes before i have matched. The set of states
- * is a bitmap, so each byte of the name costs at most one look at each pattern byte, and usually a few. Every way to the end leads
- * through a later "*", which keeps its state whatever comes: so states before the last "*" that was reached are not looked at. */
+/* The pattern is run as a nondeterministic automaton: state i means that pattern bytes before i have matched.
+ * The set of states is a bitmap, so each byte of the name costs at most one look at each pattern byte, and
+ * usually a few. Every way to the end leads through a later "*", which keeps its state whatever comes: so
+ * states before the last "*" that was reached are not looked at. */
 enum { WORD_BITS = 64, WORDS = GLOB_PATTERN_BYTES_MAX / WORD_BITS + 1 };
 
 struct states {
@@ -63,7 +64,8 @@ static void step(const struct states *now, struct states *next, struct str patte
     }
 }
 
-/* Bytes at the start of `name` that are compared without case: the whole of "INBOX" when that is its first level. */
+/* Bytes at the start of `name` that are compared without case:
+ * the whole of "INBOX" when that is its first level. */
 static size_t folded_prefix(struct str name, char separator)
 {
     struct str inbox = STR("INBOX");
@@ -93,7 +95,8 @@ static bool run(struct str pattern, struct str name, char separator, bool below,
     return true;
 }
 
-/* Patterns that are text, with at most one wildcard at their end, are what clients send: 1 matches, 0 not, -1 something else. */
+/* Patterns that are text, with at most one wildcard at their end, are what clients send: 1 matches, 0 not,
+ * -1 something else. */
 static int match_simple(struct str pattern, struct str name, char separator)
 {
     size_t fold = folded_prefix(name, separator), i = 0;
@@ -126,8 +129,8 @@ bool glob_match_below(struct str pattern, struct str name, char separator)
     struct states end;
     if (!run(pattern, name, separator, true, &end))
         return false;
-    end.bits[pattern.n / WORD_BITS] &= ~(UINT64_C(1)
-                                         << pattern.n % WORD_BITS); /* at its end it takes no further byte */
+    /* At its end it takes no further byte. */
+    end.bits[pattern.n / WORD_BITS] &= ~(UINT64_C(1) << pattern.n % WORD_BITS);
     for (size_t word = end.low; word < end.high; word++)
         if (end.bits[word])
             return true;

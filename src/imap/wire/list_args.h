@@ -1,4 +1,5 @@
-/* list_args.h: LIST, basic and extended, and LSUB.          RFC 9051, 6.3.9 and 9 (list); RFC 5258; RFC 5819; RFC 6154; RFC 3501, 6.3.9 */
+/* list_args.h: LIST, basic and extended, and LSUB.
+ * RFC 9051, 6.3.9 and 9 (list); RFC 5258; RFC 5819; RFC 6154; RFC 3501, 6.3.9 */
 #ifndef LOFT_IMAP_WIRE_LIST_ARGS_H
 #define LOFT_IMAP_WIRE_LIST_ARGS_H
 
@@ -28,7 +29,8 @@ struct list_args {
     size_t pattern_count; /* at least 1 */
 };
 
-/* `p` stands behind the command name; args_out: struct list_args in p->arena. -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (names). */
+/* `p` stands behind the command name; args_out: struct list_args in p->arena.
+ * -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (names). */
 MUST_USE int list_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int lsub_args_parse(struct parser *p, const void **args_out, struct err *err);
 

@@ -1,19 +1,22 @@
 #include "imap/wire/message_args.h"
 
+/* clang-format off */
 static const struct store_row {
     struct str name;
     enum store_mode mode;
     bool silent;
 } store_rows[] = {
-    {STR_INIT("FLAGS"),          STORE_REPLACE, false},
-    { STR_INIT("FLAGS.SILENT"),  STORE_REPLACE, true },
-    { STR_INIT("+FLAGS"),        STORE_ADD,     false},
-    { STR_INIT("+FLAGS.SILENT"), STORE_ADD,     true },
-    { STR_INIT("-FLAGS"),        STORE_REMOVE,  false},
-    { STR_INIT("-FLAGS.SILENT"), STORE_REMOVE,  true },
+    { STR_INIT("FLAGS"),         STORE_REPLACE, false },
+    { STR_INIT("FLAGS.SILENT"),  STORE_REPLACE, true  },
+    { STR_INIT("+FLAGS"),        STORE_ADD,     false },
+    { STR_INIT("+FLAGS.SILENT"), STORE_ADD,     true  },
+    { STR_INIT("-FLAGS"),        STORE_REMOVE,  false },
+    { STR_INIT("-FLAGS.SILENT"), STORE_REMOVE,  true  },
 };
+/* clang-format on */
 
-/* store-modifiers = "(" store-modifier *(SP store-modifier) ")" SP     RFC 4466; RFC 7162, 7: UNCHANGEDSINCE, once */
+/* store-modifiers = "(" store-modifier *(SP store-modifier) ")" SP
+ * RFC 4466; RFC 7162, 7: UNCHANGEDSINCE, once */
 static bool parse_store_modifiers(struct parser *p, struct store_args *args)
 {
     if (!parse_list_open(p))

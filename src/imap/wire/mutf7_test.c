@@ -1,42 +1,44 @@
 #include "base/testing.h"
 #include "imap/wire/mutf7.h"
 
+/* clang-format off */
 static const struct {
     const char *wire, *utf8; /* utf8 NULL: refused */
 } cases[] = {
-    {"INBOX",                            "INBOX"                       },
-    { "",                                ""                            },
-    { "&-",                              "&"                           },
-    { "R&-D",                            "R&D"                         },
-    { "&-&-",                            "&&"                          },
-    { "Entw&APw-rfe",                    "Entwürfe"                   },
-    { "&AOQA9gD8-",                      "äöü"                      },
-    { "~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/台北/日本語"}, /* RFC 3501, 5.1.3 */
-    { "&2D3eAA-",                        "😀"                        },
+    { "INBOX",                           "INBOX"                   },
+    { "",                                ""                        },
+    { "&-",                              "&"                       },
+    { "R&-D",                            "R&D"                     },
+    { "&-&-",                            "&&"                      },
+    { "Entw&APw-rfe",                    "Entwürfe"                },
+    { "&AOQA9gD8-",                      "äöü"                     },
+    { "~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/台北/日本語" }, /* RFC 3501, 5.1.3 */
+    { "&2D3eAA-",                        "😀"                      },
     { "x&2D3eANg93gA-y",                 "x😀😀y"                  },
-    { "&AOQ-&-&AOQ-",                    "ä&ä"                       },
-    { "&AOQ--",                          "ä-"                         },
-    { "-&AOQ-",                          "-ä"                         },
-    { "&",                               NULL                          }, /* no shift back */
-    { "R&D",                             NULL                          },
-    { "&Jjo!",                           NULL                          },
-    { "&U,BTFw-&ZeVnLIqe-",              NULL                          }, /* superfluous shift: RFC 3501, 5.1.3 */
-    { "&AOQ",                            NULL                          },
-    { "&A-",                             NULL                          }, /* 6 bits: less than a unit */
-    { "&AO-",                            NULL                          }, /* 12 bits */
-    { "&AOQA-",                          NULL                          }, /* a whole base64 digit too many */
-    { "&AOR-",                           NULL                          }, /* bits left over are not zero */
-    { "&AGE-",                           NULL                          }, /* "a" stands for itself */
-    { "&ACY-",                           NULL                          }, /* "&" is "&-" */
-    { "&2D0-",                           NULL                          }, /* high surrogate alone */
-    { "&3gA-",                           NULL                          }, /* low one alone */
-    { "&2D3YPQ-",                        NULL                          },
-    { "&AO/-",                           NULL                          }, /* "/" is not in this alphabet */
-    { "&AO=-",                           NULL                          },
-    { "\xc3\xa4",                        NULL                          },
-    { "a\tb",                            NULL                          },
-    { "a\x7f",                           NULL                          },
+    { "&AOQ-&-&AOQ-",                    "ä&ä"                     },
+    { "&AOQ--",                          "ä-"                      },
+    { "-&AOQ-",                          "-ä"                      },
+    { "&",                               NULL                      }, /* no shift back */
+    { "R&D",                             NULL                      },
+    { "&Jjo!",                           NULL                      },
+    { "&U,BTFw-&ZeVnLIqe-",              NULL                      }, /* superfluous shift: RFC 3501, 5.1.3 */
+    { "&AOQ",                            NULL                      },
+    { "&A-",                             NULL                      }, /* 6 bits: less than a unit */
+    { "&AO-",                            NULL                      }, /* 12 bits */
+    { "&AOQA-",                          NULL                      }, /* a whole base64 digit too many */
+    { "&AOR-",                           NULL                      }, /* bits left over are not zero */
+    { "&AGE-",                           NULL                      }, /* "a" stands for itself */
+    { "&ACY-",                           NULL                      }, /* "&" is "&-" */
+    { "&2D0-",                           NULL                      }, /* high surrogate alone */
+    { "&3gA-",                           NULL                      }, /* low one alone */
+    { "&2D3YPQ-",                        NULL                      },
+    { "&AO/-",                           NULL                      }, /* "/" is not in this alphabet */
+    { "&AO=-",                           NULL                      },
+    { "\xc3\xa4",                        NULL                      },
+    { "a\tb",                            NULL                      },
+    { "a\x7f",                           NULL                      },
 };
+/* clang-format on */
 
 static void test_mutf7_decodes_what_has_one_encoding_only(void **state)
 {

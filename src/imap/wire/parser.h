@@ -1,10 +1,13 @@
-/* parser.h: the words of the IMAP grammar, over the bytes of one complete command (framer.h) with its literals inline.
- *                                                              RFC 9051, 9; RFC 3501, 9; RFC 4466; RFC 7162, 7; RFC 3516, 7
- * A parser reads like its grammar (STYLE 5.3): each parse_x() reads one x and answers true, or notes the first error and answers
- * false; it moves only on success, but who fails gives up the command anyway.
+/* parser.h: the words of the IMAP grammar, over the bytes of one complete command (framer.h) with its
+ * literals inline.
+ *                                                              RFC 9051, 9; RFC 3501, 9; RFC 4466;
+ *                                                              RFC 7162, 7; RFC 3516, 7
+ * A parser reads like its grammar (STYLE 5.3): each parse_x() reads one x and answers true, or notes the
+ * first error and answers false; it moves only on success, but who fails gives up the command anyway.
  *
  *     copy = "COPY" SP sequence-set SP mailbox
- *     if (!parse_sp(p) || !parse_seqset(p, &a->set) || !parse_sp(p) || !parse_mailbox(p, &a->mailbox) || !parse_end(p))
+ *     if (!parse_sp(p) || !parse_seqset(p, &a->set) || !parse_sp(p) || !parse_mailbox(p, &a->mailbox) ||
+ *     !parse_end(p))
  *         return parser_error(p, err);
  *
  * A try_x() answers whether x comes next, reads it if so, and is no error if not.
@@ -46,13 +49,15 @@ struct parser {
 void parser_init(struct parser *p, struct str command, const struct parser_limits *limits, bool utf8,
                  struct arena *arena);
 
-/* Note an error at the current byte unless there is one already; always false: `return parser_fail(p, "a date");`
- * parser_fail_limit: -ERR_LIMIT, `what` names what there is too much of. parser_fail_value: -ERR_INVALID, right grammar, senseless value. */
+/* Note an error at the current byte unless there is one already; always false: `return parser_fail(p, "a
+ * date");` parser_fail_limit: -ERR_LIMIT, `what` names what there is too much of. parser_fail_value:
+ * -ERR_INVALID, right grammar, senseless value. */
 bool parser_fail(struct parser *p, const char *expected);
 bool parser_fail_limit(struct parser *p, const char *what);
 bool parser_fail_value(struct parser *p, const char *what);
 
-/* -ERR_SYNTAX ("expected a mailbox name at byte 14"), -ERR_LIMIT or -ERR_INVALID. Never quotes the input: it may hold a password. */
+/* -ERR_SYNTAX ("expected a mailbox name at byte 14"), -ERR_LIMIT or -ERR_INVALID.
+ * Never quotes the input: it may hold a password. */
 int parser_error(const struct parser *p, struct err *err);
 
 /* ---- punctuation ---- */
@@ -60,24 +65,26 @@ int parser_peek(const struct parser *p); /* next byte as 0..255, -1 at the end *
 bool parse_char(struct parser *p, char c, const char *expected);
 bool try_char(struct parser *p, char c);
 bool parse_sp(struct parser *p);
-bool parse_end(
-    struct parser *p); /* CRLF, or LF alone, and nothing behind it; spaces before it are forgiven */
+/* CRLF, or LF alone, and nothing behind it; spaces before it are forgiven. */
+bool parse_end(struct parser *p);
 bool parser_at_end(const struct parser *p); /* parse_end would succeed */
 bool parse_list_open(struct parser *p);     /* "(", within depth_max */
 bool parse_list_close(struct parser *p);
-bool try_list_open(
-    struct parser *p); /* false without error when there is no "(" ; a depth error fails at the next parse */
+/* False without error when there is no "(" ; a depth error fails at the next parse. */
+bool try_list_open(struct parser *p);
 
-/* Next in a list whose "(" was read: true when an item follows, false at its ")" or on error (parser_failed tells).
- * for (size_t i = 0; parse_list_next(p, i); i++) ... Between items one SP; at most limits->items_max. */
+/* Next in a list whose "(" was read: true when an item follows, false at its ")" or on error (parser_failed
+ * tells). for (size_t i = 0; parse_list_next(p, i); i++) ... Between items one SP; at most
+ * limits->items_max. */
 bool parse_list_next(struct parser *p, size_t index);
 bool parser_failed(const struct parser *p);
 
 /* ---- words ---- */
-bool parse_tag(struct parser *p,
-               struct str *out); /* 1*<any ASTRING-CHAR except "+">, at most TAG_BYTES_MAX */
+/* 1*<any ASTRING-CHAR except "+">, at most TAG_BYTES_MAX. */
+bool parse_tag(struct parser *p, struct str *out);
 
-/* command name as an atom; "UID" SP name sets p->uid and yields the second word. Compare with str_eq_nocase. */
+/* command name as an atom; "UID" SP name sets p->uid and yields the second word.
+ * Compare with str_eq_nocase. */
 bool parse_command_name(struct parser *p, struct str *out);
 
 bool parse_atom(struct parser *p, struct str *out);
@@ -94,7 +101,8 @@ bool try_word(struct parser *p, struct str word);
 /* Letters, digits and dots: the names of FETCH items end before "[", which is legal in an atom. */
 bool parse_label(struct parser *p, struct str *out, const char *expected);
 
-/* Rows of a keyword table: any struct whose first member is `struct str name`. Row with that name, without case; NULL: none. */
+/* Rows of a keyword table: any struct whose first member is `struct str name`.
+ * Row with that name, without case; NULL: none. */
 const void *find_row(struct str name, const void *rows, size_t row_count, size_t row_size);
 #define FIND_ROW(name, rows) find_row((name), (rows), ARRAY_COUNT(rows), sizeof(rows)[0])
 
@@ -107,15 +115,18 @@ bool parse_seqset(struct parser *p, struct seqset *out); /* "*" and "$" stay sym
 
 /* ---- names and flags ---- */
 
-/* Mailbox name: UTF-8 in NFC, the first level "INBOX" spelled so, one trailing separator cut (RFC 9051, 6.3.4; Thunderbird
- * sends it with every name). Unless p->utf8, modified UTF-7 is decoded; a name with 8-bit bytes is then taken for UTF-8 as it stands.
- * -ERR_INVALID when it is not valid UTF-7 or UTF-8. What else makes a good name (levels, length) mailbox_name_check decides. */
+/* Mailbox name: UTF-8 in NFC, the first level "INBOX" spelled so, one trailing separator cut
+ * (RFC 9051, 6.3.4; Thunderbird sends it with every name). Unless p->utf8, modified UTF-7 is decoded; a name
+ * with 8-bit bytes is then taken for UTF-8 as it stands. -ERR_INVALID when it is not valid UTF-7 or UTF-8.
+ * What else makes a good name (levels, length) mailbox_name_check decides. */
 bool parse_mailbox(struct parser *p, struct str *out);
 
-/* The same; given_out: the name as the client spelled it (in UTF-8) where that is another, else NIL. It is told as OLDNAME: RFC 9051, 6.3.9.7 */
+/* The same; given_out: the name as the client spelled it (in UTF-8) where that is another, else NIL.
+ * It is told as OLDNAME: RFC 9051, 6.3.9.7 */
 bool parse_mailbox_given(struct parser *p, struct str *out, struct str *given_out);
 
-/* The same for LIST: nothing cut, "%" and "*" allowed without quotes (list-mailbox); INBOX kept as it stands, glob.h compares it right. */
+/* The same for LIST: nothing cut, "%" and "*" allowed without quotes (list-mailbox); INBOX kept as it stands,
+ * glob.h compares it right. */
 bool parse_list_mailbox(struct parser *p, struct str *out);
 bool parse_list_reference(struct parser *p, struct str *out);
 
@@ -128,7 +139,8 @@ bool parse_flag_list(struct parser *p, struct flag_list *out);   /* "(" [flag *(
 bool parse_store_flags(struct parser *p, struct flag_list *out); /* flag-list / (flag *(SP flag)) */
 bool parse_keyword(struct parser *p, struct str *out);           /* flag-keyword, for SEARCH */
 
-/* A system flag by name with its backslash; 0: none such, also "\Recent", which clients may not set (RFC 3501, 2.3.2). */
+/* A system flag by name with its backslash; 0: none such, also "\Recent", which clients may not set
+ * (RFC 3501, 2.3.2). */
 enum flag flag_by_name(struct str name);
 struct str flag_name(enum flag one_bit);
 

@@ -4,7 +4,8 @@
 const char month_names[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
-/* Both by counting years from March, so that the leap day is the last of its year; an era is 400 years, 146097 days. */
+/* Both by counting years from March, so that the leap day is the last of its year; an era is 400 years,
+ * 146097 days. */
 int64_t days_from_civil(int year, unsigned month, unsigned day)
 {
     int64_t y = month <= 2 ? year - 1 : year;
