@@ -1,6 +1,5 @@
 """Run a mail client in a home folder of its own; look at mail over a plain connection beside it."""
 import imaplib
-import os
 import re
 import shutil
 import subprocess

@@ -120,7 +120,7 @@ def test_mbsync_speaks(imap, server, user, home, security, more):
 
 
 def test_mbsync_is_told_that_a_password_is_wrong(server, user, home):
-    _, _ = configure(home, server, user)
+    configure(home, server, user)
     config = os.path.join(str(home), "mbsyncrc")
     text = open(config, encoding="utf-8").read().replace(loft.PASSWORD, "wrong")
     done = home.run("mbsync", "-c", home.write("wrongrc", text), "all", ok=(1,))
