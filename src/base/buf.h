@@ -1,4 +1,5 @@
-/* buf.h: a byte buffer that grows. Aborts when memory is out (STYLE section 4); whoever fills it from outside checks a limit first.
+/* buf.h: a byte buffer that grows. Aborts when memory is out (STYLE section 4); whoever fills it from outside
+ * checks a limit first.
  * Threads: one owner at a time. */
 #ifndef LOFT_BASE_BUF_H
 #define LOFT_BASE_BUF_H

@@ -1,6 +1,7 @@
 /* str.h: borrowed views of bytes. A `struct str` is no C string: it may hold NUL and has no terminator.
- * p == NULL is NIL (absent); n == 0 with p != NULL is the empty string. Comparison treats both as empty; str_is_nil tells them apart.
- * Case functions fold ASCII only; Unicode is in utf8.h.     Threads: none needed; values. */
+ * p == NULL is NIL (absent); n == 0 with p != NULL is the empty string. Comparison treats both as empty;
+ * str_is_nil tells them apart. Case functions fold ASCII only; Unicode is in utf8.h.
+ * Threads: none needed; values. */
 #ifndef LOFT_BASE_STR_H
 #define LOFT_BASE_STR_H
 
@@ -17,10 +18,11 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ "" literal "", sizeof(literal) - 1 })
+/* For static tables. */
 #define STR_INIT(literal)                                                                                    \
     {                                                                                                        \
         "" literal "", sizeof(literal) - 1                                                                   \
-    } /* for static tables */
+    }
 #define STR_NIL    ((struct str){ NULL, 0 })
 #define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""
@@ -61,11 +63,12 @@ struct str str_sub(struct str s, size_t from, size_t n);
 struct str str_skip(struct str s, size_t n);
 struct str str_trim(struct str s); /* white space (SP HTAB CR LF) at both ends */
 
-/* Cut `s` at the first `separator`: returns what is before, `*rest` is what follows (NIL when there was none). */
+/* Cut `s` at the first `separator`: returns what is before, `*rest` is what follows
+ * (NIL when there was none). */
 struct str str_cut(struct str s, char separator, struct str *rest);
 
-/* Letters to insert, leave out or change (Levenshtein, ASCII case ignored) to make one of the other: for "did you mean". Bytes behind
- * STR_DISTANCE_BYTES_MAX are not looked at. */
+/* Letters to insert, leave out or change (Levenshtein, ASCII case ignored) to make one of the other: for "did
+ * you mean". Bytes behind STR_DISTANCE_BYTES_MAX are not looked at. */
 enum { STR_DISTANCE_BYTES_MAX = 64 };
 size_t str_edit_distance(struct str a, struct str b);
 
