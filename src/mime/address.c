@@ -24,8 +24,8 @@ struct address_reader address_each(struct str raw, struct arena *arena)
     return (struct address_reader){ .p = raw.p, .end = str_end(raw), .arena = arena };
 }
 
-/* quoted-string at r->p: appended without its quotes. An open quote is passed over, and no further one is tried, so that
- * hostile input is not scanned again and again. */
+/* quoted-string at r->p: appended without its quotes. An open quote is passed over, and no further one is
+ * tried, so that hostile input is not scanned again and again. */
 static void read_quoted(struct address_reader *r, struct buf *out)
 {
     const char *p = r->p + 1;
@@ -100,7 +100,8 @@ static void skip_to_separator(struct address_reader *r, struct entry *e)
     }
 }
 
-/* angle-addr = "<" [obs-route] addr-spec ">"     RFC 5322, 3.4 and 4.4. Ends at a "," or ";" when the ">" is missing. */
+/* angle-addr = "<" [obs-route] addr-spec ">"
+ * RFC 5322, 3.4 and 4.4. Ends at a "," or ";" when the ">" is missing. */
 static void read_angle(struct address_reader *r, struct entry *e, struct address *a)
 {
     size_t at = SIZE_MAX, from = 0;
@@ -178,7 +179,8 @@ static void add_quoted(struct address_reader *r, struct entry *e)
     read_quoted(r, &e->text);
 }
 
-/* An address without "<>": "user@host", "user@host (Name)", "Name user@host", "user". False when there is nothing. */
+/* An address without "<>": "user@host", "user@host (Name)", "Name user@host", "user".
+ * False when there is nothing. */
 static bool finish_bare(struct address_reader *r, struct entry *e, struct address *a)
 {
     struct str text = buf_str(&e->text);

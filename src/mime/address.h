@@ -1,7 +1,8 @@
 /* address.h: address lists of From, To and the like.     RFC 5322, 3.4 and 4.4; RFC 6532 (raw UTF-8).
  * An iterator that takes what mail really holds: groups (empty, unterminated), routes, comments as names
  * ("a@b (Anna)"), quoted local parts, dots in names, missing commas' damage kept local, "<>", missing
- * domains. Linear in the input, no recursion. Encoded-words stay encoded. Threads: none. */
+ * domains. Linear in the input, no recursion. Encoded-words stay encoded.
+ * Threads: none. */
 #ifndef LOFT_MIME_ADDRESS_H
 #define LOFT_MIME_ADDRESS_H
 

@@ -375,7 +375,8 @@ static size_t utf8_tail(struct str in)
     return 0;
 }
 
-/* Valid UTF-8 stays; a wrong byte becomes U+FFFD, or is read as windows-1252 when the charset was not told. */
+/* Valid UTF-8 stays; a wrong byte becomes U+FFFD, or is read as windows-1252 when the charset was not
+ * told. */
 static void convert_utf8(struct str in, bool guess, struct buf *out)
 {
     const char *p = in.p, *end = str_end(in);

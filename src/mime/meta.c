@@ -122,7 +122,8 @@ static bool has_file_name(const struct part *part)
            !str_is_nil(param_find(&part->params, STR("name")));
 }
 
-/* What people call an attachment. Signatures, reports on delivery, and what a page shows inside itself are none. */
+/* What people call an attachment. Signatures, reports on delivery,
+ * and what a page shows inside itself are none. */
 static bool is_attachment(const struct structure *s, const struct part *part)
 {
     static const struct str silent[] = {
@@ -272,7 +273,8 @@ static bool is_white(int32_t c)
            c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-/* White space squeezed, fillers that mailers hide behind the preview dropped. Returns the characters told so far. */
+/* White space squeezed, fillers that mailers hide behind the preview dropped.
+ * Returns the characters told so far. */
 static size_t add_preview(struct str text, size_t chars, bool *space, struct buf *out)
 {
     for (const char *p = text.p, *end = str_end(text); p < end && chars < META_PREVIEW_CHARS_MAX;) {

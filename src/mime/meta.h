@@ -63,8 +63,8 @@ struct meta_view {
     const char *hashes; /* u64 each: in-reply-to, then references, oldest first; read with load_u64 */
 };
 
-/* Check a record and borrow from it: no copy, no allocation, well under 0.1 us.  -ERR_CORRUPT when it is damaged or of a
- * version unknown. */
+/* Check a record and borrow from it: no copy, no allocation, well under 0.1 us.
+ *   returns  0; -ERR_CORRUPT when it is damaged or of a version unknown */
 MUST_USE int mime_meta_view(struct str record, struct meta_view *view_out, struct err *err);
 
 uint64_t meta_in_reply_to(const struct meta_view *view, size_t i); /* i < in_reply_to_count */
@@ -75,8 +75,8 @@ uint64_t meta_hash_id(struct str id);
 
 /* ---- header record ---- */
 
-/* Can HEADER.FIELDS of these names be answered from the header record?  1 yes, 0 no (read the message), -ERR_CORRUPT.
- * HEADER.FIELDS.NOT never can. */
+/* Can HEADER.FIELDS of these names be answered from the header record? HEADER.FIELDS.NOT never can.
+ *   returns  1 yes; 0 no: read the message; -ERR_CORRUPT */
 MUST_USE int mime_header_record_covers(struct str record, const struct str *names, size_t count,
                                        struct err *err);
 
@@ -84,7 +84,8 @@ MUST_USE int mime_header_record_covers(struct str record, const struct str *name
  * Only if mime_header_record_covers said 1. */
 void mime_header_record_fields(struct str record, const struct str *names, size_t count, struct buf *out);
 
-/* The raw fields of the record ("" when too large), for header_find and the like.  -ERR_CORRUPT. */
+/* The raw fields of the record ("" when too large), for header_find and the like.
+ *   returns  0; -ERR_CORRUPT */
 MUST_USE int mime_header_record_view(struct str record, struct str *fields_out, bool *too_large_out,
                                      struct err *err);
 

@@ -46,7 +46,8 @@ static uint64_t hash_of(struct str s)
     return XXH3_64bits(s.p, s.n);
 }
 
-/* boundary line = "--" boundary ["--"] transport-padding CRLF     RFC 2046, 5.1.1. The innermost open multipart wins. */
+/* boundary line = "--" boundary ["--"] transport-padding CRLF
+ * RFC 2046, 5.1.1. The innermost open multipart wins. */
 static bool match_boundary(const struct scan *scan, struct str line, struct boundary_match *match_out)
 {
     struct str s = str_skip(line, 2);
@@ -306,8 +307,7 @@ static void pass_boundary(struct scan *scan, size_t line_n, bool has_lf, struct 
 /* From a line that is no boundary to the next that begins with "--", or the end. */
 static void skip_lines(struct scan *scan)
 {
-    const char *from = scan->s->message.p + scan->at, *p = from,
-               *end = str_end(scan->s->message);
+    const char *from = scan->s->message.p + scan->at, *p = from, *end = str_end(scan->s->message);
     if (scan->active_count == 0 || scan->full) {
         scan->lf_count += count_lf(str_make(p, (size_t)(end - p)));
         p = end;

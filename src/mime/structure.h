@@ -26,17 +26,17 @@ enum {
     MESSAGE_BYTES_MAX = 0x7fffffff,
 };
 
+/* Stored: never renumber. */
 enum part_kind {
     PART_TEXT = 0,
     PART_MULTIPART = 1,
     PART_MESSAGE = 2,
-    PART_OTHER = 3
-}; /* stored: never renumber */
+    PART_OTHER = 3,
+};
 
 struct part {
     enum part_kind kind;
-    uint32_t parent, first_child,
-        next; /* indexes into parts; 0 is none (nobody's child or sibling is parts[0]) */
+    uint32_t parent, first_child, next; /* indexes into parts; 0: none, for parts[0] is nobody's child */
     uint32_t depth;
     uint64_t header_offset, header_bytes; /* blank line included */
     uint64_t body_offset, body_bytes;
@@ -60,7 +60,9 @@ struct structure {
     bool truncated;     /* a limit was met: something is opaque */
 };
 
-/* Everything in `out` borrows `message` and `arena`.  -ERR_LIMIT above MESSAGE_BYTES_MAX. */
+/* Find the parts of `message`.
+ *   out      borrows `message` and `arena`
+ *   returns  0; -ERR_LIMIT above MESSAGE_BYTES_MAX */
 MUST_USE int structure_parse(struct str message, struct arena *arena, struct charset_cache *cache,
                              struct structure *out, struct err *err);
 

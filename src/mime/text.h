@@ -35,7 +35,8 @@ MUST_USE int mime_text_each(struct str message, const struct meta_view *view, un
 /* Append one header value decoded and folded: for SEARCH SUBJECT, FROM, HEADER ... */
 void mime_text_of_value(struct str raw, struct charset_cache *cache, struct buf *out);
 
-/* A header field as "name: value", decoded and folded, a line each, for a raw header.  Results as mime_text_each. */
+/* A header field as "name: value", decoded and folded, a line each, for a raw header. Results as
+ * mime_text_each. */
 MUST_USE int mime_text_each_field(struct str header, struct charset_cache *cache, mime_text_fn *fn,
                                   void *ctx);
 

@@ -5,12 +5,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* Stored: never renumber. */
 enum transfer {
     TRANSFER_IDENTITY = 0, /* 7bit, 8bit, binary, or none named */
     TRANSFER_QUOTED_PRINTABLE = 1,
     TRANSFER_BASE64 = 2,
     TRANSFER_UNKNOWN = 3,
-}; /* stored: never renumber */
+};
 
 /* What a field's value names; trailing junk and comments are passed over. */
 enum transfer transfer_parse(struct str raw);
