@@ -57,9 +57,10 @@ struct blob_id {
 /* An engine; opened by its own header: store/rocks/rocks.h, store/mem/mem.h, store/faulty/faulty.h. */
 struct store;
 
-/* ---- batch: what one commit does. Operations apply in the order given, on blobs too: put, delete_range over
- * it, put again leaves the second value; add, then drop of the same blob leaves none. A batch without
- * operations sets the version only. A batch has one owner at a time; it may be committed again, after a conflict say. ---- */
+/* ---- batch: what one commit does ----
+ * Operations apply in the order given, on blobs too: put, delete_range over it, put again leaves the second
+ * value; add, then drop of the same blob leaves none. A batch without operations sets the version only.
+ * A batch has one owner at a time; it may be committed again, after a conflict say. */
 
 enum batch_op_kind { BATCH_PUT, BATCH_DELETE, BATCH_DELETE_RANGE, BATCH_ADD_BLOB, BATCH_DROP_BLOB };
 

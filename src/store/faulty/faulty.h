@@ -48,7 +48,8 @@ struct faulty_plan {
     bool stay; /* all calls in `ops` from the nth on fail, as after a lost disk; otherwise the nth only */
 };
 
-/* *store_out  takes *inner, and closes it when it is closed. Until the first plan nothing fails, and all calls are counted. */
+/* Put a faulty store around another. Until the first plan nothing fails, and all calls are counted.
+ *   inner      takes: the new store closes it when it is closed itself */
 void faulty_store_open(struct store **inner, struct store **store_out);
 
 /* Copies the plan and counts from 0 again. `store` must come from faulty_store_open. */
