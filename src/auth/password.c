@@ -47,8 +47,8 @@ int password_prepare(struct str password, struct buf *out, struct err *err)
         return err_set(err, ERR_LIMIT, "the password is longer than %d bytes", USER_PASSWORD_BYTES_MAX);
     if (str_find_char(password, '\0') >= 0)
         return err_set(err, ERR_INVALID, "the password has a NUL byte in it");
-    buf_reserve(out,
-                3 * USER_PASSWORD_BYTES_MAX); /* NFC grows at most threefold: nothing moves while it fills */
+    /* NFC grows at most threefold: nothing moves while it fills. */
+    buf_reserve(out, 3 * USER_PASSWORD_BYTES_MAX);
     if (utf8_is_ascii(password) || !utf8_is_valid(password))
         buf_add(out, password);
     else
