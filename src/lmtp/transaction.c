@@ -1,6 +1,7 @@
-/* transaction.c: a whole message to its recipients. Those of one account share one stored copy, so they go one after the other;
- * accounts go side by side, since each waits for the disk and the engine flushes for all who wait. The session's own thread
- * delivers too, and it alone writes replies: in the order of RCPT, each once its own commit is durable. */
+/* transaction.c: a whole message to its recipients. Those of one account share one stored copy, so they go
+ * one after the other; accounts go side by side, since each waits for the disk and the engine flushes for all
+ * who wait. The session's own thread delivers too, and it alone writes replies: in the order of RCPT, each
+ * once its own commit is durable. */
 #include "lmtp/session.h"
 
 #include "base/utf8.h"
