@@ -1,21 +1,25 @@
-/* account.h: accounts in memory: opened from the store, changed by group commit, watched by sessions.    DESIGN sections 1 and 5
+/* account.h: accounts in memory: opened from the store, changed by group commit, watched by sessions.
+ * DESIGN sections 1 and 5
  *
  * State of an account in the store (integers in keys are big-endian, so that they sort):
  *   "A"                         account record: format, version, next ids, totals, fold position
- *   "L" version part            log record: the deltas of one commit, in parts where it is large; dropped by the fold
+ *   "L" version part            log record: the deltas of one commit, in parts where it is large; dropped by
+ *                               the fold
  *   "M" mailbox_id              mailbox record as of the fold
  *   "C" mailbox_id chunk_id     packed messages as of the fold (chunk.h)
  *   "S" name                    subscription of a name that has no mailbox, as of the fold
  *   "R" blob_id                 reference count of a blob, where above one, as of the fold
- *   "T" message_id_hash         thread id: written with the message, for its own Message-ID and references not known before
+ *   "T" message_id_hash         thread id: written with the message, for its own Message-ID and references
+ *                               not known before
  *   "V" mailbox_id modseq       UIDs that vanished with that modseq: written with the expunge (RFC 7162)
  *   "V" mailbox_id 0            the modseq up to which those have been cut
  * Each commit writes an "L" record that names the version before it, or is a fold, which leaves no "L" at
  * all: so whoever reads the log knows whether it is whole. What is not durable is visible to nobody.
  *
  * Locks: one mutex an account, held to take references and to publish, never across I/O or a callback to a
- * session. Lifetimes: keep the account referenced while you hold anything that came from it (tree, mailbox,
- * view), and keep the mailbox referenced while you hold a snapshot of it: cold chunks are read through it.
+ * session.
+ * Lifetimes: keep the account referenced while you hold anything that came from it (tree, mailbox, view), and
+ * keep the mailbox referenced while you hold a snapshot of it: cold chunks are read through it.
  * Threads: any. An account stays in memory while it is referenced, and some time longer. */
 #ifndef LOFT_MAIL_ACCOUNT_H
 #define LOFT_MAIL_ACCOUNT_H

@@ -45,9 +45,7 @@ struct change {
             struct str mailbox; /* by name */
             const struct new_message *messages;
             size_t count;
-            /* Make and subscribe the mailbox when it does not exist (delivery with user+folder by
-             * setting). */
-            bool create;
+            bool create; /* make and subscribe a mailbox that does not exist: delivery to user+folder */
         } append;
         struct {
             uint64_t mailbox_id;

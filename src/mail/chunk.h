@@ -1,9 +1,10 @@
 /* chunk.h: up to CHUNK_MESSAGES_MAX consecutive messages of a mailbox as columns.
  * Immutable once it is part of a snapshot; reference counted; shared by all snapshots that did not change it.
  * A chunk read from the store begins as its summary alone; the columns are loaded when someone asks
- * (chunk_columns). Invariants: uids ascend strictly, from 1 to UID_MAX; a chunk in a snapshot is never empty;
- * a chunk that a change replaced or removed has its columns, so that snapshots which still hold it never miss
- * the state key that the fold deletes.
+ * (chunk_columns).
+ * Invariants: uids ascend strictly, from 1 to UID_MAX; a chunk in a snapshot is never empty; a chunk that a
+ * change replaced or removed has its columns, so that snapshots which still hold it never miss the state key
+ * that the fold deletes.
  * Threads: any. Loading is safe at once from several threads: one result is kept, the other freed. */
 #ifndef LOFT_MAIL_CHUNK_H
 #define LOFT_MAIL_CHUNK_H
@@ -18,16 +19,15 @@ enum { CHUNK_MESSAGES_MAX = 256 };
 /* One message's row. What FETCH needs besides the blob's records. */
 struct message {
     uint32_t uid;
-    uint32_t size_bytes;     /* RFC822.SIZE */
-    uint64_t modseq;         /* RFC 7162; never 0 */
-    int64_t internal_date_s; /* UTC seconds since 1970 */
-    /* The zone it was given in, minutes east of UTC: given back by FETCH INTERNALDATE. */
-    int16_t internal_zone_min;
-    uint8_t flags;       /* enum flag */
-    int64_t save_date_s; /* RFC 8514: when it came into this mailbox */
-    uint64_t blob;       /* struct blob_id.n */
-    uint64_t email_id;   /* RFC 8474 EMAILID: same for copies, own counter of the account */
-    uint64_t thread_id;  /* RFC 8474 THREADID: email_id of the thread's first message */
+    uint32_t size_bytes;       /* RFC822.SIZE */
+    uint64_t modseq;           /* RFC 7162; never 0 */
+    int64_t internal_date_s;   /* UTC seconds since 1970 */
+    int16_t internal_zone_min; /* minutes east of UTC, as it was given: for FETCH INTERNALDATE */
+    uint8_t flags;             /* enum flag */
+    int64_t save_date_s;       /* RFC 8514: when it came into this mailbox */
+    uint64_t blob;             /* struct blob_id.n */
+    uint64_t email_id;         /* RFC 8474 EMAILID: same for copies, own counter of the account */
+    uint64_t thread_id;        /* RFC 8474 THREADID: email_id of the thread's first message */
     struct keyword_set keywords;
 };
 

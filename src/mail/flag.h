@@ -1,4 +1,5 @@
-/* flag.h: system flags as bits, keywords as a set of bits that a mailbox's keyword table names.    RFC 9051, 2.3.2 */
+/* flag.h: system flags as bits, keywords as a set of bits that a mailbox's keyword table names.
+ * RFC 9051, 2.3.2 */
 #ifndef LOFT_MAIL_FLAG_H
 #define LOFT_MAIL_FLAG_H
 

@@ -134,8 +134,7 @@ struct snapshot_diff {
     struct seqset vanished;  /* UIDs in `old` that are not in `new` */
     uint32_t *expunged_seqs; /* the same as sequence numbers of `old`, ascending */
     uint32_t expunged_count;
-    /* Sequence numbers in `new` of messages in both whose modseq differs, ascending. */
-    uint32_t *changed_seqs;
+    uint32_t *changed_seqs; /* of messages in both whose modseq differs, in `new`, ascending */
     uint32_t changed_count;
     uint32_t added_count;  /* messages at the end of `new` that are not in `old` */
     bool keywords_changed; /* the table has new names */

@@ -112,7 +112,8 @@ static int check_levels(struct str name, struct err *err)
     return 0;
 }
 
-/* RFC 9051, 5.1: INBOX in any case is INBOX; so is it above other levels, or "inbox/a" would lie below a second one. */
+/* RFC 9051, 5.1: INBOX in any case is INBOX; so is it above other levels,
+ * or "inbox/a" would lie below a second one. */
 static struct str fold_inbox(struct str name, struct arena *arena)
 {
     struct str rest, first = str_cut(name, MAILBOX_SEPARATOR, &rest);

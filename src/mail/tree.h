@@ -52,8 +52,8 @@ void tree_unref(struct tree **tree);
 /* The order of names: INBOX and what lies below it first, then by bytes, '/' lowest. < 0, 0, > 0. */
 int mailbox_name_compare(struct str a, struct str b);
 
-const struct tree_entry *tree_find(const struct tree *tree, struct str name); /* NULL: absent */
-/* First that has it; NULL: none. */
+/* By name, or the first that has `use`. NULL: none. */
+const struct tree_entry *tree_find(const struct tree *tree, struct str name);
 const struct tree_entry *tree_find_use(const struct tree *tree, enum special_use use);
 
 /* Entries [*first, *end) lie below `name` (not `name` itself). */
@@ -73,8 +73,9 @@ struct tree *tree_new_empty(void);
  * of equal names in `puts` the last one counts. */
 struct tree *tree_edit(const struct tree *tree, const struct str *removes, size_t remove_count,
                        const struct tree_entry *puts, size_t put_count);
-/* Insert or replace; copies the name, refs mailbox. */
+/* Insert or replace one; copies the name, refs the mailbox. */
 struct tree *tree_put(const struct tree *tree, const struct tree_entry *entry);
-struct tree *tree_remove(const struct tree *tree, struct str name); /* absent: an equal tree */
+/* Remove one; where it is absent, an equal tree. */
+struct tree *tree_remove(const struct tree *tree, struct str name);
 
 #endif
