@@ -1,9 +1,10 @@
 /* append_args.h: APPEND in pieces, as the framer cuts it: the messages themselves are streamed past the
  * parser.
- *   first piece    a APPEND box (\Seen) "17-Jul-1996 02:44:25 -0700" {300}CRLF      append_args_parse, then append_message_parse
- *   further ones    (\Draft) ~{20+}CRLF                                          append_message_parse
- *   the end        CRLF                                                           append_end_parse
- * RFC 9051, 6.3.12; RFC 3502 (MULTIAPPEND); RFC 3516, 4.4 (literal8) */
+ * RFC 9051, 6.3.12; RFC 3502 (MULTIAPPEND); RFC 3516, 4.4 (literal8)
+ *
+ *   a APPEND box (\Seen) "17-Jul-1996 02:44:25 -0700" {300}CRLF   append_args_parse, append_message_parse
+ *    (\Draft) ~{20+}CRLF                                          append_message_parse, for each further one
+ *   CRLF                                                          append_end_parse */
 #ifndef LOFT_IMAP_WIRE_APPEND_ARGS_H
 #define LOFT_IMAP_WIRE_APPEND_ARGS_H
 

@@ -1,7 +1,6 @@
 /* fetch_args.h: FETCH and UID FETCH.
- * RFC 9051, 6.4.5 and 9 (fetch); RFC 3501 (RFC822 items); RFC 7162, 7 (MODSEQ,
- * CHANGEDSINCE, VANISHED); RFC 3516 (BINARY); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVEDATE); RFC 8970
- * (PREVIEW) */
+ * RFC 9051, 6.4.5 and 9 (fetch); RFC 3501 (RFC822 items); RFC 7162, 7 (MODSEQ, CHANGEDSINCE, VANISHED);
+ * RFC 3516 (BINARY); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVEDATE); RFC 8970 (PREVIEW) */
 #ifndef LOFT_IMAP_WIRE_FETCH_ARGS_H
 #define LOFT_IMAP_WIRE_FETCH_ARGS_H
 
@@ -71,7 +70,9 @@ struct fetch_args {
     bool vanished;
 };
 
-/* `p` stands behind the command name. args_out: struct fetch_args in p->arena. -ERR_SYNTAX, -ERR_LIMIT. */
+/* `p` stands behind the command name.
+ *   args_out  struct fetch_args in p->arena
+ *   returns   0; -ERR_SYNTAX, -ERR_LIMIT */
 MUST_USE int fetch_args_parse(struct parser *p, const void **args_out, struct err *err);
 
 /* Append the name of an item as the answer tells it: "BODY[1.HEADER.FIELDS (Date)]<0>", "BINARY.SIZE[2]",

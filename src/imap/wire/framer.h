@@ -10,20 +10,23 @@
  *     for (;;) switch (framer_next(&f, bytes, &err)) {
  *     case FRAMER_MORE:      read more, append it, call again
  *     case FRAMER_CONTINUE:  answer "+ OK" (the client waits for it before it sends its literal), call again
- *     case FRAMER_COMMAND:   the first f.n bytes are one command, literals inline: parse (parser.h), run, drop them, framer_start
- *     case FRAMER_MESSAGE:   APPEND only: the first f.n bytes are the arguments up to a message literal ("a APPEND box (\Seen) {300}\r\n",
- *                            and for MULTIAPPEND later " (\Draft) {20}\r\n"). Parse and drop them, then
- *                            either
- *                              take it:   answer "+ OK" if f.literal_sync, take f.literal_bytes bytes off the stream,
- *                                         framer_resume(&f), call again with what follows; the command's end
- *                                         comes as FRAMER_COMMAND with what is left of the line (usually
- *                                         "\r\n")
- *                              refuse it: answer the tagged NO or BAD, framer_refuse_message(&f), call again
- *     case FRAMER_REFUSE:    against a limit; err says which. Answer a tagged BAD or NO (framer_tag() finds the tag, also in half a
- *                            line; [TOOBIG] if f.too_big), drop f.n bytes, call again
- *     case FRAMER_SKIP:      drop f.n bytes of a refused command, call again (after reading more, when that leaves nothing)
+ *     case FRAMER_COMMAND:   the first f.n bytes are one command, literals inline: parse (parser.h), run,
+ *                            drop them, framer_start
+ *     case FRAMER_MESSAGE:   APPEND only: the first f.n bytes are the arguments up to a message literal
+ *                            ("a APPEND box (\Seen) {300}\r\n", and for MULTIAPPEND later
+ *                            " (\Draft) {20}\r\n"). Parse and drop them, then either
+ *                              take it:    answer "+ OK" if f.literal_sync, take f.literal_bytes bytes off
+ *                                          the stream, framer_resume(&f), call again with what follows; the
+ *                                          command's end comes as FRAMER_COMMAND with what is left of the
+ *                                          line (usually "\r\n")
+ *                              refuse it:  answer the tagged NO or BAD, framer_refuse_message(&f), call again
+ *     case FRAMER_REFUSE:    against a limit; err says which. Answer a tagged BAD or NO (framer_tag() finds
+ *                            the tag, also in half a line; [TOOBIG] if f.too_big), drop f.n bytes, call again
+ *     case FRAMER_SKIP:      drop f.n bytes of a refused command, call again (after reading more, when that
+ *                            leaves nothing)
  *     case FRAMER_SKIPPED:   drop f.n bytes; the refused command is over: framer_start for the next one
- *     case FRAMER_CLOSE:     what the client still sends for the refused command is above limits.swallow_max: answer BYE, close
+ *     case FRAMER_CLOSE:     what the client still sends for the refused command is above
+ *                            limits.swallow_max: answer BYE, close
  *     }
  *
  * What is refused is never taken for commands (RFC 7888, 4): after a refused synchronizing literal the client

@@ -1,6 +1,7 @@
 /* glob.h: LIST patterns: "*" matches anything, "%" anything without the hierarchy separator.
  * RFC 9051, 6.3.9
- * Time is O(pattern * name) whatever the pattern: "*%*%*%*a" is as cheap as "*a". Threads: none needed. */
+ * Time is O(pattern * name) whatever the pattern: "*%*%*%*a" is as cheap as "*a".
+ * Threads: none needed. */
 #ifndef LOFT_IMAP_WIRE_GLOB_H
 #define LOFT_IMAP_WIRE_GLOB_H
 

@@ -29,8 +29,9 @@ struct list_args {
     size_t pattern_count; /* at least 1 */
 };
 
-/* `p` stands behind the command name; args_out: struct list_args in p->arena.
- * -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (names). */
+/* `p` stands behind the command name.
+ *   args_out  struct list_args in p->arena
+ *   returns   0; -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (names) */
 MUST_USE int list_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int lsub_args_parse(struct parser *p, const void **args_out, struct err *err);
 

@@ -1,6 +1,7 @@
 /* mailbox_args.h: commands on mailboxes by name: SELECT, EXAMINE, CREATE, RENAME, STATUS, and those with one
- * name only. RFC 9051, 6.3 and 9; RFC 4466, 3; RFC 6154, 3 (USE); RFC 7162, 3.1.8 and 3.2.5 (CONDSTORE,
- * QRESYNC); RFC 8438, 7889, 8474 (STATUS) */
+ * name only.
+ * RFC 9051, 6.3 and 9; RFC 4466, 3; RFC 6154, 3 (USE); RFC 7162, 3.1.8 and 3.2.5 (CONDSTORE, QRESYNC);
+ * RFC 8438, RFC 7889, RFC 8474 (STATUS) */
 #ifndef LOFT_IMAP_WIRE_MAILBOX_ARGS_H
 #define LOFT_IMAP_WIRE_MAILBOX_ARGS_H
 
@@ -53,8 +54,9 @@ struct status_args {
 bool parse_status_items(struct parser *p, unsigned *items_out);
 struct str status_item_name(enum status_item one_bit);
 
-/* `p` stands behind the command name; args_out lives in p->arena.
- * -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (mailbox name). */
+/* `p` stands behind the command name.
+ *   args_out  lives in p->arena
+ *   returns   0; -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (mailbox name) */
 MUST_USE int mailbox_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int select_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int create_args_parse(struct parser *p, const void **args_out, struct err *err);

@@ -26,8 +26,9 @@ struct set_args { /* UID EXPUNGE */
     struct seqset set;
 };
 
-/* `p` stands behind the command name; args_out lives in p->arena.
- * -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (mailbox name). */
+/* `p` stands behind the command name.
+ *   args_out  lives in p->arena
+ *   returns   0; -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (mailbox name) */
 MUST_USE int store_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int copy_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int set_args_parse(struct parser *p, const void **args_out, struct err *err);

@@ -1,18 +1,18 @@
 /* parser.h: the words of the IMAP grammar, over the bytes of one complete command (framer.h) with its
  * literals inline.
- *                                                              RFC 9051, 9; RFC 3501, 9; RFC 4466;
- *                                                              RFC 7162, 7; RFC 3516, 7
+ * RFC 9051, 9; RFC 3501, 9; RFC 4466; RFC 7162, 7; RFC 3516, 7
  * A parser reads like its grammar (STYLE 5.3): each parse_x() reads one x and answers true, or notes the
  * first error and answers false; it moves only on success, but who fails gives up the command anyway.
  *
  *     copy = "COPY" SP sequence-set SP mailbox
  *     if (!parse_sp(p) || !parse_seqset(p, &a->set) || !parse_sp(p) || !parse_mailbox(p, &a->mailbox) ||
- *     !parse_end(p))
+ *         !parse_end(p))
  *         return parser_error(p, err);
  *
  * A try_x() answers whether x comes next, reads it if so, and is no error if not.
  * Results live in the arena or borrow the input: valid until both the command's bytes and its arena go.
- * Strangers get parser_limits_before_login: hardly any nesting, short strings. Threads: none. */
+ * Strangers get parser_limits_before_login: hardly any nesting, short strings.
+ * Threads: none. */
 #ifndef LOFT_IMAP_WIRE_PARSER_H
 #define LOFT_IMAP_WIRE_PARSER_H
 
@@ -49,9 +49,11 @@ struct parser {
 void parser_init(struct parser *p, struct str command, const struct parser_limits *limits, bool utf8,
                  struct arena *arena);
 
-/* Note an error at the current byte unless there is one already; always false: `return parser_fail(p, "a
- * date");` parser_fail_limit: -ERR_LIMIT, `what` names what there is too much of. parser_fail_value:
- * -ERR_INVALID, right grammar, senseless value. */
+/* Note an error at the current byte unless there is one already. Always false, for
+ * `return parser_fail(p, "a date");`.
+ *   parser_fail        -ERR_SYNTAX: `expected` is what should stand here
+ *   parser_fail_limit  -ERR_LIMIT: `what` names what there is too much of
+ *   parser_fail_value  -ERR_INVALID: right grammar, senseless value */
 bool parser_fail(struct parser *p, const char *expected);
 bool parser_fail_limit(struct parser *p, const char *what);
 bool parser_fail_value(struct parser *p, const char *what);
@@ -74,8 +76,8 @@ bool parse_list_close(struct parser *p);
 bool try_list_open(struct parser *p);
 
 /* Next in a list whose "(" was read: true when an item follows, false at its ")" or on error (parser_failed
- * tells). for (size_t i = 0; parse_list_next(p, i); i++) ... Between items one SP; at most
- * limits->items_max. */
+ * tells). Between items one SP; at most limits->items_max.
+ *   for (size_t i = 0; parse_list_next(p, i); i++) ... */
 bool parse_list_next(struct parser *p, size_t index);
 bool parser_failed(const struct parser *p);
 

@@ -1,7 +1,8 @@
 /* writer.h: typed writers: append a value to the output as the grammar spells it.
  * RFC 9051, 9; RFC 3501, 9
  * `utf8`: the client enabled IMAP4rev2 or UTF8=ACCEPT, so quoted strings may hold UTF-8 and names are not
- * modified UTF-7. Separators are the caller's. Threads: none. */
+ * modified UTF-7. Separators are the caller's.
+ * Threads: none. */
 #ifndef LOFT_IMAP_WIRE_WRITER_H
 #define LOFT_IMAP_WIRE_WRITER_H
 
