@@ -1,4 +1,5 @@
-/* account_bench: what the model costs above the memory engine: flag changes by one thread and by many, appends, opening.
+/* account_bench: what the model costs above the memory engine: flag changes by one thread and by many,
+ * appends, opening.
  *   build/bench/account_bench [messages of the large mailbox, default 1000000] */
 #include "mail/view.h"
 #include "store/mem/mem.h"
@@ -52,7 +53,8 @@ static void detach(struct bench *b)
     store_close(&b->store);
 }
 
-/* Without Message-IDs: the memory engine keeps keys in one array, and a thread record each would make every commit move megabytes. */
+/* Without Message-IDs: the memory engine keeps keys in one array,
+ * and a thread record each would make every commit move megabytes. */
 static void append(struct account *account, struct store *store, uint32_t count)
 {
     struct new_message *m = calloc(count, sizeof *m);

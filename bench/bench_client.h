@@ -1,5 +1,5 @@
-/* bench_client.h: clients of the load generator: plain or TLS, IMAP or LMTP, one at a time or many on one epoll.
- * Every answer is checked; a wrong one, or none within ANSWER_TIMEOUT_S, ends the process.
+/* bench_client.h: clients of the load generator: plain or TLS, IMAP or LMTP, one at a time or many on one
+ * epoll. Every answer is checked; a wrong one, or none within ANSWER_TIMEOUT_S, ends the process.
  * A response is one line together with the literals in it. */
 #ifndef LOFT_BENCH_CLIENT_H
 #define LOFT_BENCH_CLIENT_H

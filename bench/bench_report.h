@@ -7,7 +7,8 @@
 void report_begin(bool json);
 void report_end(void);
 
-/* `count` operations took so long and so much CPU; `samples` latencies in seconds (0: none), which are sorted. */
+/* `count` operations took so long and so much CPU; `samples` latencies in seconds (0: none),
+ * which are sorted. */
 void report_row(const char *name, unsigned count, double wall_s, double cpu_s, double *latencies,
                 unsigned samples);
 void report_rate(const char *name, double rate);

@@ -1,4 +1,5 @@
-/* bench_server.h: the server under measurement: a child process on loopback with a temporary data folder, and what it consumes. */
+/* bench_server.h: the server under measurement: a child process on loopback with a temporary data folder,
+ * and what it consumes. */
 #ifndef LOFT_BENCH_SERVER_H
 #define LOFT_BENCH_SERVER_H
 
@@ -21,8 +22,8 @@ struct bench_server {
 /* All of these end the process with a text when something fails. */
 void bench_die(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
 
-void server_prepare(struct bench_server *s, const char *binary,
-                    const char *folder); /* folder: where data goes, e.g. /tmp */
+/* `folder`: where data goes, e.g. /tmp. */
+void server_prepare(struct bench_server *s, const char *binary, const char *folder);
 void server_start(struct bench_server *s);
 void server_stop(struct bench_server *s);
 void server_remove(struct bench_server *s); /* stops, too */

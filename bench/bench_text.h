@@ -1,4 +1,5 @@
-/* bench_text.h: messages that look like mail: some headers, multipart/alternative of running words, told apart by a number. */
+/* bench_text.h: messages that look like mail: some headers, multipart/alternative of running words,
+ * told apart by a number. */
 #ifndef LOFT_BENCH_TEXT_H
 #define LOFT_BENCH_TEXT_H
 
@@ -13,7 +14,8 @@ struct text {
 void text_init(struct text *t);
 void text_deinit(struct text *t);
 
-/* Append message `n`, `bytes` long; the shortest is only a small header with two lines. Always the same for the same n and bytes. */
+/* Append message `n`, `bytes` long; the shortest is only a small header with two lines.
+ * Always the same for the same n and bytes. */
 void text_message(const struct text *t, unsigned n, unsigned bytes, struct buf *out);
 
 #endif

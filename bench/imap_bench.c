@@ -1,10 +1,12 @@
-/* imap_bench.c: what the whole server costs, over the wire, beside what the disk itself costs in the same run.
+/* imap_bench.c: what the whole server costs, over the wire, beside what the disk itself costs in the same
+ * run.
  *
  *   imap_bench LOFT [--json] [--folder FOLDER] [--quick] [WORKLOAD...]
  *
- * LOFT is the binary; it is started on loopback with a data folder that is made in FOLDER (/tmp) and removed. CPU is user + system of
- * the server process, background work included, divided by the operations. Rates depend on what else the machine does, and the load
- * generator has a share of it: compare rows of one run. bench/README.md says what the rows mean. */
+ * LOFT is the binary; it is started on loopback with a data folder that is made in FOLDER (/tmp) and removed.
+ * CPU is user + system of the server process, background work included, divided by the operations. Rates
+ * depend on what else the machine does, and the load generator has a share of it: compare rows of one run.
+ * bench/README.md says what the rows mean. */
 #include "bench_client.h"
 #include "bench_report.h"
 #include "bench_text.h"

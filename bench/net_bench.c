@@ -211,8 +211,8 @@ static void forget_wakers(struct bench *b)
 
 static void bench_memory(struct bench *b, const char *self, bool tls, int count)
 {
-    struct child warm = spawn(self, &b->addr[tls], 100, tls,
-                              0); /* threads, caches and code are not the connections' */
+    /* Threads, caches and code are not the connections'. */
+    struct child warm = spawn(self, &b->addr[tls], 100, tls, 0);
     await(&warm);
     finish(b, &warm);
     forget_wakers(b);

@@ -1,4 +1,5 @@
-/* snapshot_bench: what the model's snapshots cost: walking flags, one edit, decoding, diff.     Prints a table; needs no files.
+/* snapshot_bench: what the model's snapshots cost: walking flags, one edit, decoding, diff.
+ * Prints a table; needs no files.
  *   build/bench/snapshot_bench [messages, default 1000000] */
 #include "mail/testing_shelf.h"
 

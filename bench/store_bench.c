@@ -2,9 +2,10 @@
  *
  *   store_bench FOLDER [CORPUS]     FOLDER must not exist, is made and removed; CORPUS is a folder of messages, generated text without it
  *
- * A delivery is a 30 KB message of real text with 600 bytes of meta, and two records of state; acknowledged when durable. "raw" writes
- * the same bytes, compressed before, to a preallocated file, with one fdatasync for all that wait. CPU is user + system of the whole
- * process, background work included. Rates depend on what else the machine does: compare rows of one run. */
+ * A delivery is a 30 KB message of real text with 600 bytes of meta, and two records of state; acknowledged
+ * when durable. "raw" writes the same bytes, compressed before, to a preallocated file, with one fdatasync
+ * for all that wait. CPU is user + system of the whole process, background work included. Rates depend on
+ * what else the machine does: compare rows of one run. */
 #include "base/codec.h"
 #include "base/file.h"
 #include "store/rocks/compress.h"
