@@ -6,6 +6,7 @@
 #include "imap/session.h"
 #include "imap/wire/fetch_args.h"
 #include "mime/meta.h"
+#include "mime/transfer.h"
 
 enum { FETCH_PIECE_BYTES = 256 * 1024 }; /* of a literal, read and queued at a time */
 
@@ -13,8 +14,12 @@ enum { FETCH_PIECE_BYTES = 256 * 1024 }; /* of a literal, read and queued at a t
 struct fetch_literal {
     bool open;
     uint64_t blob, offset, left; /* bytes of the blob still to send */
-    struct buf decoded;          /* or, for BINARY and HEADER.FIELDS: the bytes themselves; offset counts in them */
+    struct buf decoded; /* or, for BINARY and HEADER.FIELDS: the bytes themselves; offset counts in them */
     bool is_decoded;
+    bool
+        is_transfer; /* or, for BINARY of a large part: what the decoder makes of `encoded_left` bytes from `offset` on */
+    struct transfer_decoder decoder;
+    uint64_t encoded_left, skip; /* skip: decoded bytes before the first that is wanted */
 };
 
 struct fetch_message {
@@ -34,6 +39,21 @@ bool fetch_needs_header(const struct fetch_att *att);
  * Nothing is appended when it fails: -ERR_NOT_FOUND (the message is gone), -ERR_UNKNOWN_CTE, -ERR_CORRUPT, -ERR_IO. */
 MUST_USE int fetch_write_item(struct session *s, struct fetch_message *m, const struct fetch_att *att,
                               struct fetch_literal *literal_out, struct err *err);
+
+/* fetch_binary.c: the item BINARY or BINARY.SIZE of the part at `where`. */
+MUST_USE int fetch_write_binary(struct session *s, struct fetch_message *m, const struct fetch_att *att,
+                                const struct section *where, struct fetch_literal *literal_out,
+                                struct err *err);
+/* fetch_binary.c: the next piece of a literal that is_transfer. */
+MUST_USE int fetch_write_decoded_piece(struct session *s, struct fetch_literal *literal, struct err *err);
+
+/* What they share. */
+MUST_USE int fetch_read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length,
+                             struct buf *out, struct err *err);
+void fetch_clip(const struct fetch_att *att, uint64_t *offset,
+                uint64_t *length); /* to the range <offset.length> */
+void fetch_begin_decoded(struct session *s, const struct fetch_att *att, bool literal8, struct buf *bytes,
+                         struct fetch_literal *literal);
 
 /* Append the next piece of an open literal; it closes itself with its last byte. */
 MUST_USE int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct err *err);

@@ -5,13 +5,14 @@
 
 bool fetch_needs_meta(const struct fetch_att *att)
 {
-    return att->item & (FETCH_ENVELOPE | FETCH_BODYSTRUCTURE | FETCH_BODY | FETCH_PREVIEW | FETCH_SECTION | FETCH_BINARY |
-                        FETCH_BINARY_SIZE | FETCH_RFC822_HEADER | FETCH_RFC822_TEXT);
+    return att->item & (FETCH_ENVELOPE | FETCH_BODYSTRUCTURE | FETCH_BODY | FETCH_PREVIEW | FETCH_SECTION |
+                        FETCH_BINARY | FETCH_BINARY_SIZE | FETCH_RFC822_HEADER | FETCH_RFC822_TEXT);
 }
 
 bool fetch_needs_header(const struct fetch_att *att)
 {
-    return att->item == FETCH_SECTION && att->section.text == TEXT_HEADER_FIELDS && att->section.part_count == 0;
+    return att->item == FETCH_SECTION && att->section.text == TEXT_HEADER_FIELDS &&
+           att->section.part_count == 0;
 }
 
 static struct store *store_of(struct session *s)
@@ -19,9 +20,11 @@ static struct store *store_of(struct session *s)
     return mail_options(account_mail(s->account))->store;
 }
 
-static int read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length, struct buf *out, struct err *err)
+int fetch_read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length, struct buf *out,
+                    struct err *err)
 {
-    return store_blob_read(store_of(s), account_id(s->account), (struct blob_id){ blob }, offset, length, out, err);
+    return store_blob_read(store_of(s), account_id(s->account), (struct blob_id){ blob }, offset, length, out,
+                           err);
 }
 
 /* The message's meta, read now if the batch did not bring it. */
@@ -31,7 +34,8 @@ static int need_view(struct session *s, struct fetch_message *m, struct err *err
         return 0;
     if (str_is_nil(m->meta)) {
         struct buf record = BUF_INIT;
-        int r = store_blob_record(store_of(s), account_id(s->account), (struct blob_id){ m->row.blob }, BLOB_META, &record, err);
+        int r = store_blob_record(store_of(s), account_id(s->account), (struct blob_id){ m->row.blob },
+                                  BLOB_META, &record, err);
         m->meta = arena_dup(m->arena, buf_str(&record));
         buf_deinit(&record);
         if (r < 0)
@@ -45,7 +49,7 @@ static int need_view(struct session *s, struct fetch_message *m, struct err *err
 /* ---- literals ---- */
 
 /* A range of the wanted bytes: <offset.length>, clipped to what is there. */
-static void clip(const struct fetch_att *att, uint64_t *offset, uint64_t *length)
+void fetch_clip(const struct fetch_att *att, uint64_t *offset, uint64_t *length)
 {
     if (!att->has_partial)
         return;
@@ -55,42 +59,47 @@ static void clip(const struct fetch_att *att, uint64_t *offset, uint64_t *length
 }
 
 /* Bytes of the blob as a literal: the head and the first piece now, so that an error is met before anything was said. */
-static int begin_blob_literal(struct session *s, const struct fetch_message *m, const struct fetch_att *att, uint64_t offset,
-                              uint64_t length, struct fetch_literal *literal, struct err *err)
+static int begin_blob_literal(struct session *s, const struct fetch_message *m, const struct fetch_att *att,
+                              uint64_t offset, uint64_t length, struct fetch_literal *literal,
+                              struct err *err)
 {
     struct buf *out = session_out(s);
     size_t before = out->n;
-    clip(att, &offset, &length);
+    fetch_clip(att, &offset, &length);
     fetch_att_write_name(att, out);
     buf_add_char(out, ' ');
     write_literal_head(out, length);
     uint64_t first = length < FETCH_PIECE_BYTES ? length : FETCH_PIECE_BYTES;
     size_t start = out->n;
-    int r = first ? read_blob(s, m->row.blob, offset, first, out, err) : 0;
+    int r = first ? fetch_read_blob(s, m->row.blob, offset, first, out, err) : 0;
     if (r == 0 && out->n - start != first)
         r = err_set(err, ERR_CORRUPT, "message is shorter than its meta says");
     if (r < 0) {
         out->n = before;
         return r;
     }
-    *literal = (struct fetch_literal){ .open = length > first, .blob = m->row.blob, .offset = offset + first, .left = length - first };
+    *literal = (struct fetch_literal){
+        .open = length > first, .blob = m->row.blob, .offset = offset + first, .left = length - first
+    };
     return 0;
 }
 
 /* Bytes that were made in memory; takes `bytes`. */
-static void begin_decoded_literal(struct session *s, const struct fetch_att *att, bool literal8, struct buf *bytes,
-                                  struct fetch_literal *literal)
+void fetch_begin_decoded(struct session *s, const struct fetch_att *att, bool literal8, struct buf *bytes,
+                         struct fetch_literal *literal)
 {
     struct buf *out = session_out(s);
     uint64_t offset = 0, length = bytes->n;
-    clip(att, &offset, &length);
+    fetch_clip(att, &offset, &length);
     fetch_att_write_name(att, out);
     buf_add_char(out, ' ');
     if (literal8)
         write_literal8_head(out, length);
     else
         write_literal_head(out, length);
-    *literal = (struct fetch_literal){ .open = length > 0, .offset = offset, .left = length, .decoded = *bytes, .is_decoded = true };
+    *literal = (struct fetch_literal){
+        .open = length > 0, .offset = offset, .left = length, .decoded = *bytes, .is_decoded = true
+    };
     *bytes = BUF_INIT;
     if (!literal->open)
         buf_deinit(&literal->decoded);
@@ -99,13 +108,15 @@ static void begin_decoded_literal(struct session *s, const struct fetch_att *att
 int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct err *err)
 {
     struct buf *out = session_out(s);
+    if (literal->is_transfer)
+        return fetch_write_decoded_piece(s, literal, err);
     uint64_t n = literal->left < FETCH_PIECE_BYTES ? literal->left : FETCH_PIECE_BYTES;
     size_t before = out->n;
     int r = 0;
     if (literal->is_decoded)
         buf_add(out, str_sub(buf_str(&literal->decoded), (size_t)literal->offset, (size_t)n));
     else
-        r = read_blob(s, literal->blob, literal->offset, n, out, err);
+        r = fetch_read_blob(s, literal->blob, literal->offset, n, out, err);
     if (r == 0 && out->n - before != n)
         r = err_set(err, ERR_CORRUPT, "message is shorter than its meta says");
     if (r < 0)
@@ -125,7 +136,8 @@ int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct e
 static void write_none(struct session *s, const struct fetch_att *att)
 {
     fetch_att_write_name(att, session_out(s));
-    buf_add(session_out(s), att->item == FETCH_BINARY_SIZE ? STR(" 0") : STR(" NIL")); /* the one must be a number */
+    buf_add(session_out(s),
+            att->item == FETCH_BINARY_SIZE ? STR(" 0") : STR(" NIL")); /* the one must be a number */
 }
 
 static enum section_kind kind_of(const struct fetch_section *section)
@@ -145,8 +157,8 @@ static enum section_kind kind_of(const struct fetch_section *section)
     return SECTION_WHOLE;
 }
 
-static int write_header_fields(struct session *s, struct fetch_message *m, const struct fetch_att *att, const struct section *where,
-                               struct fetch_literal *literal, struct err *err)
+static int write_header_fields(struct session *s, struct fetch_message *m, const struct fetch_att *att,
+                               const struct section *where, struct fetch_literal *literal, struct err *err)
 {
     struct buf fields = BUF_INIT, raw = BUF_INIT;
     const struct fetch_section *want = &att->section;
@@ -159,20 +171,21 @@ static int write_header_fields(struct session *s, struct fetch_message *m, const
     if (covered == 1) {
         mime_header_record_fields(m->header, want->fields, want->field_count, &fields);
     } else {
-        int r = read_blob(s, m->row.blob, where->offset, where->length, &raw, err);
+        int r = fetch_read_blob(s, m->row.blob, where->offset, where->length, &raw, err);
         if (r < 0) {
             buf_deinit(&raw);
             return r;
         }
-        header_filter(buf_str(&raw), want->fields, want->field_count, want->text == TEXT_HEADER_FIELDS_NOT, &fields);
+        header_filter(buf_str(&raw), want->fields, want->field_count, want->text == TEXT_HEADER_FIELDS_NOT,
+                      &fields);
         buf_deinit(&raw);
     }
-    begin_decoded_literal(s, att, false, &fields, literal);
+    fetch_begin_decoded(s, att, false, &fields, literal);
     return 0;
 }
 
-static int write_section(struct session *s, struct fetch_message *m, const struct fetch_att *att, struct fetch_literal *literal,
-                         struct err *err)
+static int write_section(struct session *s, struct fetch_message *m, const struct fetch_att *att,
+                         struct fetch_literal *literal, struct err *err)
 {
     const struct fetch_section *want = &att->section;
     struct section where;
@@ -196,37 +209,25 @@ static int write_section(struct session *s, struct fetch_message *m, const struc
 
 /* ---- BINARY: RFC 3516, 4.3; RFC 9051, 6.4.5 ---- */
 
-static int write_binary(struct session *s, struct fetch_message *m, const struct fetch_att *att, struct fetch_literal *literal,
-                        struct err *err)
+static int write_binary(struct session *s, struct fetch_message *m, const struct fetch_att *att,
+                        struct fetch_literal *literal, struct err *err)
 {
     struct section where = { 0 };
-    struct buf raw = BUF_INIT, decoded = BUF_INIT;
     int r = need_view(s, m, err);
     if (r == 0)
-        r = meta_find_section(m->view, att->section.parts, att->section.part_count, SECTION_WHOLE, &where, err);
+        r = meta_find_section(m->view, att->section.parts, att->section.part_count, SECTION_WHOLE, &where,
+                              err);
     if (r == -ERR_NOT_FOUND) {
         write_none(s, att);
         return 0;
     }
-    if (r == 0)
-        r = read_blob(s, m->row.blob, where.offset, where.length, &raw, err);
-    if (r == 0)
-        r = transfer_decode(where.part.transfer, buf_str(&raw), &decoded, err);
-    buf_deinit(&raw);
-    if (r == 0 && att->item == FETCH_BINARY_SIZE) {
-        fetch_att_write_name(att, session_out(s));
-        buf_add_char(session_out(s), ' ');
-        buf_add_u64(session_out(s), decoded.n);
-    } else if (r == 0) { /* literal8 only where it is needed: some clients know no "~" */
-        begin_decoded_literal(s, att, str_find_char(buf_str(&decoded), '\0') >= 0, &decoded, literal);
-    }
-    buf_deinit(&decoded);
-    return r;
+    return r < 0 ? r : fetch_write_binary(s, m, att, &where, literal, err);
 }
 
 /* ---- everything else ---- */
 
-static int write_from_meta(struct session *s, struct fetch_message *m, const struct fetch_att *att, struct err *err)
+static int write_from_meta(struct session *s, struct fetch_message *m, const struct fetch_att *att,
+                           struct err *err)
 {
     struct buf *out = session_out(s);
     int r = need_view(s, m, err);
@@ -253,8 +254,8 @@ static void write_id(struct session *s, const char *name, struct str id)
     buf_printf(session_out(s), "%s (" STR_FMT ")", name, STR_ARG(id));
 }
 
-int fetch_write_item(struct session *s, struct fetch_message *m, const struct fetch_att *att, struct fetch_literal *literal,
-                     struct err *err)
+int fetch_write_item(struct session *s, struct fetch_message *m, const struct fetch_att *att,
+                     struct fetch_literal *literal, struct err *err)
 {
     struct buf *out = session_out(s);
     switch (att->item) {
