@@ -11,20 +11,36 @@ struct hits {
     uint64_t modseq_max, modseq_first, modseq_last;
 };
 
-static int find_hits(struct session *s, struct search_program *program, bool uid, struct hits *hits,
-                     struct err *err)
+/* A search that takes long is left now and then, so that others are served and its client can be sent away. */
+struct search_cursor {
+    struct search_program *program;
+    uint32_t next_seq;
+    struct hits hits;
+};
+
+static void cursor_drop(struct session *s)
 {
-    struct snapshot_cursor cursor = snapshot_cursor_at(s->view.snapshot, 1);
+    struct search_cursor *c = s->cursor;
+    search_program_free(&c->program);
+}
+
+static int find_hits(struct session *s, struct search_cursor *c, bool uid, struct err *err)
+{
+    struct snapshot_cursor cursor = snapshot_cursor_at(s->view.snapshot, c->next_seq);
     struct chunk_span span;
+    struct hits *hits = &c->hits;
     int r;
-    seqset_init(&hits->numbers, &s->arena);
-    seqset_init(&hits->uids, &s->arena);
     while ((r = snapshot_cursor_next(&cursor, &span, err)) == 1) {
         for (uint32_t i = span.first; i < span.columns->count; i++) {
             struct message row;
             uint32_t seq = span.seq + (i - span.first);
+            if (session_must_wait(s)) {
+                c->next_seq = seq;
+                search_program_rest(c->program);
+                return -ERR_AGAIN;
+            }
             chunk_row(span.columns, i, &row);
-            int match = search_program_match(program, seq, &row, err);
+            int match = search_program_match(c->program, seq, &row, err);
             if (match < 0)
                 return match;
             if (!match)
@@ -115,39 +131,46 @@ static void save(struct session *s, const struct search_args *a, const struct hi
         seqset_add(&s->saved, seqset_last(&hits->uids));
 }
 
-static int search(struct session *s, const struct search_args *a, struct hits *hits, struct err *err)
+static int search(struct session *s, const struct search_args *a, struct err *err)
 {
-    struct search_program *program;
-    int r = search_program_new(s, a, &program, err);
-    if (r == -ERR_CHARSET)
-        session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 9051, 7.1 */
-    if (r < 0)
-        return r;
-    r = find_hits(s, program, a->uid, hits, err);
-    search_program_free(&program);
-    return r;
+    struct search_cursor *c = s->cursor;
+    if (!c) {
+        c = arena_new(&s->arena, struct search_cursor);
+        c->next_seq = 1;
+        seqset_init(&c->hits.numbers, &s->arena);
+        seqset_init(&c->hits.uids, &s->arena);
+        int r = search_program_new(s, a, &c->program, err);
+        if (r == -ERR_CHARSET)
+            session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 9051, 7.1 */
+        if (r < 0)
+            return r;
+        s->cursor = c;
+        s->cursor_drop = cursor_drop;
+    }
+    return find_hits(s, c, a->uid, err);
 }
 
 int search_run(struct session *s, const void *args, struct err *err)
 {
     const struct search_args *a = args;
-    struct hits hits = { 0 };
     bool saves = a->has_return && a->return_bits & SEARCH_RETURN_SAVE;
     if (a->uses_modseq)
         session_enable_condstore(s);
-    int r = search(s, a, &hits, err);
+    int r = search(s, a, err);
     if (r < 0) {
-        if (saves) { /* RFC 5182, 2.1: a search that fails with NO leaves an empty result */
+        if (saves &&
+            r != -ERR_AGAIN) { /* RFC 5182, 2.1: a search that fails with NO leaves an empty result */
             arena_deinit(&s->saved_arena);
             s->saved = (struct seqset){ 0 };
         }
         return r;
     }
+    const struct hits *hits = &((struct search_cursor *)s->cursor)->hits;
     if (saves)
-        save(s, a, &hits);
+        save(s, a, hits);
     if (!a->has_return && !s->rev2)
-        respond_search(s, a, &hits);
+        respond_search(s, a, hits);
     else if (!a->has_return || a->return_bits != SEARCH_RETURN_SAVE)
-        respond_esearch(s, a, &hits);
+        respond_esearch(s, a, hits);
     return 0;
 }

@@ -140,6 +140,13 @@ int search_program_new(struct session *s, const struct search_args *args, struct
     return 0;
 }
 
+void search_program_rest(struct search_program *p)
+{
+    buf_deinit(&p->bytes);
+    buf_deinit(&p->text);
+    p->has_bytes = false;
+}
+
 void search_program_free(struct search_program **program)
 {
     struct search_program *p = *program;

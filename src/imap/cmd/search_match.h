@@ -18,6 +18,8 @@ struct search_program;
  *   errors       -ERR_CHARSET: charset not known; -ERR_IO, -ERR_CORRUPT */
 MUST_USE int search_program_new(struct session *s, const struct search_args *args,
                                 struct search_program **program_out, struct err *err);
+/* It will not be used for some time: let go of the message read last. */
+void search_program_rest(struct search_program *program);
 void search_program_free(struct search_program **program);
 
 /* 1 it matches, 0 not, or an error. A message whose bytes are gone meanwhile

@@ -81,6 +81,7 @@ static const struct return_row {
 struct builder {
     struct search_args *args;
     size_t cap;
+    unsigned text_keys;
     unsigned depth; /* of parentheses, NOT and OR */
 };
 
@@ -224,6 +225,8 @@ static bool parse_key(struct parser *p, struct builder *b)
     }
     if (row->arg == ARG_ONE_KEY || row->arg == ARG_TWO_KEYS)
         return parse_operator(p, b, row);
+    if ((row->key == SEARCH_BODY || row->key == SEARCH_TEXT) && ++b->text_keys > SEARCH_TEXT_KEYS_MAX)
+        return parser_fail_limit(p, "SEARCH keys BODY and TEXT");
     struct search_node node = { .key = row->key };
     if (row->key == SEARCH_FLAG || row->key == SEARCH_NO_FLAG)
         node.flag = row->flag;

@@ -7,7 +7,11 @@
 
 #include "imap/wire/parser.h"
 
-enum { SEARCH_NODES_MAX = 4096, SEARCH_DEPTH_MAX = 128 };
+enum {
+    SEARCH_NODES_MAX = 4096,
+    SEARCH_DEPTH_MAX = 128,
+    SEARCH_TEXT_KEYS_MAX = 64 /* BODY and TEXT: each reads whole messages */
+};
 
 enum search_key {
     SEARCH_AND, /* one child or more */

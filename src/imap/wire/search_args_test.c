@@ -263,6 +263,9 @@ static void test_depth_and_size_have_limits(void **state)
     assert_int_equal(parse_repeated(" ALL", SEARCH_NODES_MAX - 2, ""), 0); /* the root is one */
     assert_int_equal(parse_repeated(" ALL", SEARCH_NODES_MAX - 1, ""), 0);
     assert_int_equal(parse_repeated(" ALL", SEARCH_NODES_MAX, ""), -ERR_LIMIT);
+    assert_int_equal(parse_repeated(" BODY x", SEARCH_TEXT_KEYS_MAX - 1, " FROM x"), 0);
+    assert_int_equal(parse_repeated(" TEXT x", SEARCH_TEXT_KEYS_MAX, " FROM x"), 0);
+    assert_int_equal(parse_repeated(" BODY x", SEARCH_TEXT_KEYS_MAX + 1, " FROM x"), -ERR_LIMIT);
     assert_int_equal(parse_repeated("(", 100000, ""), -ERR_SYNTAX); /* no space before it */
 }
 
