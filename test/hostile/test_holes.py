@@ -147,3 +147,62 @@ def test_end_in_the_middle_of_a_literal_says_nothing_there(server, user):
     c.start("FETCH 1 BODY[]")
     time.sleep(0.5)
     kick(server, user)
+
+
+def test_arguments_of_many_appends_have_a_limit(server, user):
+    c = imapwire.Imap(server, user)
+    flags = b"(" + b" ".join(b"k%05d" % n for n in range(1000)) + b")"
+    before = memory(server, "VmHWM")
+    c.send(b"t1x APPEND INBOX")
+    try:
+        for _ in range(900):
+            c.send(b" " + flags + b" {1+}\r\nx")
+        c.send(b"\r\n")
+    except ConnectionError:
+        pass
+    line = c.raw()
+    assert line.startswith(b"t1x NO [LIMIT]"), line
+    assert memory(server, "VmHWM") - before < 40_000
+
+
+def test_store_silent_tells_what_others_changed(server, user):
+    """The client assumes that only its own change happened; another session's change must be told."""
+    a, b = imapwire.Imap(server, user), imapwire.Imap(server, user)
+    a.append_many("INBOX", [MESSAGE])
+    for c in (a, b):
+        c.ok("SELECT INBOX")
+    b.ok("STORE 1 +FLAGS.SILENT (\\Seen work)")
+    told = a.ok("STORE 1 +FLAGS.SILENT (\\Flagged)")
+    fetches = [imapwire.fetch_items(line)[1][b"FLAGS"] for line in told if b"FETCH" in line]
+    assert [set(f) - {b"\\Recent"} for f in fetches] == [{b"\\Seen", b"\\Flagged", b"work"}]
+    assert [line for line in a.ok("STORE 1 -FLAGS.SILENT (\\Flagged)") if b"FETCH" in line] == []
+
+
+def test_binary_of_a_large_part_is_not_held_in_memory(server, user):
+    import base64
+
+    c = imapwire.Imap(server, user)
+    raw = bytes(range(256)) * 80_000  # 20 MB
+    c.append_many("INBOX", [b"From: x@y.z\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
+                            b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(raw).replace(b"\n", b"\r\n")])
+    c.ok("SELECT INBOX")
+    before = memory(server, "VmHWM")
+    assert c.ok("FETCH 1 (BINARY.SIZE[1])") == [b"* 1 FETCH (BINARY.SIZE[1] %d)" % len(raw)]
+    whole = c.ok("FETCH 1 (BINARY.PEEK[1])")[0]
+    assert whole.startswith(b"* 1 FETCH (BINARY[1] ~{%d}\r\n" % len(raw)) and whole.endswith(raw + b")")
+    part = c.ok("FETCH 1 (BINARY.PEEK[1]<1000001.300000>)")[0]
+    assert part.endswith(raw[1000001:1300001] + b")")
+    assert memory(server, "VmHWM") - before < (80_000 if is_sanitized() else 20_000)
+
+
+def test_long_search_can_be_left(server, user):
+    """SIGTERM, kick and the other clients do not wait for it."""
+    c = imapwire.Imap(server, user)
+    c.append_many("INBOX", [b"From: x@y.z\r\n\r\n" + b"abcdefgh " * 20_000 + b"\r\n"] * 200, at_once=50)
+    c.ok("SELECT INBOX")
+    started = time.monotonic()
+    c.start("SEARCH " + " ".join(f'NOT BODY "never{n}"' for n in range(60)))
+    time.sleep(0.3)
+    kick(server, user)
+    assert b"BYE" in all_input(c.socket)
+    assert time.monotonic() - started < 8
