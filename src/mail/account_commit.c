@@ -13,7 +13,6 @@
 enum {
     GROUP_LOG_BYTES = 1024 * 1024, /* a commit takes no further change above this */
     COMMIT_TRIES_MAX = 200,        /* after conflicts */
-    FOLD_LOG_BYTES = 16 * 1024 * 1024,
 };
 
 /* ---- one commit ---- */

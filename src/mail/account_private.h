@@ -23,7 +23,11 @@ struct plan;
 struct plan_box;
 struct fold_bodies;
 
-enum { FOLD_BATCH_BYTES = 32 * 1024 * 1024 }; /* a fold with more to write than this takes several commits */
+enum {
+    FOLD_BATCH_BYTES = 32 * 1024 * 1024, /* a fold with more to write than this takes several commits */
+    FOLD_LOG_BYTES = 16 * 1024 *
+                     1024, /* a longer log is folded at once; a 64th of it before the account leaves memory */
+};
 
 /* What watchers are to be told, gathered while leading. */
 struct notice {

@@ -426,5 +426,6 @@ int fold_commit(struct account *a, const struct fold_bodies *bodies, struct err 
 
 bool fold_is_worth_it(const struct account *a)
 {
-    return a->record.log_count > a->mail->options.fold_log_records / 8;
+    return a->record.log_count > a->mail->options.fold_log_records / 8 ||
+           a->record.log_bytes > FOLD_LOG_BYTES / 64;
 }
