@@ -41,7 +41,9 @@ struct view_update {
 /* Move the view to the present.
  *   may_expunge  false while FETCH, STORE or SEARCH by sequence number is answered (RFC 9051, 7.5.1):
  *                expunged messages stay in place, flags and new messages are told all the same
- *   update_out   arrays live in `arena` */
+ *   update_out   arrays live in `arena`
+ *   errors       of chunk_columns; -ERR_NOT_FOUND when another machine has folded away a chunk that this view never
+ *                loaded: what the client knew is lost, open the view anew; -ERR_UNAVAILABLE: the account is deleted */
 MUST_USE int view_sync(struct view *view, bool may_expunge, struct arena *arena,
                        struct view_update *update_out, struct err *err);
 
