@@ -225,8 +225,8 @@ bool base64_decode(struct str in, struct buf *out)
             }
             v = v << 6 | (uint32_t)digit;
         }
-        if ((pad == 2 && (v & 0xffff)) ||
-            (pad == 1 && (v & 0xff))) { /* stray bits: two spellings of one value */
+        /* Stray bits: two spellings of one value. */
+        if ((pad == 2 && (v & 0xffff)) || (pad == 1 && (v & 0xff))) {
             out->n = before;
             return false;
         }
