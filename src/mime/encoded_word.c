@@ -135,8 +135,8 @@ void encoded_word_decode(struct str raw, struct charset_cache *cache, struct buf
             at += 2;
             continue;
         }
-        if (gap.n &&
-            !(after_word && str_trim(gap).n == 0)) /* RFC 2047, 6.2: blanks between two words are not shown */
+        /* RFC 2047, 6.2: blanks between two words are not shown. */
+        if (gap.n && !(after_word && str_trim(gap).n == 0))
             add_raw(&d, gap);
         add_word(&d, &word);
         at += word.length;

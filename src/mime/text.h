@@ -15,10 +15,11 @@ enum {
     TEXT_OVERLAP_BYTES_MAX = 4096,
 };
 
+/* SEARCH BODY is TEXT_BODY, SEARCH TEXT is both. */
 enum text_scope {
     TEXT_HEADER = 1u << 0, /* the message's header */
     TEXT_BODY = 1u << 1,   /* all text parts, MIME headers of parts, headers of embedded messages */
-};                         /* SEARCH BODY is TEXT_BODY, SEARCH TEXT is both */
+};
 
 /* One piece of folded text, valid until it returns. Return 0 to go on, 1 to stop (found), -ERR_x to fail.
  * A piece begins with the last `overlap` bytes of the one before if both are of one text: a needle of at most
