@@ -394,7 +394,7 @@ static int stop_record(void *ctx, struct blob_id id, struct str record, struct e
     (void)id, (void)record;
     if (++s->seen < s->stop)
         return 0;
-    return s->result < 0 ? err_set(err, (enum err_kind) - s->result, "enough") : s->result;
+    return s->result < 0 ? err_set(err, (enum err_kind)(-s->result), "enough") : s->result;
 }
 
 static void test_a_callback_can_stop_and_fail_a_blob_scan(void **state)

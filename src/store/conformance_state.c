@@ -207,7 +207,7 @@ static int stop_pair(void *ctx, struct str key, struct str value, struct err *er
     (void)key, (void)value;
     if (++s->seen < s->stop)
         return 0;
-    return s->result < 0 ? err_set(err, (enum err_kind) - s->result, "enough") : s->result;
+    return s->result < 0 ? err_set(err, (enum err_kind)(-s->result), "enough") : s->result;
 }
 
 static void test_a_callback_can_stop_and_fail_a_scan(void **state)

@@ -18,7 +18,7 @@ static int called(struct store *store, struct err *err)
 {
     struct counting_store *c = (struct counting_store *)store;
     c->calls++;
-    return c->result < 0 ? err_set(err, (enum err_kind) - c->result, "as told") : 0;
+    return c->result < 0 ? err_set(err, (enum err_kind)(-c->result), "as told") : 0;
 }
 
 static int count_commit(struct store *store, struct account_id account, uint64_t expected_version,

@@ -83,7 +83,7 @@ static void test_a_plan_fails_the_calls_it_names(void **state)
             struct err err = { 0 };
             int r = commit_next(store, &err);
             int want = cases[i].results[k] == '.' ? 0 : -(int)cases[i].plan.error;
-            assert_row(r == want && err.kind == (enum err_kind) - want, i, cases[i].results);
+            assert_row(r == want && err.kind == (enum err_kind)(-want), i, cases[i].results);
         }
         assert_row(faulty_store_count(store) == cases[i].count, i, cases[i].results);
     }
