@@ -275,8 +275,8 @@ int users_add(struct users *users, struct str name, struct str password, struct 
     int r = users_normalise_name(name, user.name, err);
     if (r < 0)
         return r;
-    if (users_find(users, str_c(user.name), &existing, NULL) ==
-        0) /* before the slow hash; add_plan looks again */
+    /* Before the slow hash; add_plan looks again. */
+    if (users_find(users, str_c(user.name), &existing, NULL) == 0)
         return err_set(err, ERR_EXISTS, "user %.200s exists already", user.name);
     r = hash_password(users, password, user.hash, err);
     if (r == 0)
