@@ -192,7 +192,7 @@ static void reply_done(struct fan *fan)
         if (!atomic_load_explicit(&outcome->done, memory_order_acquire))
             break;
         if (outcome->result < 0) {
-            lmtp_reply_failure(s, (enum err_kind) - outcome->result, address);
+            lmtp_reply_failure(s, (enum err_kind)(-outcome->result), address);
             continue;
         }
         s->delivered_count++;
