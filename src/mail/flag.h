@@ -7,14 +7,15 @@
 #include "base/err.h"
 #include "base/ref.h"
 
+/* \Recent is not here: it belongs to a session (view.h), not to a message. */
 enum flag {
     FLAG_SEEN = 1u << 0,
     FLAG_ANSWERED = 1u << 1,
     FLAG_FLAGGED = 1u << 2,
     FLAG_DELETED = 1u << 3,
     FLAG_DRAFT = 1u << 4,
-    FLAG_ALL = (1u << 5) - 1
-}; /* \Recent belongs to a session (view.h), not to a message */
+    FLAG_ALL = (1u << 5) - 1,
+};
 
 enum store_mode { STORE_REPLACE, STORE_ADD, STORE_REMOVE }; /* FLAGS, +FLAGS, -FLAGS */
 

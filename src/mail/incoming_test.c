@@ -23,13 +23,8 @@ static int feed(struct incoming *in, size_t n, size_t piece, struct err *err)
 
 static void test_bytes_come_out_as_they_went_in(void **state)
 {
-    static const size_t sizes[] = { 0,
-                                    1,
-                                    4999,
-                                    INCOMING_MEMORY_BYTES - 1,
-                                    INCOMING_MEMORY_BYTES,
-                                    INCOMING_MEMORY_BYTES + 1,
-                                    3 * INCOMING_MEMORY_BYTES };
+    enum { MEMORY = INCOMING_MEMORY_BYTES };
+    static const size_t sizes[] = { 0, 1, 4999, MEMORY - 1, MEMORY, MEMORY + 1, 3 * MEMORY };
     static const char *const folders[] = { NULL, "/tmp", "/dev/shm" };
     (void)state;
     for (size_t f = 0; f < ARRAY_COUNT(folders); f++) {

@@ -25,7 +25,7 @@ static inline int shelf_get(struct store *store, struct account_id account, stru
     (void)account;
     atomic_fetch_add(&shelf->loads, 1);
     if (shelf->fail)
-        return err_set(err, (enum err_kind) - shelf->fail, "the shelf fails as told");
+        return err_set(err, (enum err_kind)(-shelf->fail), "the shelf fails as told");
     const struct buf *value = map_get(&shelf->values, key);
     if (!value)
         return err_set(err, ERR_NOT_FOUND, "not on the shelf");

@@ -16,8 +16,8 @@ void list_add_u64(uint64_t **items, size_t *count, size_t *cap, uint64_t n)
 
 void notice_add(struct notice *notice, uint64_t mailbox_id)
 {
-    for (size_t i = notice->count; i > 0 && i + 8 > notice->count;
-         i--) /* a group changes the same few again and again */
+    /* A group changes the same few again and again. */
+    for (size_t i = notice->count; i > 0 && i + 8 > notice->count; i--)
         if (notice->mailbox_ids[i - 1] == mailbox_id)
             return;
     list_add_u64(&notice->mailbox_ids, &notice->count, &notice->cap, mailbox_id);
