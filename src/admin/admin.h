@@ -2,7 +2,8 @@
  * the control socket (control.h), or in the process of the command itself, on a data folder that it opened
  * (client.h).
  *
- *   request  {"command": "user-add", "name": "anna", "password": "...", "bytes": N}     `bytes`: so many raw bytes follow
+ *   request  {"command": "user-add", "name": "anna", "password": "...", "bytes": N}; `bytes`: so many raw
+ *            bytes follow
  *   result   what the command's row in commands.c says; NULL-free JSON, printed as it is by --json
  *
  * A session is one conversation: it keeps an import or export under way. Everything a request holds is

@@ -70,8 +70,8 @@ static int take_known(void *ctx, struct blob_id id, struct str record, struct er
         scan->at++;
     if (scan->at == scan->blob_count)
         return 1;
-    if (scan->blobs[scan->at] != id.n ||
-        mime_meta_view(record, &view, err) < 0) /* a damaged one is like none */
+    /* A damaged one is like none. */
+    if (scan->blobs[scan->at] != id.n || mime_meta_view(record, &view, err) < 0)
         return 0;
     for (; scan->at < scan->blob_count && scan->blobs[scan->at] == id.n; scan->at++)
         scan->known[scan->count++] = (struct known){ .size_bytes = view.message_bytes,
@@ -346,8 +346,8 @@ static int add_to_batch(const struct admin_call *call, struct import *import, ui
     if (import->batch_count < BATCH_MESSAGES_MAX && import->batch_bytes < BATCH_BYTES_MAX)
         return 0;
     r = commit_batch(import, err);
-    if (r <
-        0) /* this is about all of the batch: the client must not take it for a fault of the last message */
+    /* This is about all of the batch: the client must not take it for a fault of the last message. */
+    if (r < 0)
         import_free(&call->session->import);
     return r;
 }

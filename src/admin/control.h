@@ -1,9 +1,10 @@
 /* control.h: the local socket over which the command line talks to the running server: one JSON object a line
- * each way, and raw bytes
- * behind it where its "bytes" says so.     Requests and results: admin.h
+ * each way, and raw bytes behind it where its "bytes" says so. Requests and results: admin.h
  * The socket has mode 0600: whoever may open it owns the data anyway.
  *
- *   -> {"command": "user-list", ...}\n      <- {"ok": true, "result": ..., "bytes": N}\n or {"ok": false, "kind": "not-found", "text": "..."}\n
+ *   ->  {"command": "user-list", ...}\n
+ *   <-  {"ok": true, "result": ..., "bytes": N}\n
+ *   or  {"ok": false, "kind": "not-found", "text": "..."}\n
  *
  * Requests of one connection run one after the other, on the workers of the net: they may block. */
 #ifndef LOFT_ADMIN_CONTROL_H

@@ -1,7 +1,8 @@
 /* mbox.h: many messages in one file, each behind a line "From sender date".     RFC 4155; quoting of mboxrd
  *
  *   From anna@example.org Thu Nov 19 10:00:00 2026
- *   Status: RO                       flags: Status (R read, O old), X-Status (A D F T), X-Keywords; taken out of the message
+ *   Status: RO                       flags: Status (R read, O old), X-Status (A D F T), X-Keywords; taken out
+ *                                    of the message
  *   Subject: ...
  *
  *   >From the body                   one '>' more than the message has before "From "
