@@ -1,8 +1,8 @@
 /* input.c: from bytes to commands: framing, dispatch, and running again what had to wait. */
 #include "imap/cmd/append.h"
 #include "imap/cmd/command.h"
-#include "imap/cmd/login.h"
 #include "imap/cmd/idle.h"
+#include "imap/cmd/login.h"
 #include "imap/session.h"
 #include "imap/update.h"
 #include "imap/wire/writer.h"
@@ -14,7 +14,8 @@ enum {
 
 static const struct framer_limits *limits(const struct session *s)
 {
-    return s->state == STATE_NOT_AUTHENTICATED ? &s->server->settings.before_login : &s->server->settings.after_login;
+    return s->state == STATE_NOT_AUTHENTICATED ? &s->server->settings.before_login
+                                               : &s->server->settings.after_login;
 }
 
 static const struct parser_limits *parser_limits(const struct session *s)
@@ -26,7 +27,8 @@ static const struct parser_limits *parser_limits(const struct session *s)
 static int send_updates(struct session *s, int r, struct err *err)
 {
     const struct command *command = s->command;
-    if (s->state != STATE_SELECTED || s->updates_sent || (command->flags & CMD_NO_UPDATES) || r == -ERR_SYNTAX)
+    if (s->state != STATE_SELECTED || s->updates_sent || (command->flags & CMD_NO_UPDATES) ||
+        r == -ERR_SYNTAX)
         return r;
     bool may_expunge = !(command->flags & CMD_USES_SEQ) || s->uid_form;
     struct err update_err;
@@ -76,7 +78,8 @@ static bool is_http(struct str line)
     return str_ends(line, STR(" HTTP/1.1")) || str_ends(line, STR(" HTTP/1.0"));
 }
 
-/* A line of a stranger that is no IMAP. One who speaks another protocol must not come to the lines that happen to be commands. */
+/* A line of a stranger that is no IMAP.
+ * One who speaks another protocol must not come to the lines that happen to be commands. */
 static void count_garbage(struct session *s, struct str line)
 {
     s->garbage_lines++;
@@ -129,7 +132,8 @@ gone:
     session_free_arena(s);
 }
 
-/* Copy the framed bytes into the arena and drop them from the input: what is parsed must outlive the connection's buffer. */
+/* Copy the framed bytes into the arena and drop them from the input:
+ * what is parsed must outlive the connection's buffer. */
 static struct str take(struct session *s, size_t n)
 {
     struct str line = arena_dup(&s->arena, str_sub(conn_input(s->conn), 0, n));
@@ -144,8 +148,8 @@ static void refuse(struct session *s, const struct err *err)
 {
     /* The tag of an APPEND has been taken off the stream with its first message. */
     struct str tag = s->append ? s->tag : framer_tag(conn_input(s->conn));
-    write_status(session_out(s), tag, s->framer.too_big ? "NO" : "BAD", s->framer.too_big ? STR("TOOBIG") : STR_NIL,
-                 str_c(err->text), session_utf8(s));
+    write_status(session_out(s), tag, s->framer.too_big ? "NO" : "BAD",
+                 s->framer.too_big ? STR("TOOBIG") : STR_NIL, str_c(err->text), session_utf8(s));
     LOG_AT(&s->log, s->state == STATE_NOT_AUTHENTICATED ? LEVEL_DEBUG : LEVEL_INFO, "command-refused",
            KV("text", (const char *)err->text));
     append_drop(s);
@@ -191,8 +195,8 @@ static bool step(struct session *s)
     return false;
 }
 
-/* While a client idles: DONE, or a whole command from a client that forgot to say it. That is framed with its literals, which must not be
- * taken for commands after it was refused. */
+/* While a client idles: DONE, or a whole command from a client that forgot to say it. That is framed with its
+ * literals, which must not be taken for commands after it was refused. */
 static bool step_idle(struct session *s)
 {
     struct err err = { 0 };
@@ -202,7 +206,7 @@ static bool step_idle(struct session *s)
     case FRAMER_CONTINUE:
         buf_add_lit(session_out(s), "+ OK\r\n");
         return true;
-    case FRAMER_COMMAND: { /* the line lives in an arena of its own: the command in progress keeps the session's */
+    case FRAMER_COMMAND: { /* in an arena of its own: the command in progress keeps the session's */
         struct arena arena = ARENA_INIT;
         struct str line = arena_dup(&arena, str_sub(conn_input(s->conn), 0, s->framer.n));
         conn_consume(s->conn, s->framer.n);
@@ -274,7 +278,8 @@ void session_read(struct session *s)
             more = step_sasl(s);
             break;
         }
-        if (before == INPUT_COMMAND && s->input == INPUT_SASL) /* what comes next is framed without literals */
+        /* What comes next is framed without literals. */
+        if (before == INPUT_COMMAND && s->input == INPUT_SASL)
             framer_start_line(&s->framer, limits(s));
         if (!more)
             break;

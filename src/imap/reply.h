@@ -7,9 +7,9 @@
 #include "base/str.h"
 
 struct reply_rule {
-    const char *kind;     /* "NO" or "BAD" */
-    const char *code;     /* response code, "" for none */
-    const char *text;     /* NULL: the error's own text; else this, because the detail is not the client's business */
+    const char *kind; /* "NO" or "BAD" */
+    const char *code; /* response code, "" for none */
+    const char *text; /* NULL: the error's own; else this, since the detail is not the client's business */
     enum log_level level; /* how loud the log says it */
 };
 

@@ -33,7 +33,8 @@ void update_write_fetch(struct session *s, uint32_t seq, const struct message *m
     if (with_flags) {
         buf_add(out, str_c(separator));
         buf_add_lit(out, "FLAGS ");
-        write_flags(out, m->flags, !s->rev2 && view_is_recent(&s->view, m->uid), &m->keywords, s->view.snapshot->keywords);
+        write_flags(out, m->flags, !s->rev2 && view_is_recent(&s->view, m->uid), &m->keywords,
+                    s->view.snapshot->keywords);
         separator = " ";
     }
     if (s->condstore) {
@@ -54,7 +55,8 @@ static void write_expunges(struct session *s, const struct snapshot_diff *diff)
         buf_add_lit(out, "\r\n");
         return;
     }
-    for (uint32_t i = diff->expunged_count; i-- > 0;) { /* from the end, so that no number shifts under another */
+    /* From the end, so that no number shifts under another. */
+    for (uint32_t i = diff->expunged_count; i-- > 0;) {
         buf_add_lit(out, "* ");
         buf_add_u64(out, diff->expunged_seqs[i]);
         buf_add_lit(out, " EXPUNGE\r\n");
@@ -73,7 +75,8 @@ struct assumption {
     struct keyword_set keywords;
 };
 
-static struct assumption assumption_of(const struct session *s, const struct change *change, const struct snapshot *before)
+static struct assumption assumption_of(const struct session *s, const struct change *change,
+                                       const struct snapshot *before)
 {
     struct assumption a = { .change = change, .before = before };
     for (size_t i = 0; change && i < change->store.keyword_count; i++) {
@@ -98,8 +101,8 @@ static int is_as_assumed(const struct assumption *a, const struct message *m, st
     return assumed.flags == m->flags && memcmp(&assumed.keywords, &m->keywords, sizeof m->keywords) == 0;
 }
 
-static int write_changes(struct session *s, const struct snapshot *before, const struct snapshot_diff *diff, const struct update_own *own,
-                         struct err *err)
+static int write_changes(struct session *s, const struct snapshot *before, const struct snapshot_diff *diff,
+                         const struct update_own *own, struct err *err)
 {
     struct assumption assumption = assumption_of(s, own ? own->assumed : NULL, before);
     for (uint32_t i = 0; i < diff->changed_count; i++) {
@@ -112,7 +115,8 @@ static int write_changes(struct session *s, const struct snapshot *before, const
         if (r == 1)
             continue;
         update_write_fetch(s, diff->changed_seqs[i], &m, true);
-        if (conn_output_full(s->conn)) /* a mailbox of a million: what the client takes need not pile up here */
+        /* A mailbox of a million: what the client takes need not pile up here. */
+        if (conn_output_full(s->conn))
             (void)conn_flush(s->conn);
     }
     return 0;

@@ -1,4 +1,5 @@
-/* update.h: telling a client what has changed in its mailbox: the diff of two snapshots as untagged responses.
+/* update.h: telling a client what has changed in its mailbox: the diff of two snapshots as untagged
+ * responses.
  * RFC 9051, 7.3.1 (EXISTS), 7.5.1 (EXPUNGE), 7.5.2 (FETCH); RFC 7162, 3.2.10 (VANISHED) */
 #ifndef LOFT_IMAP_UPDATE_H
 #define LOFT_IMAP_UPDATE_H
@@ -9,14 +10,16 @@
 struct update_own {
     const struct seqset *uids;
     uint64_t modseq; /* messages of `uids` that still have this modseq are not told here */
-    const struct change *assumed; /* STORE .SILENT: the client is not answered, it assumes that this happened to the flags that it knew;
-                                   * who has other flags, since someone else changed them too, is told all the same. NULL: not so */
+    /* STORE .SILENT: the client is not answered, it assumes that this happened to the flags that it knew; who
+     * has other flags, since someone else changed them too, is told all the same. NULL: not so. */
+    const struct change *assumed;
 };
 
 /* Move the view to the present and tell what is new. Without changes nothing is sent.
  *   may_expunge  false while a command by sequence number is answered
  *   own          may be NULL
- *   errors       of view_sync. When the mailbox has been deleted the session says BYE (RFC 2180, 3.3) and 0 is returned. */
+ *   errors       of view_sync. When the mailbox has been deleted the session says BYE (RFC 2180, 3.3) and 0
+ *                is returned. */
 MUST_USE int update_send(struct session *s, bool may_expunge, const struct update_own *own, struct err *err);
 
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]" of the view. */

@@ -12,11 +12,11 @@ struct append {
     struct str mailbox;
     struct new_message *messages; /* in the session's arena, like what they point to */
     size_t count, cap;
-    struct incoming *incoming;    /* the message that is coming in */
-    uint64_t left;                /* bytes of it that have not come yet */
-    size_t args_bytes;            /* of flags and dates so far: they stay in the arena to the end */
+    struct incoming *incoming; /* the message that is coming in */
+    uint64_t left;             /* bytes of it that have not come yet */
+    size_t args_bytes;         /* of flags and dates so far: they stay in the arena to the end */
     bool literal8;
-    int failed;                   /* 0, or the error that the tagged reply will tell; what still comes is dropped */
+    int failed; /* 0, or the error that the tagged reply will tell; what still comes is dropped */
     struct err err;
 };
 
@@ -98,7 +98,9 @@ static int expect_message(struct session *s, struct parser *p, struct err *err)
         return err_set(err, ERR_CANNOT, "Empty message: nothing was appended");
     a->messages = arena_grow(&s->arena, a->messages, a->count, &a->cap, sizeof *a->messages);
     struct new_message *m = &a->messages[a->count];
-    *m = (struct new_message){ .flags = args.flags.flags, .keywords = args.flags.keywords, .keyword_count = args.flags.keyword_count };
+    *m = (struct new_message){ .flags = args.flags.flags,
+                               .keywords = args.flags.keywords,
+                               .keyword_count = args.flags.keyword_count };
     m->internal_date_s = args.has_date ? args.date.unix_s : clock_wall_ms(s->server->clock) / 1000;
     m->internal_zone_min = args.has_date ? args.date.zone_min : 0;
     a->literal8 = args.literal8;
@@ -150,7 +152,8 @@ bool append_take(struct session *s)
         bytes.n = (size_t)a->left;
     if (bytes.n == 0 && a->left > 0)
         return false;
-    if (a->failed == 0 && !a->literal8 && str_find_char(bytes, '\0') >= 0) /* RFC 9051, 4.3: no NUL in a literal */
+    /* RFC 9051, 4.3: no NUL in a literal. */
+    if (a->failed == 0 && !a->literal8 && str_find_char(bytes, '\0') >= 0)
         a->failed = err_set(&a->err, ERR_CANNOT, "NUL in a message: send it as literal8");
     if (a->failed == 0)
         a->failed = incoming_write(a->incoming, bytes, &a->err);

@@ -1,4 +1,6 @@
-/* cmd_basic.c: the commands about the session itself: NOOP, CAPABILITY, LOGOUT, STARTTLS, ENABLE, ID, NAMESPACE.     RFC 9051, 6.1, 6.2.1, 6.3.1 */
+/* cmd_basic.c: the commands about the session itself: NOOP, CAPABILITY, LOGOUT, STARTTLS, ENABLE, ID,
+ * NAMESPACE.
+ * RFC 9051, 6.1, 6.2.1, 6.3.1 */
 #include "imap/capability.h"
 #include "imap/cmd/command.h"
 #include "imap/wire/session_args.h"
@@ -77,7 +79,8 @@ int id_run(struct session *s, const void *args, struct err *err)
     const struct id_args *a = args;
     struct buf client = BUF_INIT;
     for (size_t i = 0; i < a->count; i++)
-        if (str_eq_nocase(a->pairs[i].field, STR("name")) || str_eq_nocase(a->pairs[i].field, STR("version"))) {
+        if (str_eq_nocase(a->pairs[i].field, STR("name")) ||
+            str_eq_nocase(a->pairs[i].field, STR("version"))) {
             if (client.n)
                 buf_add_char(&client, ' ');
             buf_add(&client, a->pairs[i].value);

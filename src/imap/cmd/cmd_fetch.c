@@ -1,6 +1,7 @@
 /* cmd_fetch.c: FETCH and UID FETCH.     RFC 9051, 6.4.5; RFC 7162, 3.1.4 (CHANGEDSINCE) and 3.2.6 (VANISHED)
- * Messages are taken in batches: the records of a batch come from one range read, the answers of a batch go out before the next is
- * read. A client that does not read stops us between two pieces of one literal at the latest. */
+ * Messages are taken in batches: the records of a batch come from one range read, the answers of a batch go
+ * out before the next is read. A client that does not read stops us between two pieces of one literal at the
+ * latest. */
 #include "imap/cmd/command.h"
 #include "imap/cmd/fetch.h"
 #include "imap/cmd/saved.h"
@@ -35,7 +36,7 @@ struct fetch_cursor {
     size_t att;
     bool is_open; /* "* n FETCH (" is out */
     struct fetch_literal literal;
-    size_t start_n;   /* where its line began, while it can still be taken back */
+    size_t start_n; /* where its line began, while it can still be taken back */
     bool can_take_back;
 
     int failed; /* first error of a single message: told at the end */
@@ -83,7 +84,8 @@ static int respond_vanished(struct session *s, const struct fetch_args *a, struc
     if (!s->qresync)
         return err_set(err, ERR_STATE, "VANISHED needs ENABLE QRESYNC"); /* RFC 7162, 3.2.6 */
     message_set_resolve(s, &a->set, s->view.snapshot->uidnext - 1, &known);
-    int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->changed_since, &known, &s->arena, &vanished, &complete, err);
+    int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->changed_since, &known, &s->arena,
+                                   &vanished, &complete, err);
     if (r < 0 || seqset_is_empty(&vanished))
         return r;
     buf_add_lit(session_out(s), "* VANISHED (EARLIER) ");
@@ -126,10 +128,12 @@ static uint32_t next_seq(struct fetch_cursor *c)
 }
 
 /* The row of message `seq`: chunk after chunk, without a search for each. */
-static int read_row(const struct session *s, struct fetch_cursor *c, uint32_t seq, struct message *row_out, struct err *err)
+static int read_row(const struct session *s, struct fetch_cursor *c, uint32_t seq, struct message *row_out,
+                    struct err *err)
 {
     const struct chunk_span *span = &c->span;
-    if (c->snapshot != s->view.snapshot || seq < span->seq || seq - span->seq >= span->columns->count - span->first) {
+    if (c->snapshot != s->view.snapshot || seq < span->seq ||
+        seq - span->seq >= span->columns->count - span->first) {
         struct snapshot_cursor at = snapshot_cursor_at(s->view.snapshot, seq);
         c->snapshot = NULL;
         int r = snapshot_cursor_next(&at, &c->span, err);
@@ -177,7 +181,8 @@ static int take_record(void *ctx, struct blob_id id, struct str record, struct e
 
 static int by_blob(const void *a, const void *b)
 {
-    uint64_t x = (*(struct fetch_message *const *)a)->row.blob, y = (*(struct fetch_message *const *)b)->row.blob;
+    uint64_t x = (*(struct fetch_message *const *)a)->row.blob;
+    uint64_t y = (*(struct fetch_message *const *)b)->row.blob;
     return (x > y) - (x < y);
 }
 
@@ -195,8 +200,9 @@ static int load_records(struct session *s, struct fetch_cursor *c, enum blob_slo
     if (!sorted)
         qsort(scan.by_blob, scan.count, sizeof *scan.by_blob, by_blob);
     return store_blob_scan(mail_options(account_mail(s->account))->store, account_id(s->account), slot,
-                           (struct blob_id){ scan.by_blob[0]->row.blob }, (struct blob_id){ scan.by_blob[scan.count - 1]->row.blob },
-                           take_record, &scan, err);
+                           (struct blob_id){ scan.by_blob[0]->row.blob },
+                           (struct blob_id){ scan.by_blob[scan.count - 1]->row.blob }, take_record, &scan,
+                           err);
 }
 
 /* Mark what this batch is about to send. RFC 9051, 6.4.5: \Seen is set, and told in the same answer. */
@@ -216,13 +222,14 @@ static void mark_seen(struct session *s, struct fetch_cursor *c)
     change.store.mode = STORE_ADD;
     change.store.flags = FLAG_SEEN;
     if (account_commit(s->account, &change, 1, &err) < 0) {
-        log_warn(&s->log, "seen-not-set", KV("text", (const char *)err.text)); /* a full disk must not stop reading */
+        /* A full disk must not stop reading. */
+        log_warn(&s->log, "seen-not-set", KV("text", (const char *)err.text));
         return;
     }
     c->seen_now = change.uids;
     const struct update_own own = { &change.uids, change.modseq };
     int r = update_send(s, false, &own, &err);
-    c->snapshot = NULL; /* the view may have a new one */
+    c->snapshot = NULL;                             /* the view may have a new one */
     for (size_t i = 0; r == 0 && i < c->count; i++) /* numbers stand: no EXPUNGE was told */
         r = read_row(s, c, c->messages[i].seq, &c->messages[i].row, &err);
 }
@@ -270,7 +277,7 @@ static void leave_out(struct session *s, struct fetch_cursor *c, int r, const st
     if (c->failed == 0) {
         c->failed = r;
         c->err = *err;
-        c->err.kind = (enum err_kind)-r;
+        c->err.kind = (enum err_kind)(-r);
     }
 }
 
@@ -286,13 +293,18 @@ static int write_piece(struct session *s, struct fetch_cursor *c, struct err *er
     return r;
 }
 
-/* This FETCH has set \Seen: that is told with it, like any other change of flags. RFC 9051, 6.4.5; RFC 7162, 3.1 (MODSEQ) and 3.2.4 (UID) */
+/* This FETCH has set \Seen: that is told with it, like any other change of flags.
+ * RFC 9051, 6.4.5; RFC 7162, 3.1 (MODSEQ) and 3.2.4 (UID) */
 static void write_seen(struct session *s, struct fetch_cursor *c, struct fetch_message *m)
 {
     const struct {
         enum fetch_item item;
         bool wanted;
-    } items[] = { { FETCH_UID, s->qresync && !c->args->uid }, { FETCH_FLAGS, true }, { FETCH_MODSEQ, s->condstore && !c->args->has_changed_since } };
+    } items[] = {
+        { FETCH_UID, s->qresync && !c->args->uid },
+        { FETCH_FLAGS, true },
+        { FETCH_MODSEQ, s->condstore && !c->args->has_changed_since },
+    };
     for (size_t i = 0; i < ARRAY_COUNT(items); i++) {
         const struct fetch_att att = { .item = items[i].item };
         struct err err;
@@ -335,7 +347,9 @@ static int write_message(struct session *s, struct fetch_cursor *c, struct fetch
             c->is_open = false;
             return 0;
         }
-        if (r < 0) { /* too late to take it back: say nothing of this item but NIL, which every item but the numbers may be */
+        /* Too late to take it back: say nothing of this item but NIL,
+         * which every item but the numbers may be. */
+        if (r < 0) {
             fetch_att_write_name(&c->atts[c->att - 1], out);
             buf_add_lit(out, " NIL");
             if (c->failed == 0) {

@@ -34,7 +34,8 @@ void held_reply_drop(struct session *s)
 }
 
 /* The outcome is known: become AUTHENTICATED or not, and answer. */
-static int conclude(struct session *s, int result, const struct user *user, const char *mechanism, struct err *err)
+static int conclude(struct session *s, int result, const struct user *user, const char *mechanism,
+                    struct err *err)
 {
     if (result == 0)
         result = session_sign_in(s, user, mechanism, err);
@@ -49,8 +50,8 @@ static int conclude(struct session *s, int result, const struct user *user, cons
     }
     s->failed_logins++;
     char address[ADDR_TEXT_BYTES];
-    log_warn(&s->log, "login-failed", KV("address", addr_format(conn_peer(s->conn), false, address)), KV("mechanism", mechanism),
-             KV("kind", err_kind_name(err->kind)));
+    log_warn(&s->log, "login-failed", KV("address", addr_format(conn_peer(s->conn), false, address)),
+             KV("mechanism", mechanism), KV("kind", err_kind_name(err->kind)));
     return result;
 }
 
@@ -65,7 +66,8 @@ void held_reply_send(struct session *s)
 }
 
 /* Check a name and a password. 0 or an error: answer now. -ERR_AGAIN: the answer is held. */
-static int verify(struct session *s, struct str user, struct str password, const char *mechanism, struct err *err)
+static int verify(struct session *s, struct str user, struct str password, const char *mechanism,
+                  struct err *err)
 {
     struct auth_outcome outcome;
     char key[ADDR_KEY_BYTES];
@@ -76,7 +78,8 @@ static int verify(struct session *s, struct str user, struct str password, const
     s->held = calloc(1, sizeof *s->held);
     if (!s->held)
         abort();
-    *s->held = (struct held_reply){ conn_now_mono_ms(s->conn) + outcome.delay_ms, r, *err, outcome.user, mechanism };
+    *s->held = (struct held_reply){ conn_now_mono_ms(s->conn) + outcome.delay_ms, r, *err, outcome.user,
+                                    mechanism };
     s->input = INPUT_HELD;
     return -ERR_AGAIN;
 }

@@ -1,4 +1,5 @@
-/* cmd_store.c: STORE, EXPUNGE, COPY, MOVE and their UID forms.     RFC 9051, 6.4.3, 6.4.6 to 6.4.9; RFC 7162, 3.1.3; RFC 4315; RFC 6851 */
+/* cmd_store.c: STORE, EXPUNGE, COPY, MOVE and their UID forms.
+ * RFC 9051, 6.4.3, 6.4.6 to 6.4.9; RFC 7162, 3.1.3; RFC 4315; RFC 6851 */
 #include "imap/cmd/command.h"
 #include "imap/cmd/saved.h"
 #include "imap/update.h"
@@ -12,10 +13,10 @@ static int commit(struct session *s, struct change *change, struct err *err)
 
 /* ---- STORE ---- */
 
-/* FETCH of every message that the client named and that is still there: the answer to a STORE without .SILENT. With .SILENT only its
- * MODSEQ, to those who asked for such: RFC 7162, 3.1.3. */
-static int respond_stored(struct session *s, const struct store_args *a, const struct seqset *uids, const struct change *change,
-                          struct err *err)
+/* FETCH of every message that the client named and that is still there: the answer to a STORE without
+ * .SILENT. With .SILENT only its MODSEQ, to those who asked for such: RFC 7162, 3.1.3. */
+static int respond_stored(struct session *s, const struct store_args *a, const struct seqset *uids,
+                          const struct change *change, struct err *err)
 {
     struct seqset seqs;
     struct seqset_iter it;
@@ -87,8 +88,9 @@ int store_run(struct session *s, const void *args, struct err *err)
     r = respond_stored(s, a, &uids, &change, err);
     if (r == 0)
         r = respond_modified(s, &change, err);
-    if (r == 0 && !s->uid_form && !seqset_is_empty(&change.missing)) /* RFC 2180, 4.2; a UID that is gone is no error */
-        return err_set(err, ERR_EXPUNGED, "Some of the messages are gone"); /* MODIFIED stays its code: RFC 7162, 3.1.3 */
+    /* RFC 2180, 4.2; a UID that is gone is no error. MODIFIED stays its code: RFC 7162, 3.1.3 */
+    if (r == 0 && !s->uid_form && !seqset_is_empty(&change.missing))
+        return err_set(err, ERR_EXPUNGED, "Some of the messages are gone");
     return r;
 }
 
@@ -151,8 +153,8 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
     if (r < 0)
         return r;
     if (seqset_is_empty(&change.uids)) {
-        /* UIDs that are gone are no error (RFC 9051, 6.4.9), and who moves what is gone has what he wants. But a COPY by number that
-         * copied nothing must not look like a success: RFC 2180, 4.4 */
+        /* UIDs that are gone are no error (RFC 9051, 6.4.9), and who moves what is gone has what he wants.
+         * But a COPY by number that copied nothing must not look like a success: RFC 2180, 4.4 */
         if (s->uid_form || move || seqset_is_empty(&change.missing))
             return 0;
         return err_set(err, ERR_EXPUNGED, "The messages are gone");

@@ -25,7 +25,8 @@ static uint32_t last_uid(const struct snapshot *snapshot, struct err *err, int *
     return m.uid;
 }
 
-int message_set_seqs(struct session *s, const struct seqset *set, bool are_uids, struct seqset *seqs_out, struct err *err)
+int message_set_seqs(struct session *s, const struct seqset *set, bool are_uids, struct seqset *seqs_out,
+                     struct err *err)
 {
     struct snapshot *snapshot = s->view.snapshot;
     struct seqset own, saved;
@@ -40,7 +41,8 @@ int message_set_seqs(struct session *s, const struct seqset *set, bool are_uids,
         resolve(s, set, snapshot->exists, seqs_out);
         r = 0;
         if (seqset_last(seqs_out) > snapshot->exists)
-            r = err_set(err, ERR_INVALID, "No message %u, there are %u", seqset_last(seqs_out), snapshot->exists);
+            r = err_set(err, ERR_INVALID, "No message %u, there are %u", seqset_last(seqs_out),
+                        snapshot->exists);
         else if (snapshot->exists == 0 && !set->saved) /* "*" in an empty mailbox */
             r = err_set(err, ERR_INVALID, "The mailbox is empty");
     }

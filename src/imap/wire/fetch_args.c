@@ -119,8 +119,8 @@ static bool parse_section_text(struct parser *p, struct fetch_section *section)
     if (!parse_label(p, &name, expected))
         return false;
     const struct section_row *row = FIND_ROW(name, section_rows);
-    if (!row ||
-        (row->text == TEXT_MIME && section->part_count == 0)) { /* RFC 9051, 9: MIME only behind a part */
+    /* RFC 9051, 9: MIME only behind a part. */
+    if (!row || (row->text == TEXT_MIME && section->part_count == 0)) {
         p->at = from;
         return parser_fail(p, expected);
     }
