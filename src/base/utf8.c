@@ -120,6 +120,22 @@ void utf8_fold(struct str s, struct buf *out)
     }
 }
 
+void utf8_collate(struct str folded, struct buf *out)
+{
+    folded = not_nil(folded);
+    const char *p = folded.p, *end = folded.p + folded.n;
+    buf_reserve(out, folded.n);
+    while (p < end) {
+        if (*p >= 0) {
+            buf_add_char(out, ascii_upper(*p));
+            p++;
+            continue;
+        }
+        int32_t c = utf8_next(&p, end);
+        utf8_put(out, c < 0 ? 0xfffd : (uint32_t)utf8proc_totitle(c));
+    }
+}
+
 void utf8_sanitize(struct str s, struct buf *out)
 {
     s = not_nil(s);

@@ -21,6 +21,10 @@ bool utf8_to_nfc(struct str s, struct arena *arena, struct str *out);
  * by RFC 9051, 6.4.4 (case-insensitive). ASCII takes a fast path. */
 void utf8_fold(struct str s, struct buf *out);
 
+/* Append text that utf8_fold made so that its bytes compare as i;unicode-casemap orders strings (RFC 5051, 2): by titlecase, so that
+ * "_" comes behind "a". */
+void utf8_collate(struct str folded, struct buf *out);
+
 /* Append `s` with every wrong byte replaced by U+FFFD and NUL dropped. */
 void utf8_sanitize(struct str s, struct buf *out);
 

@@ -169,6 +169,40 @@ static void test_sanitized_text_is_valid_and_has_no_nul(void **state)
     }
 }
 
+static void test_collation_compares_by_titlecase(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *left, *right;
+        int order;
+    } cases[] = {
+        { "a", "A", 0 },
+        { "a", "_", -1 }, /* RFC 5051, 2: "A" comes before "_" */
+        { "Z", "[", -1 },
+        { "`", "a", 1 },
+        { "", "a", -1 },
+        { "zz", "\xc3\xa9", 1 },  /* decomposed: "e" and an accent */
+        { "\xc3\x89", "\xc3\xa9", 0 },
+        { "\xce\xb1", "\xce\x91", 0 },
+        { "z", "\xce\x91", -1 },
+        { "\xcf\x82", "\xcf\x83", 0 }, /* final sigma */
+        { "\xff", "\xef\xbf\xbd", 0 },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct buf folded = BUF_INIT, left = BUF_INIT, right = BUF_INIT;
+        utf8_fold(str_c(cases[i].left), &folded);
+        utf8_collate(buf_str(&folded), &left);
+        buf_clear(&folded);
+        utf8_fold(str_c(cases[i].right), &folded);
+        utf8_collate(buf_str(&folded), &right);
+        int d = str_cmp(buf_str(&left), buf_str(&right));
+        assert_row((d > 0) - (d < 0) == cases[i].order, i, cases[i].left);
+        buf_deinit(&folded);
+        buf_deinit(&left);
+        buf_deinit(&right);
+    }
+}
+
 static void test_prefix_ends_at_a_code_point(void **state)
 {
     (void)state;
@@ -187,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_nfc_composes),
         cmocka_unit_test(test_folded_texts_are_equal_where_people_see_no_difference),
         cmocka_unit_test(test_sanitized_text_is_valid_and_has_no_nul),
+        cmocka_unit_test(test_collation_compares_by_titlecase),
         cmocka_unit_test(test_prefix_ends_at_a_code_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
