@@ -1,0 +1,39 @@
+/* sort.h: the order of messages by stored keys.     RFC 5256, 3 (SORT); RFC 5957 (DISPLAYFROM, DISPLAYTO)
+ *
+ *   sorter_init -> sorter_add for each message, in order of sequence number -> sorter_take_meta for each that has a record, in any
+ *   order -> sorter_order -> sorter_deinit
+ *
+ * Strings compare as i;unicode-casemap does (RFC 5051), as far as the stored keys tell: they were cut at META_KEY_BYTES_MAX, and
+ * full case folding made "ß" and "ss" one.     Threads: one owner. */
+#ifndef LOFT_MAIL_SORT_H
+#define LOFT_MAIL_SORT_H
+
+#include "mail/chunk.h"
+#include "mail/sort_key.h"
+#include "mime/meta.h"
+
+struct sort_value;
+
+struct sorter {
+    const struct sort_criterion *criteria;
+    size_t criterion_count;
+    struct sort_value *values; /* criterion_count of each message */
+    size_t count, cap;
+    struct buf strings;
+};
+
+/* `criteria` (1..SORT_CRITERIA_MAX of them) is borrowed until sorter_deinit. */
+void sorter_init(struct sorter *s, const struct sort_criterion *criteria, size_t count);
+void sorter_deinit(struct sorter *s);
+
+/* Does any criterion need the meta record? */
+bool sorter_needs_meta(const struct sorter *s);
+
+/* The next message: index 0, 1, ... Until its record is taken its header fields count as absent, and its date is INTERNALDATE. */
+void sorter_add(struct sorter *s, const struct message *row);
+void sorter_take_meta(struct sorter *s, uint32_t index, const struct meta_view *view);
+
+/* Indexes of all messages in the order of the criteria; equal ones in the order they were added.   order_out: room for s->count */
+void sorter_order(struct sorter *s, uint32_t *order_out);
+
+#endif
