@@ -78,6 +78,14 @@ def _unpack(folder):
     return target
 
 
+def unpack_one(folder, name):
+    """The folder of one NAME.tar.zst, unpacked."""
+    target = tempfile.mkdtemp(prefix="loft-corpus-")
+    atexit.register(shutil.rmtree, target, True)
+    subprocess.run(f"zstd -dcq '{os.path.join(folder, name)}.tar.zst' | tar x -C '{target}'", shell=True, check=True)
+    return os.path.join(target, name)
+
+
 def real():
     """(name, bytes with CRLF) of every file of the corpus; an empty file is no message."""
     folder = corpus_folder()

@@ -36,6 +36,12 @@ static const struct {
     { "ESEARCH", AFTER_LOGIN },               /* RFC 4731 */
     { "SEARCHRES", AFTER_LOGIN },             /* RFC 5182 */
     { "WITHIN", AFTER_LOGIN },                /* RFC 5032 */
+    { "SORT", AFTER_LOGIN },                  /* RFC 5256 */
+    { "SORT=DISPLAY", AFTER_LOGIN },          /* RFC 5957 */
+    { "ESORT", AFTER_LOGIN },                 /* RFC 5267 */
+    { "THREAD=ORDEREDSUBJECT", AFTER_LOGIN }, /* RFC 5256 */
+    { "THREAD=REFERENCES", AFTER_LOGIN },     /* RFC 5256 */
+    { "THREAD=REFS", AFTER_LOGIN },           /* draft-ietf-morg-inthread */
     { "LIST-EXTENDED", AFTER_LOGIN },         /* RFC 5258 */
     { "LIST-STATUS", AFTER_LOGIN },           /* RFC 5819 */
     { "STATUS=SIZE", AFTER_LOGIN },           /* RFC 8438 */

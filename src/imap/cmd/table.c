@@ -6,6 +6,7 @@
 #include "imap/wire/message_args.h"
 #include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
+#include "imap/wire/sort_args.h"
 
 static const struct command commands[] = {
     /* name                    allowed in            flags           parse                    run */
@@ -33,6 +34,8 @@ static const struct command commands[] = {
     { STR_INIT("CLOSE"),       IN_SELECTED,          CMD_NO_UPDATES, no_args_parse,           close_run        },
     { STR_INIT("FETCH"),       IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID, fetch_args_parse,  fetch_run   },
     { STR_INIT("SEARCH"),      IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID, search_args_parse, search_run  },
+    { STR_INIT("SORT"),        IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID, sort_args_parse,   sort_run    },
+    { STR_INIT("THREAD"),      IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID, thread_args_parse, thread_run  },
     { STR_INIT("STORE"),       IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID | CMD_WRITES, store_args_parse, store_run },
     { STR_INIT("COPY"),        IN_SELECTED,          CMD_HAS_UID,    copy_args_parse,         copy_run         },
     { STR_INIT("MOVE"),        IN_SELECTED,          CMD_HAS_UID | CMD_WRITES, copy_args_parse, move_run       },

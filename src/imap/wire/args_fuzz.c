@@ -7,6 +7,7 @@
 #include "imap/wire/message_args.h"
 #include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
+#include "imap/wire/sort_args.h"
 #include "imap/wire/writer.h"
 
 #include <assert.h>
@@ -42,6 +43,23 @@ static void check_search(const void *args)
     }
 }
 
+static void check_sort(const void *args)
+{
+    const struct sort_args *sort = args;
+    assert(sort->criterion_count >= 1 && sort->criterion_count <= SORT_CRITERIA_MAX && sort->search.charset.p);
+    for (size_t i = 0; i < sort->criterion_count; i++)
+        for (size_t k = 0; k < i; k++)
+            assert(sort->criteria[i].key != sort->criteria[k].key);
+    check_search(&sort->search);
+}
+
+static void check_thread(const void *args)
+{
+    const struct thread_args *thread = args;
+    assert(thread->algorithm <= THREAD_REFS && !thread->search.has_return && thread->search.charset.p);
+    check_search(&thread->search);
+}
+
 static void check_mailbox(const void *args)
 {
     const struct mailbox_args *mailbox = args;
@@ -70,6 +88,8 @@ static const struct command_row {
     { STR_INIT("LSUB"),         lsub_args_parse,         NULL         },
     { STR_INIT("FETCH"),        fetch_args_parse,        check_fetch  },
     { STR_INIT("SEARCH"),       search_args_parse,       check_search },
+    { STR_INIT("SORT"),         sort_args_parse,         check_sort   },
+    { STR_INIT("THREAD"),       thread_args_parse,       check_thread },
     { STR_INIT("STORE"),        store_args_parse,        NULL         },
     { STR_INIT("COPY"),         copy_args_parse,         NULL         },
     { STR_INIT("EXPUNGE"),      set_args_parse,          NULL         },

@@ -254,7 +254,7 @@ bool parse_search_keys(struct parser *p, struct search_args *args)
 /* ---- the command ---- */
 
 /* search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" */
-static bool parse_return(struct parser *p, struct search_args *args)
+bool parse_search_return(struct parser *p, struct search_args *args)
 {
     args->has_return = true;
     if (!parse_sp(p) || !parse_list_open(p))
@@ -283,7 +283,7 @@ int search_args_parse(struct parser *p, const void **args_out, struct err *err)
 {
     struct search_args *args = arena_new(p->arena, struct search_args);
     args->uid = p->uid;
-    if (!parse_sp(p) || (try_word(p, STR("RETURN")) && !parse_return(p, args)) ||
+    if (!parse_sp(p) || (try_word(p, STR("RETURN")) && !parse_search_return(p, args)) ||
         (try_word(p, STR("CHARSET")) && !parse_charset(p, args)) || !parse_search_keys(p, args) ||
         !parse_end(p))
         return parser_error(p, err);

@@ -94,4 +94,7 @@ MUST_USE int search_args_parse(struct parser *p, const void **args_out, struct e
 /* RFC 5256 and others embed a search program: charset apart, "search-key *(SP search-key)" to the end of the line. */
 bool parse_search_keys(struct parser *p, struct search_args *args);
 
+/* What stands behind "RETURN", the SP after its list included. Fills has_return and return_bits. */
+bool parse_search_return(struct parser *p, struct search_args *args);
+
 #endif
