@@ -151,6 +151,14 @@ static int listen_on(struct server *s, const struct config_listen *listen, const
     return 0;
 }
 
+static mode_t lmtp_socket_mode(const struct config *c)
+{
+    static const mode_t modes[] = {
+        [CONFIG_SOCKET_0600] = 0600, [CONFIG_SOCKET_0660] = 0660, [CONFIG_SOCKET_0666] = 0666
+    };
+    return modes[c->lmtp.socket_mode];
+}
+
 static int open_listeners(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
@@ -168,7 +176,7 @@ static int open_listeners(struct server *s, struct err *err)
                                      .ctx = &s->lmtp,
                                      .tls_mode = LISTENER_TLS_NONE,
                                      .proxy = c->lmtp.proxy_protocol,
-                                     .unix_mode = 0660 };
+                                     .unix_mode = lmtp_socket_mode(c) };
     int r = listen_on(s, &c->imap.listen, "imap.listen", 1143, imap, err);
     if (r == 0)
         r = listen_on(s, &c->imaps.listen, "imaps.listen", 1993, imaps, err);

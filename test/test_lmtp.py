@@ -7,6 +7,7 @@ import os
 import re
 import select
 import socket
+import stat
 import time
 
 import imapwire
@@ -44,6 +45,12 @@ def bodies(server, user, mailbox="INBOX"):
 
 def detail(user, mailbox):
     return user.replace("@", f"+{mailbox}@")
+
+
+@pytest.mark.parametrize("mode", ["0600", "0660", "0666"])
+def test_socket_has_the_mode_asked_for(mode):
+    with loft.Loft({"lmtp.socket_mode": mode}) as server:
+        assert stat.S_IMODE(os.stat(server.lmtp_socket).st_mode) == int(mode, 8)
 
 
 # ---- what is announced, and what is put before a message ----

@@ -35,6 +35,7 @@ struct config_listen {
 };
 
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
+enum config_socket_mode { CONFIG_SOCKET_0600, CONFIG_SOCKET_0660, CONFIG_SOCKET_0666 };
 enum config_compression { CONFIG_LZ4, CONFIG_ZSTD, CONFIG_UNCOMPRESSED };
 
 /* Fields are named as the settings are; `section.key` is .section.key here. Strings are never NULL and
@@ -64,6 +65,7 @@ struct config {
     struct {
         struct config_listen listen;
         bool proxy_protocol;
+        uint64_t socket_mode; /* enum config_socket_mode */
         uint64_t max_message_bytes, max_recipients, timeout_s;
         bool create_folder;
         const char *recipient_delimiter;

@@ -10,8 +10,9 @@ enum { PATH_BYTES_MAX = 4095, SOCKET_PATH_BYTES_MAX = 107, MAILBOX_NAME_BYTES_MA
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL }; /* enum log_level */
 static const char *const log_formats[] = { "text", "json", NULL };                  /* enum log_format */
-static const char *const tls_versions[] = { "1.2", "1.3", NULL };          /* enum config_tls_version */
-static const char *const compressions[] = { "lz4", "zstd", "none", NULL }; /* enum config_compression */
+static const char *const tls_versions[] = { "1.2", "1.3", NULL };           /* enum config_tls_version */
+static const char *const socket_modes[] = { "0600", "0660", "0666", NULL }; /* enum config_socket_mode */
+static const char *const compressions[] = { "lz4", "zstd", "none", NULL };  /* enum config_compression */
 
 const struct config_section config_sections[] = {
     { "data", "Where mail is kept." },
@@ -90,7 +91,11 @@ const struct config_setting config_settings[] = {
     { "lmtp.listen", CONFIG_LISTEN, .standard = "./lmtp.sock", .max = CONFIG_LISTEN_MAX,
       .offset = FIELD(lmtp.listen),
       .help = "Addresses for LMTP. Whoever can connect can deliver: use a local socket or a network of your "
-              "own." },
+              "own. No other user can reach a socket in the data folder, where the default is." },
+    { "lmtp.socket_mode", CONFIG_WORD, .standard = "0660", .words = socket_modes,
+      .offset = FIELD(lmtp.socket_mode),
+      .help = "Who may connect to a local socket of lmtp.listen: 0600 the user that the server runs as, 0660 "
+              "its group too, 0666 every user who can reach the folder." },
     { "lmtp.proxy_protocol", CONFIG_BOOL, .standard = "no", .offset = FIELD(lmtp.proxy_protocol),
       .help = "As imap.proxy_protocol, for lmtp.listen." },
     { "lmtp.max_message_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 64 * K, 1 * G,
