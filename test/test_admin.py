@@ -328,6 +328,8 @@ def test_deliver_and_its_exit_codes(loft, anna, tmp_path):
     fails(loft, "deliver", anna, "-f", "x>\nEvil: yes", code=65, input=b"x")
     fails(loft, "-o", "lmtp.max_message_bytes=64K", "deliver", anna, code=69, text="larger", input=b"x" * 70000)
     fails(loft, "-o", "no.such=1", "deliver", anna, code=75, input=b"x")
+    for nothing in b"", b"From x y\n":
+        fails(loft, "deliver", anna, code=65, text="empty", input=nothing)
 
 
 # ---- status, who, kick ----

@@ -69,6 +69,8 @@ int admin_deliver(struct admin_call *call, json_t **result_out, struct err *err)
     struct str mailbox;
     struct buf trace = BUF_INIT;
     struct user user;
+    if (incoming_size(call->body) == 0)
+        return err_set(err, ERR_SYNTAX, "the message is empty");
     if (incoming_size(call->body) > config->lmtp.max_message_bytes)
         return err_set(err, ERR_LIMIT, "message of %llu bytes is larger than lmtp.max_message_bytes (%llu)",
                        (unsigned long long)incoming_size(call->body),
