@@ -1,4 +1,5 @@
 """Every file of test/transcripts is one test; transcript.py says how they are written."""
+import base64
 import glob
 import os
 import time
@@ -90,3 +91,21 @@ def test_goodbye_is_not_said_inside_a_message():
                 break
         assert b"* BYE" not in client.buffer
         client.close()
+
+
+@pytest.mark.parametrize("mechanism", ["LOGIN", "PLAIN"])
+@pytest.mark.parametrize("delay_ms", ["0", "1"])
+def test_a_failed_sign_in_is_logged_once(mechanism, delay_ms):
+    plain = base64.b64encode(b"\0nobody@example.org\0guess").decode()
+    command = {"LOGIN": "LOGIN nobody@example.org guess", "PLAIN": f"AUTHENTICATE PLAIN {plain}"}[mechanism]
+    with loft.Loft({"auth.failure_delay_ms": delay_ms, "auth.failure_delay_max_ms": delay_ms}) as server:
+        with server.connect() as s:
+            s.sendall(f"A {command}\r\n".encode())
+            reply = b""
+            while b"A NO [AUTHENTICATIONFAILED]" not in reply:
+                reply += s.recv(4096)
+        loft.wait_until(lambda: any("login-failed" in line for line in server.log))
+    failed = [line for line in server.log if "failed" in line]
+    assert len(failed) == 1, failed
+    assert all(word in failed[0] for word in ("address=127.0.0.1", f"mechanism={mechanism}", "kind=auth")), failed
+    assert "guess" not in failed[0]

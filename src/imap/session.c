@@ -120,7 +120,7 @@ void session_drop_command(struct session *s)
     s->args = NULL;
     s->cursor = NULL;
     s->tag = s->reply_code = s->reply_text = STR_NIL;
-    s->uid_form = s->updates_sent = s->half_said = s->answered = false;
+    s->uid_form = s->updates_sent = s->half_said = s->answered = s->failure_logged = false;
     session_free_arena(s);
 }
 
@@ -137,7 +137,8 @@ void session_finish(struct session *s, int r, const struct err *err)
         const struct reply_rule *rule = reply_rule(err->kind);
         struct str code = str_is_nil(s->reply_code) ? str_c(rule->code) : s->reply_code;
         write_status(out, s->tag, rule->kind, code, str_c(rule->text ? rule->text : err->text), session_utf8(s));
-        log_failure(s, rule, err);
+        if (!s->failure_logged)
+            log_failure(s, rule, err);
     }
     session_drop_command(s);
     if (s->input == INPUT_HELD)

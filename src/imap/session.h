@@ -73,6 +73,7 @@ struct session {
     bool updates_sent;      /* the command told all updates itself */
     bool half_said;         /* a response is half out and waits for its reader: nothing else may be said */
     bool answered;          /* it sent its tagged reply itself: STARTTLS */
+    bool failure_logged;    /* with more than log_failure() knows: cmd_login.c */
 
     struct append *append;  /* APPEND in progress: cmd_append.c */
     struct held_reply *held;/* a tagged reply that waits: cmd_login.c */

@@ -2,6 +2,7 @@
 #include "imap/capability.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/login.h"
+#include "imap/reply.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/writer.h"
 
@@ -50,8 +51,12 @@ static int conclude(struct session *s, int result, const struct user *user, cons
     }
     s->failed_logins++;
     char address[ADDR_TEXT_BYTES];
-    log_warn(&s->log, "login-failed", KV("address", addr_format(conn_peer(s->conn), false, address)),
-             KV("mechanism", mechanism), KV("kind", err_kind_name(err->kind)));
+    struct logger *log = &s->log;
+    enum log_level level = reply_rule(err->kind)->level;
+    LOG_AT(log, level > LEVEL_WARN ? level : LEVEL_WARN, "login-failed",
+           KV("address", addr_format(conn_peer(s->conn), false, address)), KV("mechanism", mechanism),
+           KV("kind", err_kind_name(err->kind)), KV("text", (const char *)err->text));
+    s->failure_logged = true;
     return result;
 }
 
