@@ -11,7 +11,8 @@ struct hits {
     uint64_t modseq_max, modseq_first, modseq_last;
 };
 
-/* A search that takes long is left now and then, so that others are served and its client can be sent away. */
+/* A search that takes long is left now and then, so that others are served and its client can be sent
+ * away. */
 struct search_cursor {
     struct search_program *program;
     uint32_t next_seq;
@@ -158,8 +159,8 @@ int search_run(struct session *s, const void *args, struct err *err)
         session_enable_condstore(s);
     int r = search(s, a, err);
     if (r < 0) {
-        if (saves &&
-            r != -ERR_AGAIN) { /* RFC 5182, 2.1: a search that fails with NO leaves an empty result */
+        /* RFC 5182, 2.1: a search that fails with NO leaves an empty result. */
+        if (saves && r != -ERR_AGAIN) {
             arena_deinit(&s->saved_arena);
             s->saved = (struct seqset){ 0 };
         }

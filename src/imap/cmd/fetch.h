@@ -1,5 +1,5 @@
-/* fetch.h: FETCH in two halves: cmd_fetch.c walks the messages, resumes where the client stopped reading, and sets \Seen;
- * fetch_items.c writes one item of one message. */
+/* fetch.h: FETCH in two halves: cmd_fetch.c walks the messages, resumes where the client stopped reading, and
+ * sets \Seen; fetch_items.c writes one item of one message. */
 #ifndef LOFT_IMAP_CMD_FETCH_H
 #define LOFT_IMAP_CMD_FETCH_H
 
@@ -16,8 +16,8 @@ struct fetch_literal {
     uint64_t blob, offset, left; /* bytes of the blob still to send */
     struct buf decoded; /* or, for BINARY and HEADER.FIELDS: the bytes themselves; offset counts in them */
     bool is_decoded;
-    bool
-        is_transfer; /* or, for BINARY of a large part: what the decoder makes of `encoded_left` bytes from `offset` on */
+    /* Or, for BINARY of a large part: what the decoder makes of `encoded_left` bytes from `offset` on. */
+    bool is_transfer;
     struct transfer_decoder decoder;
     uint64_t encoded_left, skip; /* skip: decoded bytes before the first that is wanted */
 };
@@ -36,7 +36,8 @@ bool fetch_needs_meta(const struct fetch_att *att);
 bool fetch_needs_header(const struct fetch_att *att);
 
 /* Append one item, name and value, of `m`. A long literal is only begun: `literal_out` says what must follow.
- * Nothing is appended when it fails: -ERR_NOT_FOUND (the message is gone), -ERR_UNKNOWN_CTE, -ERR_CORRUPT, -ERR_IO. */
+ * Nothing is appended when it fails: -ERR_NOT_FOUND (the message is gone), -ERR_UNKNOWN_CTE, -ERR_CORRUPT,
+ * -ERR_IO. */
 MUST_USE int fetch_write_item(struct session *s, struct fetch_message *m, const struct fetch_att *att,
                               struct fetch_literal *literal_out, struct err *err);
 
@@ -50,8 +51,8 @@ MUST_USE int fetch_write_decoded_piece(struct session *s, struct fetch_literal *
 /* What they share. */
 MUST_USE int fetch_read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length,
                              struct buf *out, struct err *err);
-void fetch_clip(const struct fetch_att *att, uint64_t *offset,
-                uint64_t *length); /* to the range <offset.length> */
+/* To the range <offset.length>. */
+void fetch_clip(const struct fetch_att *att, uint64_t *offset, uint64_t *length);
 void fetch_begin_decoded(struct session *s, const struct fetch_att *att, bool literal8, struct buf *bytes,
                          struct fetch_literal *literal);
 

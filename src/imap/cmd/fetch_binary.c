@@ -1,6 +1,6 @@
 /* fetch_binary.c: BINARY and BINARY.SIZE.     RFC 3516, 4.3; RFC 9051, 6.4.5
- * A large part is decoded twice, a piece at a time: to know its size, which the literal tells first, and to send it. So a client that asks
- * for many of them and does not read costs no more than the pieces. */
+ * A large part is decoded twice, a piece at a time: to know its size, which the literal tells first, and to
+ * send it. So a client that asks for many of them and does not read costs no more than the pieces. */
 #include "imap/cmd/fetch.h"
 #include "imap/wire/writer.h"
 

@@ -58,7 +58,8 @@ void fetch_clip(const struct fetch_att *att, uint64_t *offset, uint64_t *length)
     *length = att->length < *length - from ? att->length : *length - from;
 }
 
-/* Bytes of the blob as a literal: the head and the first piece now, so that an error is met before anything was said. */
+/* Bytes of the blob as a literal: the head and the first piece now,
+ * so that an error is met before anything was said. */
 static int begin_blob_literal(struct session *s, const struct fetch_message *m, const struct fetch_att *att,
                               uint64_t offset, uint64_t length, struct fetch_literal *literal,
                               struct err *err)
@@ -136,8 +137,8 @@ int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct e
 static void write_none(struct session *s, const struct fetch_att *att)
 {
     fetch_att_write_name(att, session_out(s));
-    buf_add(session_out(s),
-            att->item == FETCH_BINARY_SIZE ? STR(" 0") : STR(" NIL")); /* the one must be a number */
+    /* The one must be a number. */
+    buf_add(session_out(s), att->item == FETCH_BINARY_SIZE ? STR(" 0") : STR(" NIL"));
 }
 
 static enum section_kind kind_of(const struct fetch_section *section)

@@ -10,12 +10,12 @@ enum verdict { NO, YES, UNKNOWN };
 
 /* What each node was compiled to. */
 struct prepared {
-    struct str needle;   /* text keys: UTF-8, folded */
-    int keyword;         /* bit in the mailbox's table, -1: no message has it */
-    struct seqset set;   /* SEQ: sequence numbers; UID: uids */
-    bool saved;          /* and "$" */
-    int64_t limit_s;     /* OLDER, YOUNGER: the moment */
-    uint64_t id;         /* EMAILID, THREADID; 0: not one of ours */
+    struct str needle; /* text keys: UTF-8, folded */
+    int keyword;       /* bit in the mailbox's table, -1: no message has it */
+    struct seqset set; /* SEQ: sequence numbers; UID: uids */
+    bool saved;        /* and "$" */
+    int64_t limit_s;   /* OLDER, YOUNGER: the moment */
+    uint64_t id;       /* EMAILID, THREADID; 0: not one of ours */
 };
 
 enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
@@ -35,7 +35,7 @@ struct search_program {
     bool has_view, has_header, has_bytes;
     struct meta_view view;
     struct buf meta, header, bytes, text; /* records, the message, scratch for decoded text */
-    int error; /* of reading; 0: none */
+    int error;                            /* of reading; 0: none */
     struct err err;
 };
 
@@ -67,7 +67,8 @@ static uint64_t parse_id(struct str text, char letter)
     return text.n > 1 && text.p[0] == letter && str_to_u64(str_skip(text, 1), UINT64_MAX, &id) ? id : 0;
 }
 
-static int prepare_set(struct search_program *p, const struct search_node *node, struct prepared *out, struct err *err)
+static int prepare_set(struct search_program *p, const struct search_node *node, struct prepared *out,
+                       struct err *err)
 {
     struct session *s = p->session;
     const struct snapshot *snapshot = s->view.snapshot;
@@ -90,7 +91,8 @@ static int prepare_set(struct search_program *p, const struct search_node *node,
     return snapshot_uids_to_seqs(snapshot, &s->saved, &s->arena, &p->saved_seqs, err);
 }
 
-static int prepare(struct search_program *p, const struct search_node *node, struct prepared *out, struct err *err)
+static int prepare(struct search_program *p, const struct search_node *node, struct prepared *out,
+                   struct err *err)
 {
     int64_t now_s = clock_wall_ms(p->session->server->clock) / 1000;
     if (is_text_key(node->key))
@@ -118,7 +120,8 @@ static int prepare(struct search_program *p, const struct search_node *node, str
     }
 }
 
-int search_program_new(struct session *s, const struct search_args *args, struct search_program **program_out, struct err *err)
+int search_program_new(struct session *s, const struct search_args *args, struct search_program **program_out,
+                       struct err *err)
 {
     if (!str_is_nil(args->charset) && charset_find(args->charset) == CHARSET_UNKNOWN)
         return err_set(err, ERR_CHARSET, "Charset not supported");
@@ -178,7 +181,8 @@ static int fail(struct search_program *p, int r)
 static int need_record(struct search_program *p, enum blob_slot slot, struct buf *out)
 {
     buf_clear(out);
-    return fail(p, store_blob_record(store_of(p), account_id(p->session->account), (struct blob_id){ p->row->blob }, slot, out, &p->err));
+    return fail(p, store_blob_record(store_of(p), account_id(p->session->account),
+                                     (struct blob_id){ p->row->blob }, slot, out, &p->err));
 }
 
 static int need_view(struct search_program *p)
@@ -206,8 +210,9 @@ static int need_bytes(struct search_program *p)
     if (p->has_bytes)
         return 0;
     buf_clear(&p->bytes);
-    int r = fail(p, store_blob_read(store_of(p), account_id(p->session->account), (struct blob_id){ p->row->blob }, 0,
-                                    p->row->size_bytes, &p->bytes, &p->err));
+    int r = fail(p, store_blob_read(store_of(p), account_id(p->session->account),
+                                    (struct blob_id){ p->row->blob }, 0, p->row->size_bytes, &p->bytes,
+                                    &p->err));
     p->has_bytes = r == 0;
     return r;
 }
@@ -219,8 +224,10 @@ static bool holds(struct str text, struct str needle)
     return str_find(text, needle) >= 0;
 }
 
-/* Any field `name` of `header` whose decoded, folded value holds the needle; "" asks only whether there is one. */
-static enum verdict header_holds(struct search_program *p, struct str header, struct str name, struct str needle)
+/* Any field `name` of `header` whose decoded, folded value holds the needle;
+ * "" asks only whether there is one. */
+static enum verdict header_holds(struct search_program *p, struct str header, struct str name,
+                                 struct str needle)
 {
     struct header_field field;
     for (struct header_reader r = header_each(header); header_next(&r, &field);) {
@@ -243,7 +250,8 @@ static enum verdict match_header(struct search_program *p, struct str name, stru
     if (need_header_record(p) < 0)
         return NO;
     int covered = fail(p, mime_header_record_covers(buf_str(&p->header), &name, 1, &p->err));
-    if (covered == 1 && fail(p, mime_header_record_view(buf_str(&p->header), &fields, &too_large, &p->err)) == 0)
+    if (covered == 1 &&
+        fail(p, mime_header_record_view(buf_str(&p->header), &fields, &too_large, &p->err)) == 0)
         return header_holds(p, fields, name, needle);
     if (covered < 0)
         return NO;
@@ -267,7 +275,8 @@ static enum verdict match_text(struct search_program *p, unsigned scope, struct 
         return UNKNOWN;
     if (needle.n > TEXT_OVERLAP_BYTES_MAX || need_view(p) < 0 || need_bytes(p) < 0)
         return NO;
-    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->charsets, piece_holds, &needle, &p->err);
+    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->charsets, piece_holds,
+                           &needle, &p->err);
     return fail(p, r) == 1 ? YES : NO;
 }
 
@@ -280,7 +289,8 @@ static int32_t day_of(int64_t unix_s, int zone_min)
     return (int32_t)(local % 86400 < 0 ? day - 1 : day);
 }
 
-static enum verdict compare_day(int32_t day, int32_t wanted, enum search_key key, enum search_key before, enum search_key on)
+static enum verdict compare_day(int32_t day, int32_t wanted, enum search_key key, enum search_key before,
+                                enum search_key on)
 {
     return (key == before ? day < wanted : key == on ? day == wanted : day >= wanted) ? YES : NO;
 }
@@ -291,7 +301,8 @@ static enum verdict match_sent(struct search_program *p, const struct search_nod
         return UNKNOWN;
     if (need_view(p) < 0 || !(p->view.flags & META_HAS_DATE))
         return NO;
-    return compare_day(day_of(p->view.sent_s, p->view.zone_minutes), node->day, node->key, SEARCH_SENT_BEFORE, SEARCH_SENT_ON);
+    return compare_day(day_of(p->view.sent_s, p->view.zone_minutes), node->day, node->key, SEARCH_SENT_BEFORE,
+                       SEARCH_SENT_ON);
 }
 
 /* ---- nodes ---- */
@@ -301,7 +312,8 @@ static enum verdict yes_if(bool condition)
     return condition ? YES : NO;
 }
 
-static enum verdict match_leaf(struct search_program *p, const struct search_node *node, const struct prepared *ready)
+static enum verdict match_leaf(struct search_program *p, const struct search_node *node,
+                               const struct prepared *ready)
 {
     const struct message *row = p->row;
     bool recent = view_is_recent(&p->session->view, row->uid);
@@ -324,17 +336,21 @@ static enum verdict match_leaf(struct search_program *p, const struct search_nod
     case SEARCH_NEW:
         return yes_if(recent && !(row->flags & FLAG_SEEN));
     case SEARCH_SEQ:
-        return yes_if(seqset_contains(&ready->set, p->seq) || (ready->saved && seqset_contains(&p->saved_seqs, p->seq)));
+        return yes_if(seqset_contains(&ready->set, p->seq) ||
+                      (ready->saved && seqset_contains(&p->saved_seqs, p->seq)));
     case SEARCH_UID:
-        return yes_if(seqset_contains(&ready->set, row->uid) || (ready->saved && seqset_contains(&p->session->saved, row->uid)));
+        return yes_if(seqset_contains(&ready->set, row->uid) ||
+                      (ready->saved && seqset_contains(&p->session->saved, row->uid)));
     case SEARCH_BEFORE:
     case SEARCH_ON:
     case SEARCH_SINCE:
-        return compare_day(day_of(row->internal_date_s, row->internal_zone_min), node->day, node->key, SEARCH_BEFORE, SEARCH_ON);
+        return compare_day(day_of(row->internal_date_s, row->internal_zone_min), node->day, node->key,
+                           SEARCH_BEFORE, SEARCH_ON);
     case SEARCH_SAVED_BEFORE:
     case SEARCH_SAVED_ON:
     case SEARCH_SAVED_SINCE:
-        return compare_day(day_of(row->save_date_s, 0), node->day, node->key, SEARCH_SAVED_BEFORE, SEARCH_SAVED_ON);
+        return compare_day(day_of(row->save_date_s, 0), node->day, node->key, SEARCH_SAVED_BEFORE,
+                           SEARCH_SAVED_ON);
     case SEARCH_SENT_BEFORE:
     case SEARCH_SENT_ON:
     case SEARCH_SENT_SINCE:

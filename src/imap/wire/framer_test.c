@@ -17,6 +17,7 @@ static const struct framer_limits limits = {
 /* Each case is a stream; its script is what a session would see:
  *   C(text) a command   + a continuation asked for   M(head|n[+~]) a message   R refused   S all of it swallowed   X closed
  *   | what is left unread */
+/* clang-format off */
 static const struct framer_case {
     const char *name, *in;
     size_t in_n; /* 0: strlen */
@@ -108,6 +109,7 @@ static const struct framer_case refusing_cases[] = {
     { "refused message, nonsync", "a APPEND x {8+}\r\nb NOOP\r\n {4+}\r\n1234\r\nc NOOP\r\n", 0,
      "M(a APPEND x {8+}\r\n|8+)SC(c NOOP\r\n)"                                                                                          },
 };
+/* clang-format on */
 
 struct session {
     struct framer framer;
@@ -319,6 +321,7 @@ static void test_without_login_nothing_is_streamed(void **state)
 static void test_the_tag_of_a_refused_command_is_found(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const struct {
         const char *in, *tag;
     } tags[] = {
@@ -336,6 +339,7 @@ static void test_the_tag_of_a_refused_command_is_found(void **state)
         { "GET / HTTP", "GET"},
         { "{3}",        NULL },
     };
+    /* clang-format on */
     for (size_t i = 0; i < ARRAY_COUNT(tags); i++)
         assert_row(str_eq(framer_tag(str_c(tags[i].in)), str_c(tags[i].tag)), i, tags[i].in);
     char longest[140];
