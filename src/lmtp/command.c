@@ -3,6 +3,11 @@
 
 #include "base/utf8.h"
 
+enum {
+    TRANSACTION_BYTES = 64 * 1024, /* of a transaction, beside its recipients */
+    RECIPIENT_BYTES_MAX = 4096,    /* path, address, user and row of one */
+};
+
 typedef void lmtp_run_fn(struct lmtp_session *s, struct str args);
 
 enum { HELO_BYTES_MAX = 255 };
@@ -164,6 +169,13 @@ static void add_recipient(struct lmtp_session *s, const struct lmtp_path *path)
     lmtp_reply(s, 250, "2.1.5", "Recipient ok");
 }
 
+/* Addresses that were refused take memory too, until the transaction ends. */
+static bool is_full(const struct lmtp_session *s)
+{
+    uint32_t max = s->server->settings.recipients_max;
+    return s->recipient_count >= max || s->arena.total_bytes > TRANSACTION_BYTES + (size_t)max * RECIPIENT_BYTES_MAX;
+}
+
 static void rcpt(struct lmtp_session *s, struct str args)
 {
     struct lmtp_path path;
@@ -172,7 +184,7 @@ static void rcpt(struct lmtp_session *s, struct str args)
         lmtp_reply(s, 503, "5.5.1", s->incoming ? "The message has begun" : "MAIL first");
         return;
     }
-    if (s->recipient_count >= s->server->settings.recipients_max) {
+    if (is_full(s)) {
         lmtp_reply(s, 452, "4.5.3", "Too many recipients (limit %u)", s->server->settings.recipients_max);
         return;
     }
