@@ -75,6 +75,8 @@ static bool parse_return_opts(struct parser *p, struct list_args *args)
 static bool parse_pattern(struct parser *p, struct list_args *args, size_t *cap)
 {
     struct str pattern;
+    if (args->pattern_count >= LIST_PATTERNS_MAX)
+        return parser_fail_limit(p, "patterns");
     if (!parse_list_mailbox(p, &pattern))
         return false;
     args->patterns = arena_grow(p->arena, args->patterns, args->pattern_count, cap, sizeof pattern);

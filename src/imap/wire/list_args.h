@@ -5,6 +5,8 @@
 
 #include "imap/wire/mailbox_args.h"
 
+enum { LIST_PATTERNS_MAX = 64 }; /* each is tried on each mailbox, for RECURSIVEMATCH on each below each */
+
 enum list_select {
     LIST_SELECT_SUBSCRIBED = 1u << 0,
     LIST_SELECT_REMOTE = 1u << 1,
