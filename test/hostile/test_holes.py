@@ -206,3 +206,24 @@ def test_long_search_can_be_left(server, user):
     kick(server, user)
     assert b"BYE" in all_input(c.socket)
     assert time.monotonic() - started < 8
+
+
+def test_refused_recipients_cost_little(server):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(server.lmtp_socket)
+    f = s.makefile("rb")
+    s.sendall(b"LHLO x\r\nMAIL FROM:<>\r\n")
+    while not f.readline().startswith(b"250 2.1.0"):
+        pass
+    before = memory(server, "VmHWM")
+    for _ in range(200):
+        s.sendall(b"".join(b"RCPT TO:<%s@example.org>\r\n" % (b"n" * 480) for _ in range(100)))
+        last = [f.readline() for _ in range(100)][-1]
+    assert last.startswith(b"452 4.5.3"), last
+    assert memory(server, "VmHWM") - before < 20_000
+
+
+@pytest.mark.parametrize("count, answer", [(63, b"OK"), (64, b"OK"), (65, b"NO [LIMIT]")])
+def test_patterns_of_a_list_have_a_limit(server, user, count, answer):
+    c = imapwire.Imap(server, user)
+    assert c.run('LIST "" (' + " ".join(["x*"] * count) + ")")[1].startswith(answer)
