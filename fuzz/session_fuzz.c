@@ -1,0 +1,167 @@
+/* session_fuzz.c: whole IMAP sessions in one process: net on loopback, the model over the memory engine, one client that sends what
+ * the fuzzer made. The first byte says how it begins:
+ *   bit 0  signed in        bit 1  with INBOX selected        bit 2  IMAP4rev2        bit 3  QRESYNC
+ *   bit 4  the client hangs up without reading, and without waiting
+ * Mail that inputs leave behind stays for some further ones, so that they meet mailboxes that are not empty; then all begins anew. */
+#include "imap/server.h"
+#include "net/listener.h"
+#include "net/net.h"
+#include "store/mem/mem.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { INPUTS_A_WORLD = 300, ANSWER_MS = 15000 };
+
+struct world {
+    struct store *store;
+    struct mail *mail;
+    struct users *users;
+    struct auth *auth;
+    struct limits *limits;
+    struct net *net;
+    struct imap_server imap;
+    in_port_t port;
+    unsigned inputs;
+};
+
+static void must(int r, const struct err *err)
+{
+    if (r < 0) {
+        fprintf(stderr, "session_fuzz: %s\n", err->text);
+        abort();
+    }
+}
+
+static void listen_here(struct world *w)
+{
+    struct err err;
+    struct listener *listener;
+    const struct net_options net = { .clock = &clock_system, .limits = w->limits, .workers = 2 };
+    must(net_new(&net, &w->net, &err), &err);
+    must(net_start(w->net, &err), &err);
+    const struct listener_options options = { .address = STR("127.0.0.1:0"),
+                                              .handler = &imap_handler,
+                                              .ctx = &w->imap };
+    must(net_listen(w->net, &options, &listener, &err), &err);
+    struct net_addr addr = listener_addr(listener, 0);
+    w->port = addr.port;
+}
+
+static void begin(struct world *w)
+{
+    struct err err;
+    struct user user;
+    *w = (struct world){ .limits = limits_new() };
+    must(mem_store_open((struct mem_store_options){ 0 }, &w->store, &err), &err);
+    const struct mail_options mail = {
+        .store = w->store, .clock = &clock_system, .mailboxes_max = 50, .message_bytes_max = 65536
+    };
+    must(mail_open(&mail, &w->mail, &err), &err);
+    const struct users_params users = {
+        .store = w->store, .clock = &clock_system, .hash_passes = 1, .hash_memory_bytes = 8192
+    };
+    must(users_open(&users, &w->users, &err), &err);
+    must(users_add(w->users, STR("u"), STR("p"), &user, &err), &err);
+    must(mail_account_create(w->mail, user.account, &err), &err);
+    const struct auth_params auth = { .users = w->users,
+                                      .clock = &clock_system,
+                                      .failure_forget_s = 1,
+                                      .known_good_max = 16,
+                                      .known_good_s = 3600,
+                                      .hashes_max = 2,
+                                      .waiters_max = 16,
+                                      .hash_passes = 1,
+                                      .hash_memory_bytes = 8192 };
+    must(auth_new(&auth, &w->auth, &err), &err);
+    w->imap = (struct imap_server){ .settings = { .login_timeout_ms = 60000,
+                                                  .autologout_ms = 1800000,
+                                                  .idle_heartbeat_ms = 120000,
+                                                  .plaintext_on_loopback = true,
+                                                  .message_bytes_max = 65536,
+                                                  .before_login = framer_limits_before_login,
+                                                  .after_login = framer_limits_after_login },
+                                    .mail = w->mail,
+                                    .auth = w->auth,
+                                    .limits = w->limits,
+                                    .presence = presence_new(),
+                                    .clock = &clock_system };
+    w->imap.settings.after_login.message_max = 65536;
+    listen_here(w);
+}
+
+static void end(struct world *w)
+{
+    net_stop(w->net, 1000);
+    net_free(&w->net);
+    presence_free(&w->imap.presence);
+    auth_free(&w->auth);
+    users_free(&w->users);
+    mail_close(&w->mail);
+    store_close(&w->store);
+    limits_free(&w->limits);
+}
+
+static void send_all(int fd, const void *data, size_t n)
+{
+    for (const char *p = data; n > 0;) {
+        ssize_t put = send(fd, p, n, MSG_NOSIGNAL);
+        if (put <= 0)
+            return; /* it has said BYE */
+        p += put;
+        n -= (size_t)put;
+    }
+}
+
+/* Until the server closes. One that does not is a find. */
+static void read_to_end(int fd)
+{
+    char waste[65536];
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+    while (poll(&wait, 1, ANSWER_MS) == 1)
+        if (recv(fd, waste, sizeof waste, 0) <= 0)
+            return;
+    fprintf(stderr, "session_fuzz: the session neither answers nor ends\n");
+    abort();
+}
+
+static void play(const struct world *w, const uint8_t *data, size_t n)
+{
+    static const char *const openings[] = { "o1 LOGIN u p\r\n", "o2 SELECT INBOX\r\n",
+                                            "o3 ENABLE IMAP4rev2\r\n", "o4 ENABLE QRESYNC\r\n" };
+    const struct sockaddr_in to = { .sin_family = AF_INET,
+                                    .sin_port = htons(w->port),
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof to) < 0)
+        abort();
+    for (size_t i = 0; i < ARRAY_COUNT(openings); i++)
+        if (data[0] & 1 && data[0] >> i & 1)
+            send_all(fd, openings[i], strlen(openings[i]));
+    send_all(fd, data + 1, n - 1);
+    if (!(data[0] & 16)) {
+        shutdown(fd, SHUT_WR);
+        read_to_end(fd);
+    }
+    close(fd);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static struct world world;
+    if (n < 2 || n > 100000) /* what the socket buffers take, so that sending never waits for reading */
+        return 0;
+    if (world.inputs == 0)
+        begin(&world);
+    play(&world, data, n);
+    if (++world.inputs == INPUTS_A_WORLD) {
+        end(&world);
+        world.inputs = 0;
+    }
+    return 0;
+}
