@@ -53,7 +53,7 @@ static enum io read_some(struct conn *c, char *p, size_t room, size_t *got_out)
         if (n <= 0)
             return tls_result(c, n);
         *got_out = (size_t)n;
-        c->readable = SSL_has_pending(c->tls.ssl);
+        c->readable = SSL_has_pending(c->tls.ssl) || c->hangup;
         return IO_BYTES;
     }
     ssize_t n;
@@ -65,7 +65,7 @@ static enum io read_some(struct conn *c, char *p, size_t room, size_t *got_out)
     if (n < 0)
         return errno == EAGAIN ? IO_AGAIN : IO_BROKEN;
     *got_out = (size_t)n;
-    c->readable = (size_t)n == room;
+    c->readable = (size_t)n == room || c->hangup; /* after a hangup epoll does not call again for the end */
     return IO_BYTES;
 }
 

@@ -602,6 +602,24 @@ static void test_net_listens_on_ipv6_and_unix_sockets(void **state)
     rmdir(path);
 }
 
+static void test_net_hears_the_end_of_a_client_that_sends_and_hangs_up(void **state)
+{
+    struct fixture *f = *state;
+    char path[] = "/tmp/loft-net-test-XXXXXX", socket_path[64];
+    assert_non_null(mkdtemp(path));
+    snprintf(socket_path, sizeof socket_path, "%s/s", path);
+    struct listener *l = listen_on(f, (struct listener_options){ .address = str_c(socket_path) });
+    for (int i = 0; i < 20; i++) {
+        struct client c = client_connect_unix(socket_path);
+        client_expect(&c, "* hello");
+        client_send_line(&c, "half"); /* both come as one event */
+        client_close(&c);
+    }
+    WAIT_FOR(atomic_load(&f->echo.closed) == 20);
+    listener_close(l);
+    rmdir(path);
+}
+
 static void test_net_listen_refuses_what_is_no_address(void **state)
 {
     struct fixture *f = *state;
@@ -729,6 +747,7 @@ int main(void)
         T(test_net_pauses_accepting_when_descriptors_run_out),
         T(test_net_serves_a_thousand_connections),
         T(test_net_listens_on_ipv6_and_unix_sockets),
+        T(test_net_hears_the_end_of_a_client_that_sends_and_hangs_up),
         T(test_net_listen_refuses_what_is_no_address),
         T(test_net_takes_the_client_address_from_a_proxy_header),
         T(test_net_drops_proxy_headers_of_strangers_and_the_silent),
