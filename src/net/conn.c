@@ -108,11 +108,14 @@ int conn_start_tls(struct conn *conn, struct err *err)
 {
     if (conn->tls.ssl || conn->phase == PHASE_STARTTLS)
         return err_set(err, ERR_STATE, "TLS is on already");
+    if (conn_is_deflated(conn))
+        return err_set(err, ERR_STATE, "compression is on");
     if (conn->listener->options.tls_mode != LISTENER_TLS_STARTTLS)
         return err_set(err, ERR_CANNOT, "this listener has no TLS");
     /* RFC 9051, 6.2.1: what came in clear behind the command must not be taken for what comes encrypted. */
     buf_clear(&conn->in);
     conn->in_at = 0;
+    deflate_free(&conn->deflate); /* clear input that came behind compressed input */
     conn->readable = false;
     conn->phase = PHASE_STARTTLS;
     return 0;
@@ -120,7 +123,7 @@ int conn_start_tls(struct conn *conn, struct err *err)
 
 bool conn_can_start_tls(struct conn *conn)
 {
-    return !conn->tls.ssl && conn->phase != PHASE_STARTTLS &&
+    return !conn->tls.ssl && !conn_is_deflated(conn) && conn->phase != PHASE_STARTTLS &&
            conn->listener->options.tls_mode == LISTENER_TLS_STARTTLS;
 }
 
@@ -144,6 +147,41 @@ struct conn_tls_info conn_tls_info(struct conn *conn)
     info.alpn = str_make(alpn, alpn_n);
     info.resumed = SSL_session_reused(ssl) == 1;
     return info;
+}
+
+/* ---- compression ---- */
+
+bool conn_is_deflated(const struct conn *conn)
+{
+    return conn->deflate && !deflate_out_ended(conn->deflate);
+}
+
+int conn_start_deflate(struct conn *conn, struct err *err)
+{
+    if (conn_is_deflated(conn))
+        return err_set(err, ERR_EXISTS, "compression is on already");
+    if (conn->phase == PHASE_STARTTLS)
+        return err_set(err, ERR_STATE, "TLS is about to start");
+    struct deflate *deflate = deflate_new(conn->net->deflate_pool);
+    deflate_feed(deflate, conn_input(conn));
+    if (conn->deflate) /* stopped, and what came behind is not all read */
+        deflate_feed(deflate, deflate_in_left(conn->deflate));
+    deflate_free(&conn->deflate);
+    conn_consume(conn, conn_in_bytes(conn));
+    conn_encode(conn, false); /* in clear still */
+    conn->deflate = deflate;
+    return 0;
+}
+
+int conn_stop_deflate(struct conn *conn, struct err *err)
+{
+    if (!conn_is_deflated(conn))
+        return 0;
+    conn_encode(conn, true);
+    deflate_in_end(conn->deflate);
+    if (conn_in_bytes(conn) > 0)
+        return err_set(err, ERR_INVALID, "compressed input goes on behind its end");
+    return 0;
 }
 
 /* ---- who and where ---- */
@@ -226,5 +264,6 @@ void conn_wake(struct conn_waker *waker)
 
 void conn_yield(struct conn *conn)
 {
+    conn->behind = true;
     conn_post(conn, DUE_WAKE);
 }

@@ -7,6 +7,7 @@
 
 enum {
     READ_BYTES_MIN = 4 * 1024,
+    WIRE_READ_BYTES = 8 * 1024,    /* compressed */
     READ_SHIFT_MAX = 4,            /* 64 KiB in one turn */
     RECORD_BYTES_MAX = 16 * 1024,  /* RFC 8446, 5.1 */
     OUT_GAP_BYTES_MAX = 64 * 1024, /* sent bytes at the front, before the rest is moved down */
@@ -19,7 +20,7 @@ size_t conn_in_bytes(const struct conn *c)
 
 size_t conn_out_bytes(const struct conn *c)
 {
-    return c->out.n - c->out_at;
+    return c->out.n - c->out_at + c->wire.n - c->wire_at;
 }
 
 bool conn_wants_input(const struct conn *c)
@@ -69,12 +70,66 @@ static enum io read_some(struct conn *c, char *p, size_t room, size_t *got_out)
     return IO_BYTES;
 }
 
+/* One read. What it says about the stream is noted. */
+static size_t read_once(struct conn *c, char *p, size_t room)
+{
+    size_t got = 0;
+    enum io io = read_some(c, p, room, &got);
+    if (io != IO_BYTES)
+        c->readable = false;
+    if (io == IO_AGAIN && c->hangup)
+        io = IO_BROKEN; /* nothing will come any more */
+    c->eof = c->eof || io == IO_EOF || io == IO_BROKEN;
+    c->broken = c->broken || io == IO_BROKEN || (io == IO_EOF && c->hangup);
+    atomic_fetch_add_explicit(&c->net->bytes_in, got, memory_order_relaxed);
+    return got;
+}
+
+static size_t read_plain(struct conn *c, char *p, size_t room)
+{
+    size_t got = 0;
+    while (c->readable && got < room && !c->eof)
+        got += read_once(c, p + got, room - got);
+    return got;
+}
+
+/* Read compressed bytes only when those before have all been inflated: the end of the stream is not seen
+ * before its last byte. */
+static size_t read_deflated(struct conn *c, char *p, size_t room)
+{
+    struct err err;
+    size_t got = 0;
+    while (got < room && !c->eof) {
+        if (deflate_in_over(c->deflate)) {
+            if (deflate_out_ended(c->deflate))
+                deflate_free(&c->deflate);
+            return got + read_plain(c, p + got, room - got);
+        }
+        if (deflate_in_starved(c->deflate)) {
+            if (!c->readable)
+                break;
+            char *wire = deflate_feed_begin(c->deflate, WIRE_READ_BYTES);
+            deflate_feed_end(c->deflate, read_once(c, wire, WIRE_READ_BYTES));
+            continue;
+        }
+        size_t n;
+        int r = deflate_in(c->deflate, p + got, room - got, &n, &err);
+        got += n;
+        if (got > 0 && (r == DEFLATE_FLUSHED || r == DEFLATE_ENDED))
+            break; /* perhaps what follows is in clear: the session knows */
+        c->eof = c->eof || r < 0 || r == DEFLATE_ENDED;
+    }
+    return got;
+}
+
 unsigned conn_read(struct conn *c)
 {
     size_t before = conn_in_bytes(c);
     size_t chunk = (size_t)READ_BYTES_MIN << c->read_shift;
 
-    if (!c->readable || !conn_wants_input(c))
+    if (!conn_wants_input(c) || (!c->readable && (!c->deflate || deflate_in_starved(c->deflate))))
+        return 0;
+    if (c->deflate && c->behind) /* deflate_in() stopped behind a flush */
         return 0;
     if (c->in_at > 0) {
         buf_drop(&c->in, c->in_at);
@@ -82,22 +137,10 @@ unsigned conn_read(struct conn *c)
     }
     size_t room = c->in_max - c->in.n < chunk ? c->in_max - c->in.n : chunk;
     char *p = buf_reserve(&c->in, room);
-    size_t got = 0;
-    for (enum io io = IO_BYTES; c->readable && got < room && io == IO_BYTES;) {
-        size_t n = 0;
-        io = read_some(c, p + got, room - got, &n);
-        got += n;
-        if (io != IO_BYTES)
-            c->readable = false;
-        if (io == IO_AGAIN && c->hangup)
-            io = IO_BROKEN; /* nothing will come any more */
-        c->eof = c->eof || io == IO_EOF || io == IO_BROKEN;
-        c->broken = c->broken || io == IO_BROKEN || (io == IO_EOF && c->hangup);
-    }
+    size_t got = c->deflate ? read_deflated(c, p, room) : read_plain(c, p, room);
     c->in.n += got;
     if (got == chunk && c->read_shift < READ_SHIFT_MAX)
         c->read_shift++;
-    atomic_fetch_add_explicit(&c->net->bytes_in, got, memory_order_relaxed);
     return conn_in_bytes(c) > before ? CONN_INPUT : 0;
 }
 
@@ -120,23 +163,47 @@ static enum io write_some(struct conn *c, const char *p, size_t n, size_t *put_o
     return (size_t)put < n ? IO_AGAIN : IO_BYTES; /* the socket is full: no need to ask it again */
 }
 
-void conn_write(struct conn *c)
+void conn_encode(struct conn *c, bool last)
 {
-    size_t before = c->out_at;
-    while (c->out_at < c->out.n && !c->write_stuck && !c->broken) {
+    struct str plain = str_skip(buf_str(&c->out), c->out_at);
+    if (c->deflate)
+        deflate_out(c->deflate, plain, last, &c->wire);
+    else
+        buf_add(&c->wire, plain);
+    buf_clear(&c->out);
+    c->out_at = 0;
+}
+
+/* Write from `b`, until empty or stuck. */
+static void write_from(struct conn *c, struct buf *b, size_t *at)
+{
+    size_t before = *at;
+    while (*at < b->n && !c->write_stuck && !c->broken) {
         size_t put = 0;
-        enum io io = write_some(c, c->out.p + c->out_at, c->out.n - c->out_at, &put);
-        c->out_at += put;
+        enum io io = write_some(c, b->p + *at, b->n - *at, &put);
+        *at += put;
         c->write_stuck = io == IO_AGAIN;
         c->broken = io == IO_BROKEN || io == IO_EOF;
     }
-    atomic_fetch_add_explicit(&c->net->bytes_out, c->out_at - before, memory_order_relaxed);
-    if (c->out_at == c->out.n || c->broken) {
-        buf_clear(&c->out);
-        c->out_at = 0;
-    } else if (c->out_at > OUT_GAP_BYTES_MAX && c->out_at > c->out.n / 2) {
-        buf_drop(&c->out, c->out_at);
-        c->out_at = 0;
+    atomic_fetch_add_explicit(&c->net->bytes_out, *at - before, memory_order_relaxed);
+    if (*at == b->n || c->broken) {
+        buf_clear(b);
+        *at = 0;
+    } else if (*at > OUT_GAP_BYTES_MAX && *at > b->n / 2) {
+        buf_drop(b, *at);
+        *at = 0;
+    }
+}
+
+void conn_write(struct conn *c)
+{
+    if (c->deflate || c->wire.n > 0) {
+        conn_encode(c, c->phase == PHASE_CLOSING);
+        write_from(c, &c->wire, &c->wire_at);
+        if (c->broken)
+            buf_clear(&c->out);
+    } else {
+        write_from(c, &c->out, &c->out_at);
     }
 }
 
@@ -161,8 +228,14 @@ void conn_trim(struct conn *c)
         c->in_at = 0;
         c->read_shift = 0;
     }
-    if (conn_out_bytes(c) == 0) {
+    if (c->out_at == c->out.n) {
         buf_deinit(&c->out);
         c->out_at = 0;
     }
+    if (c->wire_at == c->wire.n) {
+        buf_deinit(&c->wire);
+        c->wire_at = 0;
+    }
+    if (c->deflate)
+        deflate_rest(c->deflate);
 }

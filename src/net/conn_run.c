@@ -116,6 +116,8 @@ static void finish(struct conn *c)
     close(c->fd);
     buf_deinit(&c->in);
     buf_deinit(&c->out);
+    buf_deinit(&c->wire);
+    deflate_free(&c->deflate);
     free(c->refusal);
     c->phase = PHASE_GONE;
     atomic_store(&c->flags, CLOSED);
@@ -151,7 +153,9 @@ static void begin_linger(struct conn *c)
     tls_session_deinit(&c->tls);
     buf_deinit(&c->in);
     buf_deinit(&c->out);
-    c->in_at = c->out_at = 0;
+    buf_deinit(&c->wire);
+    deflate_free(&c->deflate);
+    c->in_at = c->out_at = c->wire_at = 0;
     if (c->eof || c->hangup || shutdown(c->fd, SHUT_WR) < 0)
         finish(c);
     else
@@ -204,13 +208,17 @@ static void run_open(struct conn *c)
         }
         if (turn == TURNS_MAX && !c->broken) {
             c->events_due = events;
+            c->behind = true; /* it has not seen what was read */
             conn_post(c, DUE_MORE);
             return;
         }
+        c->behind = false;
         if (events != 0)
             c->listener->options.handler->event(c, c->session, events);
         if (conn_out_bytes(c) >= c->listener->options.output_high_bytes)
             c->drain_due = true;
+        if (c->drain_due || c->paused)
+            c->behind = true;
         if (c->broken && c->eof_told)
             c->closing = CLOSE_NOW;
     }

@@ -5,7 +5,7 @@
  *   ready.c     ready queue, table of connections, the right to run one
  *   accept.c    sockets that listen (listener.h)
  *   conn_run.c  the life of a connection, phase by phase
- *   conn_io.c   bytes in, bytes out, plain or TLS
+ *   conn_io.c   bytes in, bytes out, plain or TLS, compressed or not
  *   conn.c      what sessions may call (conn.h)
  *
  * Who may touch a connection. `flags` says whether it is on a worker (RUNNING) or in the ready queue
@@ -17,6 +17,7 @@
 #define LOFT_NET_PRIVATE_H
 
 #include "base/ref.h"
+#include "net/deflate.h"
 #include "net/listener.h"
 
 #include <pthread.h>
@@ -82,6 +83,7 @@ struct conn {
     bool eof_told;    /* CONN_EOF was given */
     bool hangup;      /* epoll has nothing more to tell */
     bool broken;      /* reading or writing failed */
+    bool behind;      /* the session has input that it could not act on yet: it waits for output or its turn */
     bool session_open;
     bool client_counted, refusal_counted; /* places held in limits */
     uint8_t read_shift;                   /* bytes of a read: READ_BYTES_MIN << read_shift */
@@ -89,6 +91,9 @@ struct conn {
     unsigned events_due;                  /* enum conn_event that wait for the next turn */
     struct buf in, out;
     size_t in_at, out_at; /* bytes at the front that are done with */
+    struct deflate *deflate; /* NULL: no compression */
+    struct buf wire;         /* goes out before `out`: compressed, or left from before or behind compression */
+    size_t wire_at;
     size_t in_max;
     int64_t deadline_mono_ms;       /* the session's */
     int64_t phase_deadline_mono_ms; /* ours, in every phase but OPEN */
@@ -142,6 +147,7 @@ struct net {
     size_t bucket_count;   /* power of two */
     uint64_t last_id;
     atomic_uint connections;
+    struct deflate_pool *deflate_pool;
 
     pthread_mutex_t ready_lock;
     struct conn *ready_head, *ready_tail;
@@ -212,6 +218,7 @@ int64_t conn_now(const struct conn *c);
 /* conn_io.c */
 unsigned conn_read(struct conn *c); /* CONN_INPUT when bytes came; sets eof, broken */
 void conn_write(struct conn *c);    /* until empty or stuck; sets broken */
+void conn_encode(struct conn *c, bool last); /* `out` into `wire`; `last`: our compressed stream ends with it */
 void conn_arm(struct conn *c, unsigned events);
 bool conn_wants_input(const struct conn *c);
 size_t conn_in_bytes(const struct conn *c);

@@ -97,6 +97,18 @@ static void run_line(struct conn *conn, struct echo *echo, struct str line)
         int r = conn_start_tls(conn, &err);
         assert_int_equal(r == 0, can);
         buf_printf(out, "%s\r\n", can ? "OK begin" : "no");
+    } else if (str_eq(line, STR("deflate"))) {
+        bool can = !conn_is_deflated(conn);
+        buf_printf(out, "%s\r\n", can ? "OK deflate" : "no");
+        assert_int_equal(conn_start_deflate(conn, &err), can ? 0 : -ERR_EXISTS);
+    } else if (str_eq(line, STR("clear"))) {
+        buf_add_lit(out, "OK clear\r\n");
+        if (conn_stop_deflate(conn, &err) < 0) {
+            buf_add_lit(out, "* behind\r\n");
+            conn_close_after_flush(conn);
+        }
+    } else if (str_eq(line, STR("yield"))) {
+        conn_yield(conn);
     } else if (str_eq(line, STR("pause"))) {
         conn_pause_input(conn, true);
     } else if (str_eq(line, STR("who"))) {
@@ -130,7 +142,7 @@ static void run_lines(struct conn *conn, struct echo *echo)
         conn_consume(conn, (size_t)end + 2); /* `line` stays valid until we return */
         run_line(conn, echo, line);
         produce(conn, echo);
-        if (str_eq(line, STR("starttls")))
+        if (str_eq(line, STR("starttls")) || str_eq(line, STR("yield")))
             return;
     }
 }

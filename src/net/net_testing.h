@@ -16,6 +16,9 @@ struct ssl_ctx_st;
  *   "deadline N"  a timer N ms from now; "* timer\r\n" when it fires
  *   "starttls"    "OK begin\r\n", then TLS; "no\r\n" when it cannot
  *   "sleep N"     blocks its worker for N ms, then "slept\r\n"
+ *   "deflate"     "OK deflate\r\n", compressed from there on; "no\r\n" when it is already
+ *   "clear"       "OK clear\r\n", no longer compressed; then "* behind\r\n" and the end when more came compressed
+ *   "yield"       leaves the lines behind it for its next turn
  *   "pause"       reads nothing more until it is woken
  *   "who"         "PEER LOCAL tls=VERSION sni=NAME alpn=NAME resumed=0|1\r\n"
  *   "quit"        "bye\r\n" and the end

@@ -317,6 +317,7 @@ int net_new(const struct net_options *options, struct net **net_out, struct err 
     init_conds(net);
     table_init(net);
     timers_init(&net->timers);
+    net->deflate_pool = deflate_pool_new();
     net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     net->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (net->epoll_fd < 0 || net->ready_fd < 0 ||
@@ -421,6 +422,7 @@ void net_free(struct net **net_io)
     pthread_cond_destroy(&net->gone);
     pthread_mutex_destroy(&net->ready_lock);
     pthread_mutex_destroy(&net->lock);
+    deflate_pool_free(&net->deflate_pool);
     free(net->workers);
     free(net);
 }
