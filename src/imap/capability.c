@@ -26,6 +26,7 @@ static const struct {
     { "ID", ALWAYS },                         /* RFC 2971 */
     { "ENABLE", ALWAYS },                     /* RFC 5161 */
     { "IDLE", AFTER_LOGIN },                  /* RFC 2177 */
+    { "COMPRESS=DEFLATE", AFTER_LOGIN },      /* RFC 4978 */
     { "NAMESPACE", AFTER_LOGIN },             /* RFC 2342 */
     { "CHILDREN", AFTER_LOGIN },              /* RFC 3348 */
     { "UIDPLUS", AFTER_LOGIN },               /* RFC 4315 */

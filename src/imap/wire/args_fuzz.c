@@ -78,6 +78,7 @@ static const struct command_row {
     { STR_INIT("LOGIN"),        login_args_parse,        NULL         },
     { STR_INIT("AUTHENTICATE"), authenticate_args_parse, NULL         },
     { STR_INIT("ENABLE"),       enable_args_parse,       NULL         },
+    { STR_INIT("COMPRESS"),     compress_args_parse,     NULL         },
     { STR_INIT("ID"),           id_args_parse,           NULL         },
     { STR_INIT("SELECT"),       select_args_parse,       NULL         },
     { STR_INIT("CREATE"),       create_args_parse,       NULL         },

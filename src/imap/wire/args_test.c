@@ -560,6 +560,28 @@ static void test_enable(void **state)
     CHECK_LINES(cases, enable_args_parse, print_enable);
 }
 
+static void print_compress(const void *args, struct buf *out)
+{
+    const struct compress_args *compress = args;
+    buf_printf(out, "%d", compress->algorithm);
+}
+
+static void test_compress(void **state)
+{
+    (void)state;
+    static const struct line_case cases[] = {
+        { "COMPRESS DEFLATE", "0" },
+        { "COMPRESS deflate", "0" },
+        { "COMPRESS GZIP", "INVALID" },
+        { "COMPRESS DEFLAT", "INVALID" },
+        { "COMPRESS", NULL },
+        { "COMPRESS ", NULL },
+        { "COMPRESS \"DEFLATE\"", NULL },
+        { "COMPRESS DEFLATE DEFLATE", NULL },
+    };
+    CHECK_LINES(cases, compress_args_parse, print_compress);
+}
+
 static void print_id(const void *args, struct buf *out)
 {
     const struct id_args *id = args;
@@ -686,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_login),
         cmocka_unit_test(test_authenticate),
         cmocka_unit_test(test_enable),
+        cmocka_unit_test(test_compress),
         cmocka_unit_test(test_id),
         cmocka_unit_test(test_append_head),
         cmocka_unit_test(test_append_goes_on_and_ends),

@@ -100,3 +100,21 @@ int id_args_parse(struct parser *p, const void **args_out, struct err *err)
     *args_out = args;
     return 0;
 }
+
+/* compress = "COMPRESS" SP algorithm     RFC 4978, 5; an algorithm that we do not have is BAD (3) */
+int compress_args_parse(struct parser *p, const void **args_out, struct err *err)
+{
+    static const struct str algorithms[] = { [COMPRESS_DEFLATE] = STR_INIT("DEFLATE") };
+    struct compress_args *args = arena_new(p->arena, struct compress_args);
+    struct str name;
+    if (!parse_sp(p) || !parse_atom(p, &name) || !parse_end(p))
+        return parser_error(p, err);
+    for (size_t i = 0; i < ARRAY_COUNT(algorithms); i++) {
+        if (str_eq_nocase(name, algorithms[i])) {
+            args->algorithm = (enum compress_algorithm)i;
+            *args_out = args;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INVALID, "Unknown compression");
+}

@@ -1,5 +1,6 @@
-/* session_args.h: commands about the session: LOGIN, AUTHENTICATE, ENABLE, ID, and those without arguments.
- * RFC 9051, 6.1 to 6.3.1 and 9; RFC 4959 (initial response); RFC 5161; RFC 2971 */
+/* session_args.h: commands about the session: LOGIN, AUTHENTICATE, ENABLE, ID, COMPRESS, and those
+ * without arguments.
+ * RFC 9051, 6.1 to 6.3.1 and 9; RFC 4959 (initial response); RFC 5161; RFC 2971; RFC 4978 */
 #ifndef LOFT_IMAP_WIRE_SESSION_ARGS_H
 #define LOFT_IMAP_WIRE_SESSION_ARGS_H
 
@@ -29,11 +30,19 @@ struct id_args {
     size_t count; /* 0: NIL or "()" */
 };
 
+/* The mechanisms of COMPRESS that we have. RFC 4978, 5 */
+enum compress_algorithm { COMPRESS_DEFLATE };
+
+struct compress_args {
+    enum compress_algorithm algorithm;
+};
+
 /* `p` stands behind the command name; args_out lives in p->arena (NULL for no_args_parse). -ERR_SYNTAX, -ERR_LIMIT. */
 MUST_USE int no_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int login_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int authenticate_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int enable_args_parse(struct parser *p, const void **args_out, struct err *err);
+MUST_USE int compress_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int id_args_parse(struct parser *p, const void **args_out, struct err *err);
 
 #endif
