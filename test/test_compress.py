@@ -1,4 +1,4 @@
-"""COMPRESS=DEFLATE (RFC 4978) as a client with zlib sees it."""
+"""COMPRESS=DEFLATE (RFC 4978) as a client with zlib sees it, and its end with UNAUTHENTICATE (RFC 8437, 4.1)."""
 import io
 import os
 import random
@@ -63,6 +63,24 @@ class Client(imapwire.Imap):
         self.deflater = zlib.compressobj(wbits=-15)
         self.layer = Deflated(self.socket)
         self.file = io.BufferedReader(self.layer)
+
+    def stop_layer(self):
+        self.deflater = None
+        assert self.layer.inflater.eof or self.file.read(1) == b""
+        assert self.layer.inflater.eof
+        rest = self.layer.inflater.unused_data
+
+        class Clear(io.RawIOBase):
+            def readable(_):
+                return True
+
+            def readinto(_, into):
+                nonlocal rest
+                data, rest = (rest, b"") if rest else (self.socket.recv(len(into)), b"")
+                into[: len(data)] = data
+                return len(data)
+
+        self.file = io.BufferedReader(Clear())
 
     def pack(self, data, flush=zlib.Z_SYNC_FLUSH):
         return self.deflater.compress(data) + self.deflater.flush(flush)
@@ -230,3 +248,72 @@ def test_a_bomb_does_not_grow_the_server(server, user):
     except ConnectionError:
         pass
     assert rss_bytes(server.process.pid) - before < 8 * MIB
+
+
+# ---- UNAUTHENTICATE: RFC 8437, 4.1: both sides end their compression ----
+
+
+@pytest.mark.parametrize("flush", [zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_FINISH], ids=["sync", "full", "finish"])
+@pytest.mark.parametrize("pipelined", [False, True], ids=["waits", "pipelined"])
+def test_unauthenticate_ends_compression_in_both_directions(client, server, user, flush, pipelined):
+    second = server.add_user(f"second-{time.monotonic_ns()}@example.org")
+    client.compress()
+    client.ok("CREATE mine")
+    tag, noop = client.tag(), client.tag()
+    packed = client.pack(noop.encode() + b" NOOP\r\n") + client.pack(tag.encode() + b" UNAUTHENTICATE\r\n", flush)
+    login = f'x1 LOGIN {second} "{loft.PASSWORD}"\r\nx2 LIST "" *\r\n'.encode()
+    client.socket.sendall(packed + (login if pipelined else b""))
+    assert client.until(noop)[1] == b"OK NOOP completed"
+    assert client.until(tag)[1] == b"OK UNAUTHENTICATE completed"
+    client.stop_layer()
+    if not pipelined:
+        client.send(login)
+    assert client.until("x1")[1].startswith(b"OK [CAPABILITY ")
+    assert not any(b"mine" in line for line in client.until("x2")[0])
+    client.compress()  # and once more
+    client.ok("NOOP")
+    assert not any(b"mine" in line for line in client.ok('LIST "" *'))
+
+
+def test_a_final_block_behind_the_flush_of_unauthenticate_is_no_command(client, user):
+    client.compress()
+    tag = client.tag()
+    data = client.pack(tag.encode() + b" UNAUTHENTICATE\r\n") + client.deflater.flush(zlib.Z_FINISH)
+    data += f'x1 LOGIN {user} "{loft.PASSWORD}"\r\n'.encode()
+    for i in range(len(data)):
+        client.socket.sendall(data[i : i + 1])
+        time.sleep(0.001)
+    assert client.until(tag)[1] == b"OK UNAUTHENTICATE completed"
+    client.stop_layer()
+    assert client.until("x1")[1].startswith(b"OK [CAPABILITY ")
+
+
+def test_compressed_commands_behind_unauthenticate_end_the_connection(client):
+    client.compress()
+    tag = client.tag()
+    client.send(tag.encode() + b" UNAUTHENTICATE\r\nx1 NOOP\r\n")
+    assert client.until(tag)[1] == b"OK UNAUTHENTICATE completed"
+    client.stop_layer()
+    assert client.raw() == b"* BYE Compressed input goes on behind UNAUTHENTICATE"
+    assert client.file.readline() == b""
+
+
+def test_starttls_works_behind_unauthenticate(server, user):
+    client = Client(server, user)
+    client.compress()
+    tag = client.tag()
+    client.socket.sendall(client.pack(tag.encode() + b" UNAUTHENTICATE\r\n") + b"x1 CAPABILITY\r\nx2 STARTTLS\r\nx3 CREATE injected\r\n")
+    assert client.until(tag)[1] == b"OK UNAUTHENTICATE completed"
+    client.stop_layer()
+    untagged, _ = client.until("x1")
+    assert b" STARTTLS " in untagged[0] and b"COMPRESS" not in untagged[0]
+    assert client.until("x2")[1].startswith(b"OK ")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    client.socket = context.wrap_socket(client.socket, server_hostname="localhost")
+    client.file = client.socket.makefile("rb")
+    client.ok(f'LOGIN {user} "{loft.PASSWORD}"')
+    client.compress()
+    client.ok("NOOP")
+    assert not any(b"injected" in line for line in client.ok('LIST "" *'))
+    client.close()

@@ -11,6 +11,7 @@
     1 silent 0.3                         nothing comes for so long
     1 wait 0.2      1 eof      1 close      1 starttls
     0 run user delete <<user>>           a subcommand of loft, while the server runs
+    0 adduser two-<<user>>               another account, with the same password
 
 In C and S:  ⏎ is CRLF, ␀ is NUL, ⟦0a ff⟧ bytes in hex, ⟦name.eml⟧ a message of test/messages (with CRLF),
 ⟦#name.eml⟧ its size, ⟦ab*100⟧ "ab" a hundred times. <<user>>, <<password>> and captured names are replaced. In S: <<regex>> matches,
@@ -225,6 +226,9 @@ class Runner:
             client = self.clients[session] = Client(self.server, tls="tls" in text)
             if verb == "login":
                 self._login(client, text)
+            return
+        if verb == "adduser":
+            self.server.add_user(expand(text, self.variables).decode())
             return
         if verb == "run":
             self.server.run(*expand(text, self.variables).decode().split())

@@ -69,6 +69,9 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(imap.idle_heartbeat_s),
       .help = "How often an idling client is told that the server is there, so that no box in between "
               "forgets the connection." },
+    { "imap.unauthenticate", CONFIG_BOOL, .standard = "yes", .offset = FIELD(imap.unauthenticate),
+      .help = "Clients may go back to before their login, to sign in as somebody else on the same connection "
+              "(RFC 8437). Say no behind a proxy that checks only the first login." },
     { "imap.max_line_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64K", 8 * K, 16 * M,
       .offset = FIELD(imap.max_line_bytes),
       .help = "Longest command line, without its literals, of a client that has signed in." },

@@ -9,6 +9,7 @@ enum when {
     IF_STARTTLS = 8,   /* the listener offers it and it is not on yet */
     IF_LOGIN = 16,     /* passwords may be sent */
     IF_NO_LOGIN = 32,
+    IF_UNAUTHENTICATE = 64, /* it is not switched off */
 };
 
 static const struct {
@@ -27,6 +28,7 @@ static const struct {
     { "ENABLE", ALWAYS },                     /* RFC 5161 */
     { "IDLE", AFTER_LOGIN },                  /* RFC 2177 */
     { "COMPRESS=DEFLATE", AFTER_LOGIN },      /* RFC 4978 */
+    { "UNAUTHENTICATE", AFTER_LOGIN | IF_UNAUTHENTICATE }, /* RFC 8437 */
     { "NAMESPACE", AFTER_LOGIN },             /* RFC 2342 */
     { "CHILDREN", AFTER_LOGIN },              /* RFC 3348 */
     { "UIDPLUS", AFTER_LOGIN },               /* RFC 4315 */
@@ -67,6 +69,8 @@ static bool applies(const struct session *s, unsigned when)
     if ((when & BEFORE_LOGIN && !before) || (when & AFTER_LOGIN && before))
         return false;
     if (when & IF_STARTTLS && !conn_can_start_tls(s->conn))
+        return false;
+    if (when & IF_UNAUTHENTICATE && !s->server->settings.unauthenticate)
         return false;
     if (when & IF_LOGIN && !capability_login_allowed(s))
         return false;

@@ -14,6 +14,7 @@ struct imap_settings {
     uint32_t autologout_ms;      /* without a command; RFC 9051, 5.4: at least 30 minutes */
     uint32_t idle_heartbeat_ms;  /* "* OK Still here" while a client idles, so that its router and it know we live */
     bool plaintext_on_loopback;  /* passwords without TLS from loopback */
+    bool unauthenticate;         /* RFC 8437, 8: the command can be switched off */
     uint32_t connections_per_account_max;
     uint64_t message_bytes_max;  /* RFC 7889 APPENDLIMIT */
     struct framer_limits before_login, after_login;

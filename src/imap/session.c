@@ -198,6 +198,14 @@ static struct str account_limit_key(const struct session *s, struct account_id i
     return str_make(room, (size_t)snprintf(room, 32, "account/%llu", (unsigned long long)id.n));
 }
 
+/* As strangers begin. */
+static void await_sign_in(struct session *s)
+{
+    s->state = STATE_NOT_AUTHENTICATED;
+    s->deadline_ms = conn_now_mono_ms(s->conn) + s->server->settings.login_timeout_ms;
+    conn_set_input_limit(s->conn, s->server->settings.before_login.command_max);
+}
+
 int session_sign_in(struct session *s, const struct user *user, const char *mechanism, struct err *err)
 {
     char room[32];
@@ -230,6 +238,26 @@ int session_sign_in(struct session *s, const struct user *user, const char *mech
     return 0;
 }
 
+void session_sign_out(struct session *s)
+{
+    session_deselect(s);
+    session_unwatch(s);
+    if (s->account) {
+        log_info(&s->log, "logout", KV("account", (const char *)s->user_name), KV("commands", s->command_count));
+        char room[32];
+        limit_release(s->server->limits, account_limit_key(s, account_id(s->account), room));
+        presence_leave(s->server->presence, &s->presence);
+        account_unref(&s->account);
+    }
+    s->holds_account_limit = false;
+    memset(s->user_name, 0, sizeof s->user_name);
+    s->rev2 = s->condstore = s->qresync = false;
+    s->heartbeat_ms = 0;
+    s->command_count = 0;
+    if (s->state != STATE_LOGOUT)
+        await_sign_in(s);
+}
+
 int session_check_account(struct session *s)
 {
     struct err err;
@@ -250,11 +278,9 @@ static int on_open(struct conn *conn, void *listener_ctx, void **session_out_ptr
     s->conn = conn;
     s->server = listener_ctx;
     s->log = conn_logger(conn);
-    s->state = STATE_NOT_AUTHENTICATED;
     s->input = INPUT_COMMAND;
-    s->deadline_ms = conn_now_mono_ms(conn) + s->server->settings.login_timeout_ms;
+    await_sign_in(s);
     framer_start(&s->framer, &s->server->settings.before_login);
-    conn_set_input_limit(conn, s->server->settings.before_login.command_max);
     struct buf *out = session_out(s);
     buf_add_lit(out, "* OK [CAPABILITY ");
     capability_write(s, out);
@@ -330,16 +356,9 @@ static void on_close(void *session)
     held_reply_drop(s);
     append_drop(s);
     session_drop_command(s);
-    session_deselect(s);
-    session_unwatch(s);
+    s->state = STATE_LOGOUT;
+    session_sign_out(s);
     conn_waker_unref(&s->waker);
-    if (s->account) {
-        log_info(&s->log, "logout", KV("account", (const char *)s->user_name), KV("commands", s->command_count));
-        char room[32];
-        limit_release(s->server->limits, account_limit_key(s, account_id(s->account), room));
-        presence_leave(s->server->presence, &s->presence);
-        account_unref(&s->account);
-    }
     free(s);
 }
 

@@ -1,6 +1,7 @@
 /* session.h: one IMAP client. RFC 9051, 3 has the picture of its states:
  *
  *   NOT_AUTHENTICATED --LOGIN, AUTHENTICATE--> AUTHENTICATED --SELECT--> SELECTED --CLOSE, UNSELECT--> AUTHENTICATED
+ *   AUTHENTICATED, SELECTED --UNAUTHENTICATE--> NOT_AUTHENTICATED
  *                                   any --LOGOUT, error of the stream, autologout--> LOGOUT
  *
  * Beside the state stands what the next bytes from the client mean (enum session_input). A command is copied into the arena,
@@ -128,6 +129,11 @@ void session_finish(struct session *s, int r, const struct err *err);
 
 /* Signed in: open the account, take the account's place in the limits, become AUTHENTICATED. -ERR_LIMIT with the limit's name, ... */
 MUST_USE int session_sign_in(struct session *s, const struct user *user, const char *mechanism, struct err *err);
+
+/* Take back all that session_sign_in and the user have brought into the session (RFC 8437): afterwards it is
+ * as new, but for its tag and arena. NOT_AUTHENTICATED; LOGOUT stays. Whatever is added to struct session for a
+ * user ends here. Nothing is sent. */
+void session_sign_out(struct session *s);
 
 /* Say BYE when the account has been deleted: -ERR_UNAVAILABLE, the session is at its end. */
 MUST_USE int session_check_account(struct session *s);

@@ -20,6 +20,7 @@ static const struct command commands[] = {
     { STR_INIT("AUTHENTICATE"),IN_NOT_AUTHENTICATED, 0,              authenticate_args_parse, authenticate_run },
     { STR_INIT("ENABLE"),      IN_AUTHENTICATED,     0,              enable_args_parse,       enable_run       },
     { STR_INIT("COMPRESS"),    IN_AUTHENTICATED,     CMD_NO_UPDATES, compress_args_parse,     compress_run     },
+    { STR_INIT("UNAUTHENTICATE"), IN_AUTHENTICATED,  CMD_NO_UPDATES, no_args_parse,           unauthenticate_run },
     { STR_INIT("NAMESPACE"),   IN_AUTHENTICATED,     0,              no_args_parse,           namespace_run    },
     { STR_INIT("CREATE"),      IN_AUTHENTICATED,     0,              create_args_parse,       create_run       },
     { STR_INIT("DELETE"),      IN_AUTHENTICATED,     0,              mailbox_args_parse,      delete_run       },
