@@ -181,7 +181,7 @@ static void test_collation_compares_by_titlecase(void **state)
         { "Z", "[", -1 },
         { "`", "a", 1 },
         { "", "a", -1 },
-        { "zz", "\xc3\xa9", 1 },  /* decomposed: "e" and an accent */
+        { "zz", "\xc3\xa9", 1 }, /* decomposed: "e" and an accent */
         { "\xc3\x89", "\xc3\xa9", 0 },
         { "\xce\xb1", "\xce\x91", 0 },
         { "z", "\xce\x91", -1 },

@@ -1,7 +1,9 @@
-/* search_args.h: SEARCH and UID SEARCH.          RFC 9051, 6.4.4 and 9 (search); RFC 3501; RFC 4731 and 5182 (RETURN); RFC 7162, 3.1.5;
+/* search_args.h: SEARCH and UID SEARCH.
+ * RFC 9051, 6.4.4 and 9 (search); RFC 3501; RFC 4731 and 5182 (RETURN); RFC 7162, 3.1.5;
  * RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
- * The program is a tree in one flat array, parents before children: node i's subtree is nodes[i .. nodes[i].end), its first
- * child i + 1, the next child nodes[child].end. nodes[0] is SEARCH_AND over all keys given. */
+ * The program is a tree in one flat array, parents before children: node i's subtree is
+ * nodes[i .. nodes[i].end), its first child i + 1, the next child nodes[child].end.
+ * nodes[0] is SEARCH_AND over all keys given. */
 #ifndef LOFT_IMAP_WIRE_SEARCH_ARGS_H
 #define LOFT_IMAP_WIRE_SEARCH_ARGS_H
 
@@ -68,12 +70,13 @@ struct search_node {
     };
 };
 
-enum search_return { /* RFC 4731, 3.1; RFC 5182 */
-                     SEARCH_RETURN_MIN = 1u << 0,
-                     SEARCH_RETURN_MAX = 1u << 1,
-                     SEARCH_RETURN_ALL = 1u << 2,
-                     SEARCH_RETURN_COUNT = 1u << 3,
-                     SEARCH_RETURN_SAVE = 1u << 4,
+/* RFC 4731, 3.1; RFC 5182 */
+enum search_return {
+    SEARCH_RETURN_MIN = 1u << 0,
+    SEARCH_RETURN_MAX = 1u << 1,
+    SEARCH_RETURN_ALL = 1u << 2,
+    SEARCH_RETURN_COUNT = 1u << 3,
+    SEARCH_RETURN_SAVE = 1u << 4,
 };
 
 struct search_args {
@@ -88,10 +91,12 @@ struct search_args {
     bool uses_seq;    /* a message set, that is, sequence numbers even in UID SEARCH */
 };
 
-/* `p` stands behind the command name. args_out: struct search_args in p->arena. -ERR_SYNTAX, -ERR_LIMIT (nodes, depth). */
+/* `p` stands behind the command name. args_out: struct search_args in p->arena.
+ * -ERR_SYNTAX, -ERR_LIMIT (nodes, depth). */
 MUST_USE int search_args_parse(struct parser *p, const void **args_out, struct err *err);
 
-/* RFC 5256 and others embed a search program: charset apart, "search-key *(SP search-key)" to the end of the line. */
+/* RFC 5256 and others embed a search program: charset apart,
+ * "search-key *(SP search-key)" to the end of the line. */
 bool parse_search_keys(struct parser *p, struct search_args *args);
 
 /* What stands behind "RETURN", the SP after its list included. Fills has_return and return_bits. */
