@@ -5,7 +5,7 @@
 
 #include "imap/wire/mailbox_args.h"
 
-enum { LIST_PATTERNS_MAX = 64 }; /* each is tried on each mailbox, for RECURSIVEMATCH on each below each */
+enum { LIST_PATTERNS_MAX = 256 }; /* each is tried on each mailbox, for RECURSIVEMATCH on each below each */
 
 enum list_select {
     LIST_SELECT_SUBSCRIBED = 1u << 0,
