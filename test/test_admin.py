@@ -173,8 +173,8 @@ def counts(loft, user):
 def test_import_maildir_twice(loft, anna, tmp_path):
     make_maildir(tmp_path / "md")
     first = loft.json("import", anna, str(tmp_path / "md"))
-    assert first == {"imported": 252, "known": 0, "passed_over": 0}
-    assert loft.json("import", anna, str(tmp_path / "md")) == {"imported": 0, "known": 252, "passed_over": 0}
+    assert first == {"imported": 252, "known": 0, "passed_over": 0, "not_mail": 0}
+    assert loft.json("import", anna, str(tmp_path / "md")) == {"imported": 0, "known": 252, "passed_over": 0, "not_mail": 0}
     have = counts(loft, anna)
     assert (have["INBOX"], have["Work"], have["Work/Reäl"], have["Empty"]) == (250, 1, 1, 0)
     status = loft.json("mailbox", "status", anna, "Work")
@@ -190,7 +190,7 @@ def test_import_counts_equal_messages(loft, anna, tmp_path):
     path.write_bytes(message)
     assert loft.json("import", anna, str(path))["imported"] == 1
     path.write_bytes(message * 3)
-    assert loft.json("import", anna, str(path)) == {"imported": 2, "known": 1, "passed_over": 0}
+    assert loft.json("import", anna, str(path)) == {"imported": 2, "known": 1, "passed_over": 0, "not_mail": 0}
     assert counts(loft, anna)["INBOX"] == 3
 
 
@@ -223,11 +223,69 @@ def test_import_passes_over_what_it_cannot_take(loft, anna, tmp_path):
     assert counts(loft, anna)["INBOX"] == 2
 
 
+def test_import_one_message(loft, anna, tmp_path):
+    path = tmp_path / "a.eml"
+    path.write_bytes(b"Subject: one\nDate: Thu, 1 Jan 1970 00:00:05 +0000\n\nbody\n")
+    once = {"imported": 1, "known": 0, "passed_over": 0, "not_mail": 0}
+    assert loft.json("import", anna, str(path)) == once
+    assert loft.json("import", anna, str(path)) == {**once, "imported": 0, "known": 1}
+    assert loft.json("import", anna, str(path), "--mailbox", "Saved/One") == once
+    assert counts(loft, anna)["INBOX"] == 1 and counts(loft, anna)["Saved/One"] == 1
+
+
+@pytest.mark.parametrize("start,is_mail", [
+    (b"A: b\n\n", True), (b"X-A_b!:\n", True), (b"A \t: obsolete\n", True), (b"%b: b\n" % (b"x" * 998), True),
+    (b"%b: b\n" % (b"x" * 999), False), (b"", False), (b":\n", False), (b" A: b\n", False), (b"two words: b\n", False),
+    (b"\xef\xbb\xbfA: b\n", False), (b"\0:\n", False), (b"word\n", False), (b"word", False),
+])
+def test_import_knows_a_message_by_its_first_field(loft, anna, tmp_path, start, is_mail):
+    path = tmp_path / "a.eml"
+    path.write_bytes(start)
+    if is_mail:
+        assert loft.json("import", anna, str(path))["imported"] == 1
+    else:
+        fails(loft, "import", anna, str(path), text="is no mail")
+
+
+def test_import_folder_of_messages(loft, anna, tmp_path):
+    top = tmp_path / "Saved"
+    (top / "Below").mkdir(parents=True)
+    for i in range(3):
+        (top / f"{i}.eml").write_bytes(b"Subject: %d\n\n" % i)
+    (top / "Below" / "x.EML").write_bytes(b"Subject: x\n\n")
+    (top / "1.mbox").write_bytes(b"From a Thu Jan  1 00:00:05 1970\nA: b\n\n")
+    assert loft.json("import", anna, str(top)) == {"imported": 5, "known": 0, "passed_over": 0, "not_mail": 0}
+    have = counts(loft, anna)
+    assert (have["Saved"], have["Below"], have["1"], have["INBOX"]) == (3, 1, 1, 0)
+    loft.run("import", anna, str(top), "--mailbox", "Old")
+    have = counts(loft, anna)
+    assert (have["Old"], have["Old/Below"], have["Old/1"]) == (3, 1, 1)
+
+
+def test_import_names_what_it_passes_over(loft, anna, tmp_path):
+    top = tmp_path / "Saved"
+    top.mkdir()
+    make_maildir(top / "md")
+    (top / "md" / "dovecot-uidlist").write_bytes(b"a Maildir's own")
+    (top / "md" / "cur" / "link").symlink_to("/etc/passwd")
+    (top / "a.eml").write_bytes(b"Subject: a\n\n")
+    (top / "link.eml").symlink_to("a.eml")
+    for i in range(7):
+        (top / f"notes{i}.txt").write_bytes(b"Subject: looks like mail, is named otherwise\n\n")
+    done = loft.run("import", anna, str(top))
+    assert b"253 messages imported" in done.stdout and b"9 files were no mail" in done.stdout
+    for name in "link.eml", "md/cur/link", "notes0.txt", "4 more files":
+        assert name in done.stderr.decode(), done.stderr
+    assert b"notes6.txt" not in done.stderr and b"dovecot-uidlist" not in done.stderr
+    (top / "broken.eml").write_bytes(b"no header")
+    fails(loft, "import", anna, str(top), text="broken.eml: no message")
+
+
 def test_import_says_when_there_is_no_mail(loft, anna, tmp_path):
     fails(loft, "import", anna, str(tmp_path), text="no mail at")
     fails(loft, "import", anna, str(tmp_path / "no"), text="No such file")
     (tmp_path / "file").write_text("hello")
-    fails(loft, "import", anna, str(tmp_path / "file"), text="no mbox file")
+    fails(loft, "import", anna, str(tmp_path / "file"), text="is no mail")
     fails(loft, "import", "nobody", "/dev/null", text="")
 
 
@@ -294,7 +352,7 @@ def test_mbox_export_comes_back(loft, anna, tmp_path):
     assert len(mailbox.mbox(str(tmp_path / "out" / "INBOX.mbox"))) == 250
     second = loft.add_user("second-" + anna)
     assert loft.json("import", second, str(tmp_path / "out"))["imported"] == 252
-    assert loft.json("import", anna, str(tmp_path / "out")) == {"imported": 0, "known": 252, "passed_over": 0}
+    assert loft.json("import", anna, str(tmp_path / "out")) == {"imported": 0, "known": 252, "passed_over": 0, "not_mail": 0}
     assert counts(loft, second) == counts(loft, anna)
 
 

@@ -15,7 +15,7 @@ static const struct cli_option yes_options[] = {
 
 static const struct cli_option import_options[] = {
     { "mailbox", 'm', "NAME",
-      "import into this mailbox and below it; a Maildir and an mbox file go to INBOX otherwise" },
+      "import into this mailbox and below it; a Maildir, an mbox file and a message go to INBOX otherwise" },
     { NULL },
 };
 static const struct cli_option export_options[] = {
@@ -54,11 +54,15 @@ const struct cli_command cli_commands[] = {
     { "mailbox delete", "USER MAILBOX", 2, 2, "delete a mailbox and its messages; those below it stay", NULL,
       yes_options, cli_mailbox_delete },
 
-    { "import", "USER PATH", 2, 2, "take over mail from a Maildir, an mbox file, or a folder of either",
+    { "import", "USER PATH", 2, 2,
+      "take over mail from a Maildir, an mbox file, a message, or a folder of such",
       "Folders, flags and dates are kept. It may be run again at any time: messages that are there already, "
       "byte for\n"
       "byte and in the same mailbox, are not imported a second time. What cannot be read is told and passed "
-      "over.",
+      "over.\n"
+      "A folder of .eml files is one mailbox, named as the folder is. Files that do not look like mail are "
+      "counted,\n"
+      "and the first few named.",
       import_options, cli_import },
     { "export", "USER PATH", 2, 2, "write all mail of a user into a new folder",
       "Folders, flags and dates are kept. A Maildir gives every message back byte for byte; in an mbox all\n"

@@ -4,11 +4,14 @@
 
 #include <stdio.h>
 
+enum { NOT_MAIL_NAMED_MAX = 5 };
+
 struct import_run {
     struct cli *cli;
     struct cli_progress progress;
     uint64_t imported, known, passed_over;
-    bool skip; /* the mailbox at hand is refused: so are its messages */
+    uint64_t not_mail; /* files; the first few are named */
+    bool skip;         /* the mailbox at hand is refused: so are its messages */
 };
 
 /* A problem with one message or mailbox: it is told and passed over. */
@@ -20,6 +23,28 @@ static void tell_problem(void *ctx, const char *path, const struct err *why)
     cli_progress_line(&run->progress, buf_c(&text));
     buf_deinit(&text);
     run->passed_over++;
+}
+
+static void tell_not_mail(void *ctx, const char *path)
+{
+    struct import_run *run = ctx;
+    struct buf text = BUF_INIT;
+    if (run->not_mail++ < NOT_MAIL_NAMED_MAX) {
+        buf_printf(&text, "%s: does not look like mail, passed over", path);
+        cli_progress_line(&run->progress, buf_c(&text));
+    }
+    buf_deinit(&text);
+}
+
+static void tell_not_mail_rest(struct import_run *run)
+{
+    struct buf text = BUF_INIT;
+    if (run->not_mail > NOT_MAIL_NAMED_MAX) {
+        buf_printf(&text, "%llu more files do not look like mail, passed over",
+                   (unsigned long long)(run->not_mail - NOT_MAIL_NAMED_MAX));
+        cli_progress_line(&run->progress, buf_c(&text));
+    }
+    buf_deinit(&text);
 }
 
 static int call(struct import_run *run, json_t *request, struct str body, struct admin_reply *reply,
@@ -92,6 +117,7 @@ static int import_all(struct import_run *run, const struct source_options *optio
                                       .mailbox = on_mailbox,
                                       .message = on_message,
                                       .problem = tell_problem,
+                                      .not_mail = tell_not_mail,
                                       .progress = on_progress };
     json_t *result;
     uint64_t bytes;
@@ -105,6 +131,7 @@ static int import_all(struct import_run *run, const struct source_options *optio
         return r;
     cli_progress_begin(&run->progress, bytes);
     r = source_read(options, &sink, err);
+    tell_not_mail_rest(run);
     cli_progress_end(&run->progress);
     return r < 0 ? r : cli_ask(run->cli, json_pack("{s:s}", "command", "import-end"), &result, err);
 }
@@ -121,11 +148,14 @@ int cli_import(struct cli *cli, struct err *err)
     r = import_all(&run, &options, err);
     if (r < 0)
         return run.imported ? err_context(err, "import broke off; run it again, nothing comes twice") : r;
-    json_t *summary = json_pack("{s:I, s:I, s:I}", "imported", (json_int_t)run.imported, "known",
-                                (json_int_t)run.known, "passed_over", (json_int_t)run.passed_over);
-    cli_print_done(cli, summary, "%llu messages imported, %llu were there already, %llu passed over.",
-                   (unsigned long long)run.imported, (unsigned long long)run.known,
-                   (unsigned long long)run.passed_over);
+    json_t *summary = json_pack("{s:I, s:I, s:I, s:I}", "imported", (json_int_t)run.imported, "known",
+                                (json_int_t)run.known, "passed_over", (json_int_t)run.passed_over, "not_mail",
+                                (json_int_t)run.not_mail);
+    cli_print_done(
+        cli, summary,
+        "%llu messages imported, %llu were there already, %llu passed over; %llu files were no mail.",
+        (unsigned long long)run.imported, (unsigned long long)run.known, (unsigned long long)run.passed_over,
+        (unsigned long long)run.not_mail);
     json_decref(summary);
     return run.passed_over ? err_set(err, ERR_INVALID, "not everything could be imported, see above") : 0;
 }

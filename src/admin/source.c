@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 256 * 1024 };
+enum { READ_BYTES = 256 * 1024, FIELD_NAME_BYTES_MAX = 998 }; /* RFC 5322, 2.1.1 */
 
 struct walk {
     const struct source_options *options;
@@ -26,6 +26,12 @@ static void tell_problem(struct walk *w, const char *path, const struct err *why
 {
     if (w->sink)
         w->sink->problem(w->sink->ctx, path, why);
+}
+
+static void tell_not_mail(struct walk *w, const char *path)
+{
+    if (w->sink)
+        w->sink->not_mail(w->sink->ctx, path);
 }
 
 static const char *join(struct walk *w, const char *folder, const char *name)
@@ -157,8 +163,12 @@ static int maildir_file(struct walk *w, const char *path, const char *name,
     uint64_t size = 0;
     mode_t type = type_of(path, &size);
     int r = 0;
-    if (type != S_IFREG || name[0] == '.')
+    if (name[0] == '.')
         return 0;
+    if (type != S_IFREG) {
+        tell_not_mail(w, path);
+        return 0;
+    }
     if (!w->sink) {
         w->bytes += size;
         return 0;
@@ -282,6 +292,94 @@ static bool looks_like_mbox(const char *path)
     return yes;
 }
 
+/* ---- one message in one file ---- */
+
+/* A message begins with a header field: RFC 5322, 2.2; blanks before the colon are obsolete: 4.5.8. */
+static bool looks_like_message(const char *path)
+{
+    char start[FIELD_NAME_BYTES_MAX + 1];
+    uint64_t size;
+    int64_t mtime;
+    int fd = open_file(path, &size, &mtime, NULL);
+    if (fd < 0)
+        return false;
+    size_t i = 0, n = size < sizeof start ? (size_t)size : sizeof start;
+    bool yes = file_pread(fd, start, n, 0, NULL) == 0;
+    close(fd);
+    while (yes && i < n && start[i] > ' ' && start[i] < 127 && start[i] != ':')
+        i++;
+    yes = yes && i > 0;
+    while (yes && i < n && (start[i] == ' ' || start[i] == '\t'))
+        i++;
+    return yes && i < n && start[i] == ':';
+}
+
+static bool is_eml(const char *entry)
+{
+    size_t n = strlen(entry);
+    return entry[0] != '.' && n > 4 && str_eq_nocase(str_make(entry + n - 4, 4), STR(".eml"));
+}
+
+/* It goes to the mailbox that was named last. */
+static int message_file(struct walk *w, const char *path, struct err *err)
+{
+    static const struct maildir_keywords none;
+    struct mailfile_message message = { 0 };
+    struct buf bytes = BUF_INIT;
+    struct err why;
+    uint64_t size = 0;
+    int r = 0;
+    w->found++;
+    (void)type_of(path, &size);
+    w->bytes += size;
+    if (!w->sink)
+        return 0;
+    if (read_message(w, path, "", &none, &bytes, &message, &why) < 0) {
+        tell_problem(w, path, &why);
+    } else {
+        (void)mailfile_date(message.bytes, &message.date_s); /* else the file's, which is when it was saved */
+        r = w->sink->message(w->sink->ctx, path, &message, err);
+    }
+    buf_deinit(&bytes);
+    w->sink->progress(w->sink->ctx, size);
+    return r;
+}
+
+static int one_message(struct walk *w, const char *path, struct str name, struct err *err)
+{
+    int r = w->sink ? w->sink->mailbox(w->sink->ctx, name, err) : 0;
+    return r < 0 ? r : message_file(w, path, err);
+}
+
+/* All that lie in one folder, before anything else of it: they are one mailbox. */
+static int eml_files(struct walk *w, const char *folder, const struct listing *list, struct str name,
+                     bool in_maildir, struct err *err)
+{
+    int r = 0;
+    bool named = false;
+    for (size_t i = 0; r == 0 && i < list->count; i++) {
+        if (!is_eml(list->names[i]))
+            continue;
+        struct buf path = BUF_INIT; /* there are many: not in the arena */
+        buf_printf(&path, "%s/%s", folder, list->names[i]);
+        if (type_of(buf_c(&path), &(uint64_t){ 0 }) != S_IFREG) {
+            /* a folder or a link: walk_entry() */
+        } else if (looks_like_message(buf_c(&path))) {
+            if (!named && w->sink)
+                r = w->sink->mailbox(w->sink->ctx, name, err);
+            named = true;
+            if (r == 0)
+                r = message_file(w, buf_c(&path), err);
+        } else if (in_maildir || !looks_like_mbox(buf_c(&path))) {
+            struct err why;
+            err_set(&why, ERR_INVALID, "no message: it does not begin with a header field");
+            tell_problem(w, buf_c(&path), &why);
+        }
+        buf_deinit(&path);
+    }
+    return r;
+}
+
 /* ---- trees ---- */
 
 static struct str without_end(struct str name, struct str end)
@@ -301,6 +399,21 @@ static struct str level_of(struct walk *w, const char *entry)
 
 static int walk_folder(struct walk *w, const char *path, struct str name, unsigned depth, struct err *err);
 
+static bool is_maildir_part(const char *entry)
+{
+    return strcmp(entry, "cur") == 0 || strcmp(entry, "new") == 0 || strcmp(entry, "tmp") == 0;
+}
+
+/* What the folder at the top is called on disk. */
+static struct str own_name(struct walk *w, const char *path)
+{
+    char *real = realpath(path, NULL);
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    struct str name = slash && slash[1] ? level_of(w, slash + 1) : STR("INBOX");
+    free(real);
+    return name;
+}
+
 static int walk_entry(struct walk *w, const char *folder, const char *entry, struct str above,
                       bool in_maildir, unsigned depth, struct err *err)
 {
@@ -312,13 +425,17 @@ static int walk_entry(struct walk *w, const char *folder, const char *entry, str
     if (type == S_IFDIR && entry[0] == '.' && is_maildir(w, path)) {
         maildir_read_folder(str_c(entry), &sub);
         r = one_maildir(w, path, join_name(w, above, buf_str(&sub)), err);
-    } else if (entry[0] == '.' || (in_maildir && (strcmp(entry, "cur") == 0 || strcmp(entry, "new") == 0 ||
-                                                  strcmp(entry, "tmp") == 0))) {
-        r = 0;
+    } else if (in_maildir &&
+               (type == S_IFREG ? !is_eml(entry) && !looks_like_mbox(path) : is_maildir_part(entry))) {
+        r = 0; /* its own: an index, a list of subscriptions */
+    } else if (entry[0] == '.') {
+        tell_not_mail(w, path);
     } else if (type == S_IFDIR) {
         r = walk_folder(w, path, join_name(w, above, level_of(w, entry)), depth + 1, err);
     } else if (type == S_IFREG && !in_maildir && looks_like_mbox(path)) {
         r = mbox_file(w, path, join_name(w, above, level_of(w, entry)), err);
+    } else if (type != S_IFREG || !is_eml(entry)) { /* those have had their turn */
+        tell_not_mail(w, path);
     }
     buf_deinit(&sub);
     return r;
@@ -344,6 +461,8 @@ static int walk_folder(struct walk *w, const char *path, struct str name, unsign
         tell_problem(w, path, &why);
         return 0;
     }
+    struct str own = maildir ? STR("INBOX") : own_name(w, path);
+    r = eml_files(w, path, &list, name.n ? name : own, maildir, err);
     for (size_t i = 0; r == 0 && i < list.count; i++)
         r = walk_entry(w, path, list.names[i], name, maildir, depth, err);
     listing_free(&list);
@@ -365,13 +484,21 @@ static int walk(struct walk *w, struct err *err)
         char *real = realpath(path, NULL);
         const char *given = real ? arena_c(&w->arena, str_c(real)) : path;
         free(real);
-        r = looks_like_mbox(given)
-                ? mbox_file(w, given, name.n ? name : STR("INBOX"), err)
-                : err_set(err, ERR_INVALID, "%s is no mbox file: it does not begin with \"From \"", path);
+        name = name.n ? name : STR("INBOX");
+        if (looks_like_mbox(given))
+            r = mbox_file(w, given, name, err);
+        else if (looks_like_message(given))
+            r = one_message(w, given, name, err);
+        else
+            r = err_set(err, ERR_INVALID,
+                        "%s is no mail: it begins neither with \"From \", as an mbox file, nor with a header "
+                        "field, as a message",
+                        path);
     }
     if (r == 0 && w->found == 0)
         r = err_set(err, ERR_INVALID,
-                    "no mail at %s: neither a Maildir, nor an mbox file, nor a folder of such", path);
+                    "no mail at %s: neither a Maildir, nor an mbox file, nor a message, nor a folder of such",
+                    path);
     return r;
 }
 

@@ -1,10 +1,12 @@
 /* source.h: mail on disk that is to be imported: a Maildir, a Maildir++ or a tree of Maildirs, an mbox file,
- * a folder of mbox files, or a mixture. What it is, is seen from the files.
+ * a folder of mbox files, one message, a folder of such, or a mixture. What it is, is seen from the files.
  *
  *   FOLDER/{cur,new}         a Maildir; the top one is INBOX
  *   FOLDER/.Work.Reports     Maildir++: Work/Reports
  *   FOLDER/Work/{cur,new}    Work
  *   FOLDER/Work, Work.mbox   an mbox file: Work;    FOLDER/Work.sbd/  what lies below it (Thunderbird)
+ *
+ *   FOLDER/Work/NAME.eml     a message in Work; in FOLDER itself, in a mailbox named as FOLDER is
  *
  * Symbolic links below the path are not followed, nor is anything changed.
  * Threads: none. */
@@ -24,12 +26,16 @@ struct source_sink {
     int (*message)(void *ctx, const char *path, const struct mailfile_message *message, struct err *err);
     /* Something cannot be read and is passed over. */
     void (*problem)(void *ctx, const char *path, const struct err *why);
+    /* A file or folder that does not look like mail is passed over. What a Maildir keeps beside its messages
+     * is not told. */
+    void (*not_mail)(void *ctx, const char *path);
     void (*progress)(void *ctx, uint64_t bytes); /* of files, since the last call */
 };
 
 struct source_options {
     const char *path;
-    /* What the top is called; NIL: INBOX for a Maildir or an mbox file, nothing for a folder of such. */
+    /* What the top is called; NIL: INBOX for a Maildir, an mbox file or one message; nothing for a folder of
+     * mbox files; the folder's own name for messages that lie in it. */
     struct str mailbox;
     uint64_t bytes_max; /* of one message; larger ones are a problem and passed over */
 };
