@@ -6,8 +6,8 @@ enum when {
     ALWAYS = 1,
     BEFORE_LOGIN = 2,
     AFTER_LOGIN = 4,
-    IF_STARTTLS = 8,   /* the listener offers it and it is not on yet */
-    IF_LOGIN = 16,     /* passwords may be sent */
+    IF_STARTTLS = 8, /* the listener offers it and it is not on yet */
+    IF_LOGIN = 16,   /* passwords may be sent */
     IF_NO_LOGIN = 32,
     IF_UNAUTHENTICATE = 64, /* it is not switched off */
 };
@@ -18,43 +18,43 @@ static const struct {
 } capabilities[] = {
     { "IMAP4rev2", ALWAYS },
     { "IMAP4rev1", ALWAYS },
-    { "LITERAL-", BEFORE_LOGIN },             /* RFC 7888, 5: a stranger sends small ones only */
-    { "LITERAL+", AFTER_LOGIN },              /* RFC 7888, 4 */
-    { "SASL-IR", BEFORE_LOGIN },              /* RFC 4959 */
+    { "LITERAL-", BEFORE_LOGIN }, /* RFC 7888, 5: a stranger sends small ones only */
+    { "LITERAL+", AFTER_LOGIN },  /* RFC 7888, 4 */
+    { "SASL-IR", BEFORE_LOGIN },  /* RFC 4959 */
     { "STARTTLS", BEFORE_LOGIN | IF_STARTTLS },
     { "LOGINDISABLED", BEFORE_LOGIN | IF_NO_LOGIN },
     { "AUTH=PLAIN", BEFORE_LOGIN | IF_LOGIN },
-    { "ID", ALWAYS },                         /* RFC 2971 */
-    { "ENABLE", ALWAYS },                     /* RFC 5161 */
-    { "IDLE", AFTER_LOGIN },                  /* RFC 2177 */
-    { "COMPRESS=DEFLATE", AFTER_LOGIN },      /* RFC 4978 */
+    { "ID", ALWAYS },                                      /* RFC 2971 */
+    { "ENABLE", ALWAYS },                                  /* RFC 5161 */
+    { "IDLE", AFTER_LOGIN },                               /* RFC 2177 */
+    { "COMPRESS=DEFLATE", AFTER_LOGIN },                   /* RFC 4978 */
     { "UNAUTHENTICATE", AFTER_LOGIN | IF_UNAUTHENTICATE }, /* RFC 8437 */
-    { "NAMESPACE", AFTER_LOGIN },             /* RFC 2342 */
-    { "CHILDREN", AFTER_LOGIN },              /* RFC 3348 */
-    { "UIDPLUS", AFTER_LOGIN },               /* RFC 4315 */
-    { "UNSELECT", AFTER_LOGIN },              /* RFC 3691 */
-    { "MOVE", AFTER_LOGIN },                  /* RFC 6851 */
-    { "CONDSTORE", AFTER_LOGIN },             /* RFC 7162 */
-    { "QRESYNC", AFTER_LOGIN },               /* RFC 7162 */
-    { "ESEARCH", AFTER_LOGIN },               /* RFC 4731 */
-    { "SEARCHRES", AFTER_LOGIN },             /* RFC 5182 */
-    { "WITHIN", AFTER_LOGIN },                /* RFC 5032 */
-    { "SORT", AFTER_LOGIN },                  /* RFC 5256 */
-    { "SORT=DISPLAY", AFTER_LOGIN },          /* RFC 5957 */
-    { "ESORT", AFTER_LOGIN },                 /* RFC 5267 */
-    { "THREAD=ORDEREDSUBJECT", AFTER_LOGIN }, /* RFC 5256 */
-    { "THREAD=REFERENCES", AFTER_LOGIN },     /* RFC 5256 */
-    { "THREAD=REFS", AFTER_LOGIN },           /* draft-ietf-morg-inthread */
-    { "LIST-EXTENDED", AFTER_LOGIN },         /* RFC 5258 */
-    { "LIST-STATUS", AFTER_LOGIN },           /* RFC 5819 */
-    { "STATUS=SIZE", AFTER_LOGIN },           /* RFC 8438 */
-    { "SPECIAL-USE", AFTER_LOGIN },           /* RFC 6154 */
-    { "CREATE-SPECIAL-USE", AFTER_LOGIN },    /* RFC 6154 */
-    { "BINARY", AFTER_LOGIN },                /* RFC 3516 */
-    { "MULTIAPPEND", AFTER_LOGIN },           /* RFC 3502 */
-    { "OBJECTID", AFTER_LOGIN },              /* RFC 8474 */
-    { "SAVEDATE", AFTER_LOGIN },              /* RFC 8514 */
-    { "PREVIEW", AFTER_LOGIN },               /* RFC 8970 */
+    { "NAMESPACE", AFTER_LOGIN },                          /* RFC 2342 */
+    { "CHILDREN", AFTER_LOGIN },                           /* RFC 3348 */
+    { "UIDPLUS", AFTER_LOGIN },                            /* RFC 4315 */
+    { "UNSELECT", AFTER_LOGIN },                           /* RFC 3691 */
+    { "MOVE", AFTER_LOGIN },                               /* RFC 6851 */
+    { "CONDSTORE", AFTER_LOGIN },                          /* RFC 7162 */
+    { "QRESYNC", AFTER_LOGIN },                            /* RFC 7162 */
+    { "ESEARCH", AFTER_LOGIN },                            /* RFC 4731 */
+    { "SEARCHRES", AFTER_LOGIN },                          /* RFC 5182 */
+    { "WITHIN", AFTER_LOGIN },                             /* RFC 5032 */
+    { "SORT", AFTER_LOGIN },                               /* RFC 5256 */
+    { "SORT=DISPLAY", AFTER_LOGIN },                       /* RFC 5957 */
+    { "ESORT", AFTER_LOGIN },                              /* RFC 5267 */
+    { "THREAD=ORDEREDSUBJECT", AFTER_LOGIN },              /* RFC 5256 */
+    { "THREAD=REFERENCES", AFTER_LOGIN },                  /* RFC 5256 */
+    { "THREAD=REFS", AFTER_LOGIN },                        /* draft-ietf-morg-inthread */
+    { "LIST-EXTENDED", AFTER_LOGIN },                      /* RFC 5258 */
+    { "LIST-STATUS", AFTER_LOGIN },                        /* RFC 5819 */
+    { "STATUS=SIZE", AFTER_LOGIN },                        /* RFC 8438 */
+    { "SPECIAL-USE", AFTER_LOGIN },                        /* RFC 6154 */
+    { "CREATE-SPECIAL-USE", AFTER_LOGIN },                 /* RFC 6154 */
+    { "BINARY", AFTER_LOGIN },                             /* RFC 3516 */
+    { "MULTIAPPEND", AFTER_LOGIN },                        /* RFC 3502 */
+    { "OBJECTID", AFTER_LOGIN },                           /* RFC 8474 */
+    { "SAVEDATE", AFTER_LOGIN },                           /* RFC 8514 */
+    { "PREVIEW", AFTER_LOGIN },                            /* RFC 8970 */
 };
 
 bool capability_login_allowed(const struct session *s)

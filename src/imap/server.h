@@ -10,13 +10,14 @@
 #include "net/limits.h"
 
 struct imap_settings {
-    uint32_t login_timeout_ms;   /* from connect to signed in */
-    uint32_t autologout_ms;      /* without a command; RFC 9051, 5.4: at least 30 minutes */
-    uint32_t idle_heartbeat_ms;  /* "* OK Still here" while a client idles, so that its router and it know we live */
-    bool plaintext_on_loopback;  /* passwords without TLS from loopback */
-    bool unauthenticate;         /* RFC 8437, 8: the command can be switched off */
+    uint32_t login_timeout_ms; /* from connect to signed in */
+    uint32_t autologout_ms;    /* without a command; RFC 9051, 5.4: at least 30 minutes */
+    uint32_t
+        idle_heartbeat_ms; /* "* OK Still here" while a client idles, so that its router and it know we live */
+    bool plaintext_on_loopback; /* passwords without TLS from loopback */
+    bool unauthenticate;        /* RFC 8437, 8: the command can be switched off */
     uint32_t connections_per_account_max;
-    uint64_t message_bytes_max;  /* RFC 7889 APPENDLIMIT */
+    uint64_t message_bytes_max; /* RFC 7889 APPENDLIMIT */
     struct framer_limits before_login, after_login;
 };
 
@@ -24,8 +25,8 @@ struct imap_server {
     struct imap_settings settings;
     struct mail *mail;
     struct auth *auth;
-    struct limits *limits;      /* connections per account are counted as "account/" id */
-    struct presence *presence;  /* who is here, for `loft who` and `loft kick` */
+    struct limits *limits;     /* connections per account are counted as "account/" id */
+    struct presence *presence; /* who is here, for `loft who` and `loft kick` */
     const struct clock *clock;
 };
 

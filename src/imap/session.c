@@ -20,7 +20,8 @@ enum {
 static void touch(struct session *s)
 {
     const struct imap_settings *settings = &s->server->settings;
-    if (s->state != STATE_NOT_AUTHENTICATED) /* before login the first deadline stands: it is for the whole of it */
+    if (s->state !=
+        STATE_NOT_AUTHENTICATED) /* before login the first deadline stands: it is for the whole of it */
         s->deadline_ms = conn_now_mono_ms(s->conn) + settings->autologout_ms;
 }
 
@@ -93,14 +94,15 @@ void session_enable_condstore(struct session *s)
         return;
     s->condstore = true;
     if (s->state == STATE_SELECTED)
-        buf_printf(session_out(s), "* OK [HIGHESTMODSEQ %llu] Highest\r\n", (unsigned long long)s->view.snapshot->highest_modseq);
+        buf_printf(session_out(s), "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
+                   (unsigned long long)s->view.snapshot->highest_modseq);
 }
 
 static void log_failure(struct session *s, const struct reply_rule *rule, const struct err *err)
 {
     struct logger *log = &s->log;
-    LOG_AT(log, rule->level, "command-failed", KV("command", s->command ? s->command->name : STR("?")), KV("kind", err_kind_name(err->kind)),
-           KV("text", (const char *)err->text));
+    LOG_AT(log, rule->level, "command-failed", KV("command", s->command ? s->command->name : STR("?")),
+           KV("kind", err_kind_name(err->kind)), KV("text", (const char *)err->text));
 }
 
 void session_free_arena(struct session *s)
@@ -131,12 +133,14 @@ void session_finish(struct session *s, int r, const struct err *err)
         /* STARTTLS: its reply went out in clear, before the handshake */
     } else if (r == 0) {
         if (str_is_nil(s->reply_text))
-            s->reply_text = arena_printf(&s->arena, "%s" STR_FMT " completed", s->uid_form ? "UID " : "", STR_ARG(s->command->name));
+            s->reply_text = arena_printf(&s->arena, "%s" STR_FMT " completed", s->uid_form ? "UID " : "",
+                                         STR_ARG(s->command->name));
         write_status(out, s->tag, "OK", s->reply_code, s->reply_text, session_utf8(s));
     } else {
         const struct reply_rule *rule = reply_rule(err->kind);
         struct str code = str_is_nil(s->reply_code) ? str_c(rule->code) : s->reply_code;
-        write_status(out, s->tag, rule->kind, code, str_c(rule->text ? rule->text : err->text), session_utf8(s));
+        write_status(out, s->tag, rule->kind, code, str_c(rule->text ? rule->text : err->text),
+                     session_utf8(s));
         if (!s->failure_logged)
             log_failure(s, rule, err);
     }
@@ -164,7 +168,8 @@ void session_watch(struct session *s)
         s->waker = conn_waker(s->conn);
     s->watcher = (struct watcher){ .fn = on_change,
                                    .mailbox_id = s->state == STATE_SELECTED ? mailbox_id(s->view.mailbox) : 0,
-                                   .events = (s->state == STATE_SELECTED ? WATCH_MAILBOX : 0) | WATCH_ACCOUNT_GONE };
+                                   .events = (s->state == STATE_SELECTED ? WATCH_MAILBOX : 0) |
+                                             WATCH_ACCOUNT_GONE };
     account_watch(s->account, &s->watcher);
     s->watching = true;
 }
@@ -210,8 +215,8 @@ int session_sign_in(struct session *s, const struct user *user, const char *mech
 {
     char room[32];
     struct str key = account_limit_key(s, user->account, room);
-    int r = limit_acquire(s->server->limits, key, s->server->settings.connections_per_account_max, "connections per account",
-                          err);
+    int r = limit_acquire(s->server->limits, key, s->server->settings.connections_per_account_max,
+                          "connections per account", err);
     if (r < 0)
         return r;
     r = mail_account_open(s->server->mail, user->account, &s->account, err);
@@ -223,7 +228,8 @@ int session_sign_in(struct session *s, const struct user *user, const char *mech
     memcpy(s->user_name, user->name, sizeof s->user_name);
     s->state = STATE_AUTHENTICATED;
     conn_set_input_limit(s->conn, s->server->settings.after_login.command_max);
-    framer_start(&s->framer, &s->server->settings.after_login); /* an answer that was held comes between two commands */
+    framer_start(&s->framer,
+                 &s->server->settings.after_login); /* an answer that was held comes between two commands */
     struct conn_tls_info tls = conn_tls_info(s->conn);
     struct presence_info info = { .conn_id = conn_id(s->conn),
                                   .protocol = "imap",
@@ -233,8 +239,8 @@ int session_sign_in(struct session *s, const struct user *user, const char *mech
     snprintf(info.mechanism, sizeof info.mechanism, "%s", mechanism);
     addr_format(conn_peer(s->conn), false, info.address);
     s->presence = presence_enter(s->server->presence, &info);
-    log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("mechanism", mechanism), KV("address", (const char *)info.address),
-             KV("tls", tls.version));
+    log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("mechanism", mechanism),
+             KV("address", (const char *)info.address), KV("tls", tls.version));
     return 0;
 }
 
@@ -243,7 +249,8 @@ void session_sign_out(struct session *s)
     session_deselect(s);
     session_unwatch(s);
     if (s->account) {
-        log_info(&s->log, "logout", KV("account", (const char *)s->user_name), KV("commands", s->command_count));
+        log_info(&s->log, "logout", KV("account", (const char *)s->user_name),
+                 KV("commands", s->command_count));
         char room[32];
         limit_release(s->server->limits, account_limit_key(s, account_id(s->account), room));
         presence_leave(s->server->presence, &s->presence);
@@ -261,7 +268,8 @@ void session_sign_out(struct session *s)
 int session_check_account(struct session *s)
 {
     struct err err;
-    if (!s->account || account_refresh(s->account, &err) != -ERR_UNAVAILABLE) /* other errors the command meets itself */
+    if (!s->account ||
+        account_refresh(s->account, &err) != -ERR_UNAVAILABLE) /* other errors the command meets itself */
         return 0;
     session_bye(s, "UNAVAILABLE", "The account has been deleted");
     return -ERR_UNAVAILABLE;
@@ -299,7 +307,9 @@ static void on_timer(struct session *s)
     if (s->state == STATE_LOGOUT)
         return;
     if (now >= s->deadline_ms) {
-        session_bye(s, NULL, s->state == STATE_NOT_AUTHENTICATED ? "Took too long to sign in" : "Autologout; idle for too long");
+        session_bye(s, NULL,
+                    s->state == STATE_NOT_AUTHENTICATED ? "Took too long to sign in"
+                                                        : "Autologout; idle for too long");
         return;
     }
     if (s->heartbeat_ms && now >= s->heartbeat_ms) {

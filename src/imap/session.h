@@ -32,7 +32,7 @@ enum session_input {
     INPUT_MESSAGE, /* bytes of an APPEND literal */
     INPUT_SASL,    /* the client's answer to a SASL challenge */
     INPUT_IDLE,    /* DONE */
-    INPUT_HELD,    /* nothing is read: a command waits for output to drain, or a failed sign-in sits out its delay */
+    INPUT_HELD, /* nothing is read: a command waits for output to drain, or a failed sign-in sits out its delay */
 };
 
 struct session {
@@ -55,7 +55,7 @@ struct session {
 
     /* SELECTED: */
     struct view view;
-    struct seqset saved;       /* RFC 5182: "$", UIDs; lives in saved_arena */
+    struct seqset saved; /* RFC 5182: "$", UIDs; lives in saved_arena */
     struct arena saved_arena;
     struct watcher watcher;
     bool watching;
@@ -65,10 +65,11 @@ struct session {
     struct arena arena;
     const struct command *command; /* NULL: none */
     struct str tag;
-    bool uid_form;          /* "UID FETCH" and the like */
+    bool uid_form; /* "UID FETCH" and the like */
     const void *args;
-    void *cursor;           /* a resumable command's place; NULL on its first run */
-    void (*cursor_drop)(struct session *s); /* releases what the cursor holds beside arena memory; NULL: nothing */
+    void *cursor; /* a resumable command's place; NULL on its first run */
+    void (*cursor_drop)(
+        struct session *s); /* releases what the cursor holds beside arena memory; NULL: nothing */
     struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */
     struct str reply_text;  /* NIL: "NAME completed" */
     bool updates_sent;      /* the command told all updates itself */
@@ -76,16 +77,16 @@ struct session {
     bool answered;          /* it sent its tagged reply itself: STARTTLS */
     bool failure_logged;    /* with more than log_failure() knows: cmd_login.c */
 
-    struct append *append;  /* APPEND in progress: cmd_append.c */
-    struct held_reply *held;/* a tagged reply that waits: cmd_login.c */
+    struct append *append;   /* APPEND in progress: cmd_append.c */
+    struct held_reply *held; /* a tagged reply that waits: cmd_login.c */
 
-    int64_t deadline_ms;    /* the session's own: login timeout or autologout (mono) */
-    int64_t heartbeat_ms;   /* while idling: when to show a sign of life (mono); 0 otherwise */
+    int64_t deadline_ms;  /* the session's own: login timeout or autologout (mono) */
+    int64_t heartbeat_ms; /* while idling: when to show a sign of life (mono); 0 otherwise */
     uint64_t command_count;
     unsigned failed_logins; /* of this connection */
     unsigned garbage_lines; /* before login: lines that are no IMAP */
-    bool has_secret;        /* `arena` holds bytes from before login, perhaps a password: wiped before it is freed */
-    int64_t turn_end_ms;    /* mono: after it others get their turn, session_must_wait */
+    bool has_secret; /* `arena` holds bytes from before login, perhaps a password: wiped before it is freed */
+    int64_t turn_end_ms; /* mono: after it others get their turn, session_must_wait */
     unsigned turn_checks;
 };
 
@@ -128,7 +129,8 @@ void session_drop_command(struct session *s);
 void session_finish(struct session *s, int r, const struct err *err);
 
 /* Signed in: open the account, take the account's place in the limits, become AUTHENTICATED. -ERR_LIMIT with the limit's name, ... */
-MUST_USE int session_sign_in(struct session *s, const struct user *user, const char *mechanism, struct err *err);
+MUST_USE int session_sign_in(struct session *s, const struct user *user, const char *mechanism,
+                             struct err *err);
 
 /* Take back all that session_sign_in and the user have brought into the session (RFC 8437): afterwards it is
  * as new, but for its tag and arena. NOT_AUTHENTICATED; LOGOUT stays. Whatever is added to struct session for a

@@ -173,7 +173,8 @@ static void add_recipient(struct lmtp_session *s, const struct lmtp_path *path)
 static bool is_full(const struct lmtp_session *s)
 {
     uint32_t max = s->server->settings.recipients_max;
-    return s->recipient_count >= max || s->arena.total_bytes > TRANSACTION_BYTES + (size_t)max * RECIPIENT_BYTES_MAX;
+    return s->recipient_count >= max ||
+           s->arena.total_bytes > TRANSACTION_BYTES + (size_t)max * RECIPIENT_BYTES_MAX;
 }
 
 static void rcpt(struct lmtp_session *s, struct str args)

@@ -115,10 +115,10 @@ bool conn_is_closing(struct conn *conn);
 /* ---- TLS ---- */
 
 /* STARTTLS: queue the "OK" first, then call this and return from event(). The rest of the input buffer is
- * DISCARDED now, since whatever came before the handshake may have been put there by someone between (RFC
- * 9051, 6.2.1; CVE-2011-0411, CVE-2021-33515). Output is sent in clear, then the handshake runs with its own
- * timeout; CONN_TLS_STARTED follows, or the connection ends. returns  0; -ERR_STATE when TLS or compression
- * is on already; -ERR_CANNOT when the listener has none */
+ * DISCARDED now, since whatever came before the handshake may have been put there by someone between:
+ * RFC 9051, 6.2.1; CVE-2011-0411, CVE-2021-33515. Output is sent in clear, then the handshake runs with its own
+ * timeout; CONN_TLS_STARTED follows, or the connection ends.
+ *   returns  0; -ERR_STATE when TLS or compression is on already; -ERR_CANNOT when the listener has none */
 MUST_USE int conn_start_tls(struct conn *conn, struct err *err);
 bool conn_can_start_tls(struct conn *conn); /* would be 0 now: offer STARTTLS */
 bool conn_is_tls(struct conn *conn);
@@ -128,14 +128,14 @@ bool conn_is_tls(struct conn *conn);
 /* Queue the "OK" first, then call this. Output queued so far goes in clear, what is queued from now on is
  * compressed; the rest of the input buffer is taken for compressed bytes already. The limits on input hold
  * for inflated bytes. Input that is no deflate, or the end of the client's stream, is CONN_EOF.
- * conn_close_after_flush() ends our stream in order. While it is on, STARTTLS cannot be. returns  0;
- * -ERR_EXISTS when it is on already; -ERR_STATE between conn_start_tls() and its handshake */
+ * conn_close_after_flush() ends our stream in order. While it is on, STARTTLS cannot be.
+ *   returns  0; -ERR_EXISTS when it is on already; -ERR_STATE between conn_start_tls() and its handshake */
 MUST_USE int conn_start_deflate(struct conn *conn, struct err *err);
 
 /* Queue the last compressed output first, then call this: our stream ends there, and the client's behind the
  * command that was consumed last (RFC 8437, 4.1); what it may have sent behind that in clear is read as such.
- * Does nothing when compression is off. returns  0; -ERR_INVALID when compressed input goes on behind that
- * command: close */
+ * Does nothing when compression is off.
+ *   returns  0; -ERR_INVALID when compressed input goes on behind that command: close */
 MUST_USE int conn_stop_deflate(struct conn *conn, struct err *err);
 bool conn_is_deflated(const struct conn *conn);
 

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err;
     if (size < 2)
         return 0;
-    size_t piece = 1 + data[0] % 64, room = 1 + data[0] / 2, end_at = data[1] < 200 ? data[1] : SIZE_MAX, all = 0;
+    size_t piece = 1 + data[0] % 64, room = 1 + data[0] / 2, end_at = data[1] < 200 ? data[1] : SIZE_MAX,
+           all = 0;
     struct deflate_pool *pool = deflate_pool_new();
     struct deflate *d = deflate_new(pool);
     int r = 0;

@@ -83,16 +83,16 @@ struct conn {
     bool eof_told;    /* CONN_EOF was given */
     bool hangup;      /* epoll has nothing more to tell */
     bool broken;      /* reading or writing failed */
-    bool behind;      /* the session has input that it could not act on yet: it waits for output or its turn */
+    bool behind; /* the session has input that it could not act on yet: it waits for output or its turn */
     bool session_open;
     bool client_counted, refusal_counted; /* places held in limits */
     uint8_t read_shift;                   /* bytes of a read: READ_BYTES_MIN << read_shift */
     unsigned armed;                       /* what epoll waits for; 0: nothing, it is disarmed */
     unsigned events_due;                  /* enum conn_event that wait for the next turn */
     struct buf in, out;
-    size_t in_at, out_at; /* bytes at the front that are done with */
+    size_t in_at, out_at;    /* bytes at the front that are done with */
     struct deflate *deflate; /* NULL: no compression */
-    struct buf wire;         /* goes out before `out`: compressed, or left from before or behind compression */
+    struct buf wire; /* goes out before `out`: compressed, or left from before or behind compression */
     size_t wire_at;
     size_t in_max;
     int64_t deadline_mono_ms;       /* the session's */
@@ -218,7 +218,8 @@ int64_t conn_now(const struct conn *c);
 /* conn_io.c */
 unsigned conn_read(struct conn *c); /* CONN_INPUT when bytes came; sets eof, broken */
 void conn_write(struct conn *c);    /* until empty or stuck; sets broken */
-void conn_encode(struct conn *c, bool last); /* `out` into `wire`; `last`: our compressed stream ends with it */
+void conn_encode(struct conn *c,
+                 bool last); /* `out` into `wire`; `last`: our compressed stream ends with it */
 void conn_arm(struct conn *c, unsigned events);
 bool conn_wants_input(const struct conn *c);
 size_t conn_in_bytes(const struct conn *c);

@@ -14,11 +14,12 @@ enum {
 };
 
 enum command_flag {
-    CMD_USES_SEQ = 1u << 0,   /* no EXPUNGE while it runs, unless in its UID form: RFC 9051, 7.5.1 */
-    CMD_HAS_UID = 1u << 1,    /* has a UID form */
-    CMD_ONLY_UID = 1u << 2,   /* has no other */
-    CMD_NO_UPDATES = 1u << 3, /* tells no mailbox changes before its reply: it leaves the mailbox or opens another */
-    CMD_WRITES = 1u << 4,     /* refused on a mailbox opened with EXAMINE */
+    CMD_USES_SEQ = 1u << 0, /* no EXPUNGE while it runs, unless in its UID form: RFC 9051, 7.5.1 */
+    CMD_HAS_UID = 1u << 1,  /* has a UID form */
+    CMD_ONLY_UID = 1u << 2, /* has no other */
+    CMD_NO_UPDATES =
+        1u << 3, /* tells no mailbox changes before its reply: it leaves the mailbox or opens another */
+    CMD_WRITES = 1u << 4, /* refused on a mailbox opened with EXAMINE */
 };
 
 /* Read the arguments behind the command's name, up to parse_end: the x_args_parse functions of imap/wire. `args_out` lives in p->arena;
@@ -40,11 +41,13 @@ struct command {
 /* NULL: no such command, or not in this form. */
 const struct command *command_find(struct str name, bool uid_form);
 
-extern const struct command command_append; /* not in the table's hands alone: its messages are streamed (append.h) */
+extern const struct command
+    command_append; /* not in the table's hands alone: its messages are streamed (append.h) */
 
-command_run_fn noop_run, capability_run, logout_run, starttls_run, login_run, authenticate_run, enable_run, id_run, idle_run,
-    namespace_run, select_run, examine_run, unselect_run, close_run, create_run, delete_run, rename_run, subscribe_run, unsubscribe_run,
-    list_run, lsub_run, status_run, store_run, expunge_run, uid_expunge_run, copy_run, move_run, fetch_run, search_run, sort_run, thread_run,
-    compress_run, unauthenticate_run;
+command_run_fn noop_run, capability_run, logout_run, starttls_run, login_run, authenticate_run, enable_run,
+    id_run, idle_run, namespace_run, select_run, examine_run, unselect_run, close_run, create_run, delete_run,
+    rename_run, subscribe_run, unsubscribe_run, list_run, lsub_run, status_run, store_run, expunge_run,
+    uid_expunge_run, copy_run, move_run, fetch_run, search_run, sort_run, thread_run, compress_run,
+    unauthenticate_run;
 
 #endif

@@ -46,7 +46,8 @@ static void check_search(const void *args)
 static void check_sort(const void *args)
 {
     const struct sort_args *sort = args;
-    assert(sort->criterion_count >= 1 && sort->criterion_count <= SORT_CRITERIA_MAX && sort->search.charset.p);
+    assert(sort->criterion_count >= 1 && sort->criterion_count <= SORT_CRITERIA_MAX &&
+           sort->search.charset.p);
     for (size_t i = 0; i < sort->criterion_count; i++)
         for (size_t k = 0; k < i; k++)
             assert(sort->criteria[i].key != sort->criteria[k].key);
@@ -74,27 +75,27 @@ static const struct command_row {
     int (*parse)(struct parser *p, const void **args_out, struct err *err);
     void (*check)(const void *args);
 } rows[] = {
-    {STR_INIT("NOOP"),          no_args_parse,           NULL         },
-    { STR_INIT("LOGIN"),        login_args_parse,        NULL         },
-    { STR_INIT("AUTHENTICATE"), authenticate_args_parse, NULL         },
-    { STR_INIT("ENABLE"),       enable_args_parse,       NULL         },
-    { STR_INIT("COMPRESS"),     compress_args_parse,     NULL         },
-    { STR_INIT("ID"),           id_args_parse,           NULL         },
-    { STR_INIT("SELECT"),       select_args_parse,       NULL         },
-    { STR_INIT("CREATE"),       create_args_parse,       NULL         },
-    { STR_INIT("DELETE"),       mailbox_args_parse,      check_mailbox},
-    { STR_INIT("RENAME"),       rename_args_parse,       NULL         },
-    { STR_INIT("STATUS"),       status_args_parse,       NULL         },
-    { STR_INIT("LIST"),         list_args_parse,         NULL         },
-    { STR_INIT("LSUB"),         lsub_args_parse,         NULL         },
-    { STR_INIT("FETCH"),        fetch_args_parse,        check_fetch  },
-    { STR_INIT("SEARCH"),       search_args_parse,       check_search },
-    { STR_INIT("SORT"),         sort_args_parse,         check_sort   },
-    { STR_INIT("THREAD"),       thread_args_parse,       check_thread },
-    { STR_INIT("STORE"),        store_args_parse,        NULL         },
-    { STR_INIT("COPY"),         copy_args_parse,         NULL         },
-    { STR_INIT("EXPUNGE"),      set_args_parse,          NULL         },
-    { STR_INIT("APPEND"),       append_args_parse,       NULL         },
+    { STR_INIT("NOOP"), no_args_parse, NULL },
+    { STR_INIT("LOGIN"), login_args_parse, NULL },
+    { STR_INIT("AUTHENTICATE"), authenticate_args_parse, NULL },
+    { STR_INIT("ENABLE"), enable_args_parse, NULL },
+    { STR_INIT("COMPRESS"), compress_args_parse, NULL },
+    { STR_INIT("ID"), id_args_parse, NULL },
+    { STR_INIT("SELECT"), select_args_parse, NULL },
+    { STR_INIT("CREATE"), create_args_parse, NULL },
+    { STR_INIT("DELETE"), mailbox_args_parse, check_mailbox },
+    { STR_INIT("RENAME"), rename_args_parse, NULL },
+    { STR_INIT("STATUS"), status_args_parse, NULL },
+    { STR_INIT("LIST"), list_args_parse, NULL },
+    { STR_INIT("LSUB"), lsub_args_parse, NULL },
+    { STR_INIT("FETCH"), fetch_args_parse, check_fetch },
+    { STR_INIT("SEARCH"), search_args_parse, check_search },
+    { STR_INIT("SORT"), sort_args_parse, check_sort },
+    { STR_INIT("THREAD"), thread_args_parse, check_thread },
+    { STR_INIT("STORE"), store_args_parse, NULL },
+    { STR_INIT("COPY"), copy_args_parse, NULL },
+    { STR_INIT("EXPUNGE"), set_args_parse, NULL },
+    { STR_INIT("APPEND"), append_args_parse, NULL },
 };
 
 static void parse(struct str in, const struct parser_limits *limits, bool utf8)

@@ -23,10 +23,12 @@ struct enable_args {
     size_t count;
 };
 
+struct id_pair {
+    struct str field, value; /* value may be NIL */
+};
+
 struct id_args {
-    struct id_pair {
-        struct str field, value; /* value may be NIL */
-    } * pairs;
+    struct id_pair *pairs;
     size_t count; /* 0: NIL or "()" */
 };
 
