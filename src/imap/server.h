@@ -10,10 +10,9 @@
 #include "net/limits.h"
 
 struct imap_settings {
-    uint32_t login_timeout_ms; /* from connect to signed in */
-    uint32_t autologout_ms;    /* without a command; RFC 9051, 5.4: at least 30 minutes */
-    uint32_t
-        idle_heartbeat_ms; /* "* OK Still here" while a client idles, so that its router and it know we live */
+    uint32_t login_timeout_ms;  /* from connect to signed in */
+    uint32_t autologout_ms;     /* without a command; RFC 9051, 5.4: at least 30 minutes */
+    uint32_t idle_heartbeat_ms; /* "* OK Still here" to those who idle: routers and Outlook forget silence */
     bool plaintext_on_loopback; /* passwords without TLS from loopback */
     bool unauthenticate;        /* RFC 8437, 8: the command can be switched off */
     uint32_t connections_per_account_max;
