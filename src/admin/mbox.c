@@ -94,7 +94,8 @@ static bool take_fields(struct buf *bytes, struct arena *arena, struct mailfile_
         to += field.offset - from;
         from = field.offset + field.whole.n;
     }
-    memmove(bytes->p + to, bytes->p + from, bytes->n - from);
+    if (from > to) /* an empty message has no bytes to point at */
+        memmove(bytes->p + to, bytes->p + from, bytes->n - from);
     bytes->n -= from - to;
     if (mozilla && !message->flag_count)
         read_mozilla(mozilla, message);

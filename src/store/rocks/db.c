@@ -52,7 +52,8 @@ enum {
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-    return "called_from_lib:librocksdb.so\nrace:librocksdb.so\nrace:libstdc++.so\n";
+    return "called_from_lib:librocksdb.so\ncalled_from_lib:libzstd.so\ncalled_from_lib:liblz4.so\n"
+           "race:librocksdb.so\nrace:libstdc++.so\nrace:libzstd.so\nrace:liblz4.so\n";
 }
 #endif
 
