@@ -339,7 +339,7 @@ static int load_once(struct account *a, uint64_t *seen, struct err *err)
     struct plan plan;
     struct loader l = { .plan = &plan, .log.arena = &arena };
     struct account_record stored;
-    uint64_t version;
+    uint64_t version = 0;
     struct buf from = BUF_INIT, to = BUF_INIT;
 
     plan_init(&plan, a, true);
