@@ -1,4 +1,4 @@
-/* session_fuzz.c: whole IMAP sessions in one process: net on loopback, the model over the memory engine, one client that sends what
+/* session_fuzz.c: whole IMAP sessions in one process: net on a Unix socket, the model over the memory engine, one client that sends what
  * the fuzzer made. The first byte says how it begins:
  *   bit 0  signed in        bit 1  with INBOX selected        bit 2  IMAP4rev2        bit 3  QRESYNC
  *   bit 4  the client hangs up without reading, and without waiting
@@ -8,11 +8,11 @@
 #include "net/net.h"
 #include "store/mem/mem.h"
 
-#include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { INPUTS_A_WORLD = 300, ANSWER_MS = 15000 };
@@ -25,7 +25,7 @@ struct world {
     struct limits *limits;
     struct net *net;
     struct imap_server imap;
-    in_port_t port;
+    struct sockaddr_un at;
     unsigned inputs;
 };
 
@@ -40,16 +40,15 @@ static void must(int r, const struct err *err)
 static void listen_here(struct world *w)
 {
     struct err err;
-    struct listener *listener;
     const struct net_options net = { .clock = &clock_system, .limits = w->limits, .workers = 2 };
     must(net_new(&net, &w->net, &err), &err);
     must(net_start(w->net, &err), &err);
-    const struct listener_options options = { .address = STR("127.0.0.1:0"),
+    w->at = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    snprintf(w->at.sun_path, sizeof w->at.sun_path, "/tmp/session_fuzz.%d", (int)getpid());
+    const struct listener_options options = { .address = str_c(w->at.sun_path),
                                               .handler = &imap_handler,
                                               .ctx = &w->imap };
-    must(net_listen(w->net, &options, &listener, &err), &err);
-    struct net_addr addr = listener_addr(listener, 0);
-    w->port = addr.port;
+    must(net_listen(w->net, &options, NULL, &err), &err);
 }
 
 static void begin(struct world *w)
@@ -133,11 +132,8 @@ static void play(const struct world *w, const uint8_t *data, size_t n)
 {
     static const char *const openings[] = { "o1 LOGIN u p\r\n", "o2 SELECT INBOX\r\n",
                                             "o3 ENABLE IMAP4rev2\r\n", "o4 ENABLE QRESYNC\r\n" };
-    const struct sockaddr_in to = { .sin_family = AF_INET,
-                                    .sin_port = htons(w->port),
-                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof to) < 0)
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&w->at, sizeof w->at) < 0)
         abort();
     for (size_t i = 0; i < ARRAY_COUNT(openings); i++)
         if (data[0] & 1 && data[0] >> i & 1)
