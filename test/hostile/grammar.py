@@ -159,7 +159,7 @@ class Grammar:
         return [b"IDLE\r\n" + self.pick(b"DONE", b"done", b"DONE ", b"NOOP", b"")]
 
     def do_auth(self):
-        return [self.pick(b"LOGIN a b", b"AUTHENTICATE PLAIN =", b"AUTHENTICATE PLAIN\r\n*", b"AUTHENTICATE PLAIN\r\nAAAA", b"AUTHENTICATE X", b"STARTTLS", b"LOGIN {1+}\r\na {1+}\r\nb")]
+        return [self.pick(b"LOGIN a b", b"AUTHENTICATE PLAIN =", b"AUTHENTICATE PLAIN\r\n*", b"AUTHENTICATE PLAIN\r\nAAAA", b"AUTHENTICATE X", b"LOGIN {1+}\r\na {1+}\r\nb")]
 
     def do_junk(self):
         n = self.r.choice([1, 10, 200, 3000])

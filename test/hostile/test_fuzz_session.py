@@ -139,7 +139,7 @@ class Fuzzer:
 
     def resync(self):
         """Whatever state the framing is in, it must come back to commands, or end the connection."""
-        for attempt in range(12):
+        for attempt in range(12 if time.monotonic() < self.end else 2):
             tag = self.next_tag()
             self.send(b"\r\nDONE\r\n*\r\n" + tag + b" NOOP\r\n")
             self.socket.settimeout(0.1 * (1 + attempt))
@@ -187,6 +187,8 @@ class Fuzzer:
             time.sleep(0.02)
         elif how < 0.6:
             self.send(b"\r\nz LOGOUT\r\n")
+        elif how < 0.8: # what follows is no handshake, and must be no command
+            self.send(b"\r\nz STARTTLS\r\nz NOOP\r\n" + self.r.choice([b"", b"\x16\x03\x01\x00\x05hello"]))
         raise Over
 
     def do_not_read(self):
@@ -215,6 +217,7 @@ class Fuzzer:
             self.leave()
 
     def run(self, until, failures):
+        self.end = until
         while time.monotonic() < until and not failures:
             try:
                 self.step()

