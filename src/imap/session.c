@@ -161,6 +161,13 @@ static void on_change(struct watcher *watcher, unsigned events)
     conn_wake(s->waker);
 }
 
+static void on_home_change(struct watcher *watcher, unsigned events)
+{
+    (void)events;
+    struct session *s = (struct session *)((char *)watcher - offsetof(struct session, home_watcher));
+    conn_wake(s->waker);
+}
+
 void session_watch(struct session *s)
 {
     assert(!s->watching);
@@ -170,16 +177,23 @@ void session_watch(struct session *s)
                                    .mailbox_id = s->state == STATE_SELECTED ? mailbox_id(s->view.mailbox) : 0,
                                    .events = (s->state == STATE_SELECTED ? WATCH_MAILBOX : 0) |
                                              WATCH_ACCOUNT_GONE };
-    account_watch(s->account, &s->watcher);
+    account_watch(s->selected_account ? s->selected_account : s->account, &s->watcher);
     s->watching = true;
+    if (!s->selected_account || s->selected_account == s->account)
+        return;
+    s->home_watcher = (struct watcher){ .fn = on_home_change, .events = WATCH_ACCOUNT_GONE };
+    account_watch(s->account, &s->home_watcher);
+    s->watching_home = true;
 }
 
 void session_unwatch(struct session *s)
 {
     if (!s->watching)
         return;
-    account_unwatch(s->account, &s->watcher);
-    s->watching = false;
+    account_unwatch(s->selected_account ? s->selected_account : s->account, &s->watcher);
+    if (s->watching_home)
+        account_unwatch(s->account, &s->home_watcher);
+    s->watching = s->watching_home = false;
 }
 
 /* ---- states ---- */
@@ -190,6 +204,7 @@ void session_deselect(struct session *s)
     if (!s->view.mailbox)
         return;
     view_close(&s->view);
+    account_unref(&s->selected_account);
     s->saved = (struct seqset){ 0 };
     arena_deinit(&s->saved_arena);
     if (s->state == STATE_SELECTED) /* a session that has said goodbye keeps LOGOUT */

@@ -54,11 +54,14 @@ struct session {
     bool rev2, condstore, qresync;
 
     /* SELECTED: */
+    struct account *
+        selected_account; /* of the selected mailbox, not always `account`; own reference, until the view is closed */
     struct view view;
     struct seqset saved; /* RFC 5182: "$", UIDs; lives in saved_arena */
     struct arena saved_arena;
-    struct watcher watcher;
-    bool watching;
+    struct watcher watcher;      /* on the selected account, or one's own */
+    struct watcher home_watcher; /* on one's own account when that is not the selected one */
+    bool watching, watching_home;
     struct conn_waker *waker;
 
     /* The command in progress. All of it lives in `arena`, which is freed with the tagged reply. */

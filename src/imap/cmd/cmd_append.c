@@ -1,5 +1,6 @@
 #include "imap/cmd/append.h"
 #include "imap/cmd/command.h"
+#include "imap/door.h"
 #include "imap/wire/append_args.h"
 #include "imap/wire/writer.h"
 #include "mail/incoming.h"
@@ -9,7 +10,8 @@
 enum { MESSAGES_MAX = 1000 }; /* of one MULTIAPPEND */
 
 struct append {
-    struct str mailbox;
+    struct str mailbox;           /* as the client named it */
+    struct account *account;      /* where it lies; own reference */
     struct new_message *messages; /* in the session's arena, like what they point to */
     size_t count, cap;
     struct incoming *incoming; /* the message that is coming in */
@@ -20,35 +22,37 @@ struct append {
     struct err err;
 };
 
-static void abandon_all(struct session *s, struct append *a)
+static void abandon_all(struct append *a)
 {
     for (size_t i = 0; i < a->count; i++)
-        incoming_abandon(s->account, &a->messages[i]);
+        incoming_abandon(a->account, &a->messages[i]);
     a->count = 0;
 }
 
-void append_drop(struct session *s)
+static void forget(struct session *s)
 {
     struct append *a = s->append;
     if (!a)
         return;
     incoming_free(&a->incoming);
-    abandon_all(s, a);
+    abandon_all(a);
+    account_unref(&a->account);
     free(a);
     s->append = NULL;
+}
+
+void append_drop(struct session *s)
+{
+    if (!s->append)
+        return;
+    forget(s);
     session_drop_command(s);
 }
 
 /* Refuse the message that the framer stands before: the tagged reply now, the rest is swallowed. */
 static void refuse(struct session *s, int r, const struct err *err)
 {
-    struct append *a = s->append;
-    if (a) {
-        incoming_free(&a->incoming);
-        abandon_all(s, a);
-        free(a);
-        s->append = NULL;
-    }
+    forget(s);
     framer_refuse_message(&s->framer);
     session_finish(s, r, err);
 }
@@ -75,13 +79,15 @@ static int begin(struct session *s, struct parser *p, struct err *err)
     if (!s->append)
         abort();
     s->append->mailbox = ((const struct append_args *)args)->mailbox;
-    struct mailbox *mailbox;
-    r = account_mailbox(s->account, s->append->mailbox, &mailbox, err);
+    struct place place;
+    r = door_open(s, s->append->mailbox, RIGHT_INSERT, &place, err);
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE"); /* RFC 9051, 6.3.12 */
-    if (r == 0)
-        mailbox_unref(&mailbox);
-    return r;
+    if (r < 0)
+        return r;
+    s->append->account = account_ref(place.account);
+    place_leave(&place);
+    return 0;
 }
 
 /* The next message's flags and date; its bytes follow. */
@@ -105,7 +111,7 @@ static int expect_message(struct session *s, struct parser *p, struct err *err)
     m->internal_zone_min = args.has_date ? args.date.zone_min : 0;
     a->literal8 = args.literal8;
     a->left = args.size_bytes;
-    a->incoming = incoming_new(account_mail(s->account), s->server->settings.message_bytes_max);
+    a->incoming = incoming_new(account_mail(a->account), s->server->settings.message_bytes_max);
     return 0;
 }
 
@@ -136,7 +142,7 @@ static void take_whole(struct session *s)
 {
     struct append *a = s->append;
     if (a->failed == 0)
-        a->failed = incoming_prepare(a->incoming, s->account, STR_NIL, &a->messages[a->count], &a->err);
+        a->failed = incoming_prepare(a->incoming, a->account, STR_NIL, &a->messages[a->count], &a->err);
     if (a->failed == 0)
         a->count++;
     incoming_free(&a->incoming);
@@ -168,10 +174,16 @@ bool append_take(struct session *s)
 static int commit(struct session *s, struct append *a, struct err *err)
 {
     struct change change = { .kind = CHANGE_APPEND, .arena = &s->arena };
-    change.append.mailbox = a->mailbox;
-    change.append.messages = a->messages;
-    change.append.count = a->count;
-    int r = account_commit(s->account, &change, 1, err);
+    struct place place;
+    int r = door_open(s, a->mailbox, RIGHT_INSERT, &place, err); /* again: it took its time to come */
+    if (r == 0) {
+        change.append.mailbox = place.name;
+        change.append.messages = a->messages;
+        change.append.count = a->count;
+        r = place.account == a->account ? account_commit(a->account, &change, 1, err)
+                                        : err_set(err, ERR_NOT_FOUND, "the mailbox was moved");
+        place_leave(&place);
+    }
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE");
     if (r < 0)
@@ -195,9 +207,7 @@ void append_end(struct session *s, struct str line)
         err = a->err;
     if (r == 0)
         r = commit(s, a, &err);
-    abandon_all(s, a);
-    free(a);
-    s->append = NULL;
+    forget(s);
     command_finish(s, r, &err);
 }
 

@@ -199,10 +199,10 @@ static int load_records(struct session *s, struct fetch_cursor *c, enum blob_slo
     }
     if (!sorted)
         qsort(scan.by_blob, scan.count, sizeof *scan.by_blob, by_blob);
-    return store_blob_scan(mail_options(account_mail(s->account))->store, account_id(s->account), slot,
-                           (struct blob_id){ scan.by_blob[0]->row.blob },
-                           (struct blob_id){ scan.by_blob[scan.count - 1]->row.blob }, take_record, &scan,
-                           err);
+    return store_blob_scan(
+        mail_options(account_mail(s->selected_account))->store, account_id(s->selected_account), slot,
+        (struct blob_id){ scan.by_blob[0]->row.blob },
+        (struct blob_id){ scan.by_blob[scan.count - 1]->row.blob }, take_record, &scan, err);
 }
 
 /* Mark what this batch is about to send. RFC 9051, 6.4.5: \Seen is set, and told in the same answer. */
@@ -221,7 +221,7 @@ static void mark_seen(struct session *s, struct fetch_cursor *c)
     change.store.uids = &unseen;
     change.store.mode = STORE_ADD;
     change.store.flags = FLAG_SEEN;
-    if (account_commit(s->account, &change, 1, &err) < 0) {
+    if (account_commit(s->selected_account, &change, 1, &err) < 0) {
         /* A full disk must not stop reading. */
         log_warn(&s->log, "seen-not-set", KV("text", (const char *)err.text));
         return;

@@ -1,18 +1,33 @@
 /* cmd_mailbox.c: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE.
  * RFC 9051, 6.3.4 to 6.3.8; RFC 6154, 3; RFC 8474, 4.1 */
 #include "imap/cmd/command.h"
+#include "imap/door.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
 
 /* A name that follows the grammar but can be no mailbox is answered NO [CANNOT] (RFC 5530, 3), not BAD. */
-static int commit(struct session *s, struct change *change, struct err *err)
+static int commit(struct session *s, struct account *account, struct change *change, struct err *err)
 {
     change->arena = &s->arena;
-    int r = account_commit(s->account, change, 1, err);
+    int r = account_commit(account, change, 1, err);
     if (r == -ERR_INVALID) {
         err->kind = ERR_CANNOT;
         r = -ERR_CANNOT;
     }
+    return r;
+}
+
+static int create_at(struct session *s, struct str name, struct change *change, struct err *err)
+{
+    struct place place;
+    int r = door_find(s, name, 0, &place, err);
+    if (r < 0)
+        return r;
+    change->create.name = place.name;
+    r = door_may_create(s, &place, err);
+    if (r == 0)
+        r = commit(s, place.account, change, err);
+    place_leave(&place);
     return r;
 }
 
@@ -24,9 +39,8 @@ int create_run(struct session *s, const void *args, struct err *err)
         session_code(s, "USEATTR");
         return err_set(err, ERR_CANNOT, "Special use not supported");
     }
-    change.create.name = a->mailbox;
     change.create.use = a->use;
-    int r = commit(s, &change, err);
+    int r = create_at(s, a->mailbox, &change, err);
     if (r == -ERR_CANNOT && a->use)
         session_code(s, "USEATTR");
     if (r == 0 && s->rev2 && !str_is_nil(a->given)) /* RFC 9051, 6.3.4 */
@@ -40,8 +54,13 @@ int delete_run(struct session *s, const void *args, struct err *err)
 {
     const struct mailbox_args *a = args;
     struct change change = { .kind = CHANGE_DELETE };
-    change.delete.name = a->mailbox;
-    int r = commit(s, &change, err);
+    struct place place;
+    int r = door_find(s, a->mailbox, RIGHT_DELETE_MAILBOX, &place, err);
+    if (r < 0)
+        return r;
+    change.delete.name = place.name;
+    r = commit(s, place.account, &change, err);
+    place_leave(&place);
     if (r == 0 && s->state == STATE_SELECTED && mailbox_is_deleted(s->view.mailbox))
         session_deselect(s); /* its own client knows; other sessions that have it selected say BYE */
     return r;
@@ -51,9 +70,21 @@ int rename_run(struct session *s, const void *args, struct err *err)
 {
     const struct rename_args *a = args;
     struct change change = { .kind = CHANGE_RENAME };
-    change.rename.from = a->from;
-    change.rename.to = a->to;
-    return commit(s, &change, err);
+    struct place from, to;
+    int r = door_find(s, a->from, RIGHT_DELETE_MAILBOX, &from, err); /* RFC 4314, 4 */
+    if (r < 0)
+        return r;
+    r = door_find(s, a->to, 0, &to, err);
+    if (r == 0) {
+        change.rename.from = from.name;
+        change.rename.to = to.name;
+        r = door_may_create(s, &to, err);
+        if (r == 0)
+            r = commit(s, from.account, &change, err);
+        place_leave(&to);
+    }
+    place_leave(&from);
+    return r;
 }
 
 static int subscribe(struct session *s, const struct mailbox_args *a, bool on, struct err *err)
@@ -61,7 +92,7 @@ static int subscribe(struct session *s, const struct mailbox_args *a, bool on, s
     struct change change = { .kind = CHANGE_SUBSCRIBE };
     change.subscribe.name = a->mailbox;
     change.subscribe.subscribe = on;
-    return commit(s, &change, err);
+    return commit(s, s->account, &change, err);
 }
 
 int subscribe_run(struct session *s, const void *args, struct err *err)

@@ -1,6 +1,7 @@
 /* cmd_select.c: SELECT, EXAMINE, UNSELECT, CLOSE.
  * RFC 9051, 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 7162, 3.1.8 and 3.2.5 (QRESYNC) */
 #include "imap/cmd/command.h"
+#include "imap/door.h"
 #include "imap/update.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
@@ -27,7 +28,10 @@ static int respond_opened(struct session *s, const struct select_args *a, struct
     buf_printf(out, "* OK [MAILBOXID (" STR_FMT ")] Ok\r\n",
                STR_ARG(mailbox_id_text(mailbox_id(s->view.mailbox), &s->arena)));
     if (s->rev2) /* RFC 9051, 6.3.2: LIST tells the name as it really is */
-        write_list(out, "", mailbox_name(s->view.mailbox, &s->arena), a->given, true);
+        write_list(
+            out, "",
+            door_shown_name(s, s->selected_account, mailbox_name(s->view.mailbox, &s->arena), &s->arena),
+            a->given, true);
     return 0;
 }
 
@@ -102,18 +106,19 @@ static int respond_resync(struct session *s, const struct select_args *a, struct
 
 static int open_mailbox(struct session *s, const struct select_args *a, bool read_only, struct err *err)
 {
-    struct mailbox *mailbox = NULL;
+    struct place place;
     if (a->qresync && !s->qresync)
         return err_set(err, ERR_STATE, "QRESYNC has not been enabled"); /* RFC 7162, 3.2.5 */
     if (s->state == STATE_SELECTED) {
         session_deselect(s); /* also when the new one does not open: RFC 9051, 6.3.2 */
         session_untagged(s, "OK", "CLOSED", "Previous mailbox closed");
     }
-    int r = account_mailbox(s->account, a->mailbox, &mailbox, err);
+    int r = door_open(s, a->mailbox, RIGHT_READ, &place, err); /* RFC 4314, 4 */
     if (r < 0)
         return r;
-    view_open(mailbox, read_only, &s->view);
-    mailbox_unref(&mailbox);
+    view_open(place.mailbox, read_only, &s->view);
+    s->selected_account = account_ref(place.account);
+    place_leave(&place);
     s->state = STATE_SELECTED;
     s->condstore = s->condstore || a->condstore || a->qresync;
     presence_set_mailbox(s->server->presence, s->presence, a->mailbox);
@@ -154,7 +159,7 @@ int close_run(struct session *s, const void *args, struct err *err)
         struct change change = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
         change.expunge.mailbox_id = mailbox_id(s->view.mailbox);
         change.expunge.only_deleted = true;
-        r = account_commit(s->account, &change, 1, err);
+        r = account_commit(s->selected_account, &change, 1, err);
         if (r == 0 && s->qresync && change.modseq) /* RFC 7162, 3.2.8 */
             session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
     }

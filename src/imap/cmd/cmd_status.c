@@ -1,5 +1,6 @@
 #include "imap/cmd/command.h"
 #include "imap/cmd/status.h"
+#include "imap/door.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
 
@@ -61,11 +62,11 @@ void status_write(struct session *s, struct mailbox *mailbox, struct str name, u
 int status_run(struct session *s, const void *args, struct err *err)
 {
     const struct status_args *a = args;
-    struct mailbox *mailbox;
-    int r = account_mailbox(s->account, a->mailbox, &mailbox, err);
+    struct place place;
+    int r = door_open(s, a->mailbox, RIGHT_READ, &place, err); /* RFC 4314, 4 */
     if (r < 0)
         return r;
-    status_write(s, mailbox, a->mailbox, a->items);
-    mailbox_unref(&mailbox);
+    status_write(s, place.mailbox, a->mailbox, a->items);
+    place_leave(&place);
     return 0;
 }

@@ -2,13 +2,14 @@
  * RFC 9051, 6.4.3, 6.4.6 to 6.4.9; RFC 7162, 3.1.3; RFC 4315; RFC 6851 */
 #include "imap/cmd/command.h"
 #include "imap/cmd/saved.h"
+#include "imap/door.h"
 #include "imap/update.h"
 #include "imap/wire/message_args.h"
 
 static int commit(struct session *s, struct change *change, struct err *err)
 {
     change->arena = &s->arena;
-    return account_commit(s->account, change, 1, err);
+    return account_commit(s->selected_account, change, 1, err);
 }
 
 /* ---- STORE ---- */
@@ -136,6 +137,22 @@ static struct str copyuid(struct session *s, const struct change *change)
     return code;
 }
 
+static int copy_to(struct session *s, struct str name, const struct seqset *uids, bool move,
+                   struct change *change, struct err *err)
+{
+    struct place target;
+    int r = door_open(s, name, RIGHT_INSERT, &target, err); /* RFC 4314, 4 */
+    if (r < 0)
+        return r;
+    change->copy.mailbox_id = mailbox_id(s->view.mailbox);
+    change->copy.uids = uids;
+    change->copy.target = target.name;
+    change->copy.move = move;
+    r = commit(s, change, err);
+    place_leave(&target);
+    return r;
+}
+
 static int copy(struct session *s, const struct copy_args *a, bool move, struct err *err)
 {
     struct seqset uids;
@@ -143,11 +160,7 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
     int r = message_set_uids(s, &a->set, &uids, err);
     if (r < 0)
         return r;
-    change.copy.mailbox_id = mailbox_id(s->view.mailbox);
-    change.copy.uids = &uids;
-    change.copy.target = a->mailbox;
-    change.copy.move = move;
-    r = commit(s, &change, err);
+    r = copy_to(s, a->mailbox, &uids, move, &change, err);
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE");
     if (r < 0)

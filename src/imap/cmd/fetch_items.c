@@ -17,14 +17,14 @@ bool fetch_needs_header(const struct fetch_att *att)
 
 static struct store *store_of(struct session *s)
 {
-    return mail_options(account_mail(s->account))->store;
+    return mail_options(account_mail(s->selected_account))->store;
 }
 
 int fetch_read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length, struct buf *out,
                     struct err *err)
 {
-    return store_blob_read(store_of(s), account_id(s->account), (struct blob_id){ blob }, offset, length, out,
-                           err);
+    return store_blob_read(store_of(s), account_id(s->selected_account), (struct blob_id){ blob }, offset,
+                           length, out, err);
 }
 
 /* The message's meta, read now if the batch did not bring it. */
@@ -34,8 +34,8 @@ static int need_view(struct session *s, struct fetch_message *m, struct err *err
         return 0;
     if (str_is_nil(m->meta)) {
         struct buf record = BUF_INIT;
-        int r = store_blob_record(store_of(s), account_id(s->account), (struct blob_id){ m->row.blob },
-                                  BLOB_META, &record, err);
+        int r = store_blob_record(store_of(s), account_id(s->selected_account),
+                                  (struct blob_id){ m->row.blob }, BLOB_META, &record, err);
         m->meta = arena_dup(m->arena, buf_str(&record));
         buf_deinit(&record);
         if (r < 0)

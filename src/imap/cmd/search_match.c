@@ -168,7 +168,7 @@ void search_program_free(struct search_program **program)
 
 static struct store *store_of(const struct search_program *p)
 {
-    return mail_options(account_mail(p->session->account))->store;
+    return mail_options(account_mail(p->session->selected_account))->store;
 }
 
 static int fail(struct search_program *p, int r)
@@ -181,7 +181,7 @@ static int fail(struct search_program *p, int r)
 static int need_record(struct search_program *p, enum blob_slot slot, struct buf *out)
 {
     buf_clear(out);
-    return fail(p, store_blob_record(store_of(p), account_id(p->session->account),
+    return fail(p, store_blob_record(store_of(p), account_id(p->session->selected_account),
                                      (struct blob_id){ p->row->blob }, slot, out, &p->err));
 }
 
@@ -210,7 +210,7 @@ static int need_bytes(struct search_program *p)
     if (p->has_bytes)
         return 0;
     buf_clear(&p->bytes);
-    int r = fail(p, store_blob_read(store_of(p), account_id(p->session->account),
+    int r = fail(p, store_blob_read(store_of(p), account_id(p->session->selected_account),
                                     (struct blob_id){ p->row->blob }, 0, p->row->size_bytes, &p->bytes,
                                     &p->err));
     p->has_bytes = r == 0;

@@ -66,8 +66,8 @@ int sort_read_keys(struct session *s, struct meta_wanted *wanted, size_t count, 
                    struct err *err)
 {
     size_t damaged;
-    int r = meta_scan(mail_options(account_mail(s->account))->store, account_id(s->account), wanted, count,
-                      fn, ctx, &damaged, err);
+    int r = meta_scan(mail_options(account_mail(s->selected_account))->store, account_id(s->selected_account),
+                      wanted, count, fn, ctx, &damaged, err);
     if (r == 0 && damaged)
         log_error(&s->log, "sort-keys-damaged", KV("messages", damaged));
     return r;
