@@ -1,21 +1,12 @@
 /* Mailboxes of a user: list, create, rename, delete, status. */
 #include "admin/commands.h"
 
-static const struct {
-    uint8_t use;
-    const char *name;
-} uses[] = { /* RFC 6154, 2; RFC 8457 */
-             { USE_ALL, "\\All" },         { USE_ARCHIVE, "\\Archive" },    { USE_DRAFTS, "\\Drafts" },
-             { USE_FLAGGED, "\\Flagged" }, { USE_JUNK, "\\Junk" },          { USE_SENT, "\\Sent" },
-             { USE_TRASH, "\\Trash" },     { USE_IMPORTANT, "\\Important" }
-};
-
-static json_t *use_json(uint8_t use)
+static json_t *use_json(unsigned use)
 {
     struct buf text = BUF_INIT;
-    for (size_t i = 0; i < ARRAY_COUNT(uses); i++)
-        if (use & uses[i].use)
-            buf_printf(&text, "%s%s", text.n ? " " : "", uses[i].name);
+    for (unsigned bit = 1; special_use_name(bit); bit <<= 1)
+        if (use & bit)
+            buf_printf(&text, "%s%s", text.n ? " " : "", special_use_name(bit));
     json_t *value = admin_text(buf_str(&text));
     buf_deinit(&text);
     return value;

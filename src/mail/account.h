@@ -31,7 +31,7 @@ struct mail; /* all accounts on one store */
 
 struct first_mailbox {
     const char *name;
-    uint8_t use; /* enum special_use */
+    uint16_t use; /* enum special_use */
 };
 
 struct mail_options {

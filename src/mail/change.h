@@ -70,7 +70,7 @@ struct change {
         } copy;
         struct { /* missing levels above are made too */
             struct str name;
-            uint8_t use; /* enum special_use bits; -ERR_CANNOT when another mailbox has one of them */
+            uint16_t use; /* enum special_use bits; -ERR_CANNOT when another mailbox has one of them */
             bool subscribe;
         } create;
         struct { /* children and the subscription stay */

@@ -139,8 +139,7 @@ void delta_encode(const struct delta *d, uint64_t *modseq_before, struct buf *ou
         break;
     case DELTA_CREATE:
         buf_put_varint(out, d->create.uidvalidity);
-        buf_put_u8(out, d->create.use);
-        buf_put_u8(out, d->create.subscribed);
+        use_encode(d->create.use, d->create.subscribed, out);
         put_text(out, d->create.name);
         break;
     case DELTA_DELETE:
@@ -290,8 +289,7 @@ static void get_delta(struct reader *r, struct arena *arena, struct delta *d)
         return;
     case DELTA_CREATE:
         d->create.uidvalidity = (uint32_t)get_at_most(r, UINT32_MAX);
-        d->create.use = reader_u8(r);
-        d->create.subscribed = reader_u8(r) != 0;
+        d->create.use = use_decode(r, &d->create.subscribed);
         d->create.name = get_text(r, MAILBOX_NAME_BYTES_MAX);
         return;
     case DELTA_DELETE:

@@ -11,7 +11,7 @@
  *   FLAGS      mailbox id, mode, flags, words of keyword bits, uids     every uid is there
  *   VANISH     mailbox id, uids                                         every uid is there
  *   REFS       count; blob minus the one before, change of its count
- *   CREATE     mailbox id, uidvalidity, use, subscribed, name
+ *   CREATE     mailbox id, uidvalidity, use and subscription (record.h), name
  *   DELETE     mailbox id
  *   RENAME     from, to                                                 the mailbox `from`, if any, and all below
  *   SUBSCRIBE  name, 0 or 1
@@ -70,7 +70,7 @@ struct delta {
         struct {
             struct str name;
             uint32_t uidvalidity;
-            uint8_t use;
+            uint16_t use;
             bool subscribed;
         } create;
         struct {

@@ -45,6 +45,7 @@ static size_t fill(struct arena *arena, struct delta out[16])
 
     out[n++] = (struct delta){ DELTA_CREATE, 10, 3,
                                .create = { STR("a/\xc3\xa9"), UINT32_MAX, USE_SENT, true } };
+    out[n++] = (struct delta){ DELTA_CREATE, 10, 4, .create = { STR("m"), 1, USE_MEMOS | USE_ALL, false } };
     out[n++] = (struct delta){ DELTA_ADD, 11, 3, .add = { rows, 2 } };
     out[n++] = (struct delta){ DELTA_KEYWORDS, 11, 3, .keywords = { names, 2 } };
     out[n++] = (struct delta){ DELTA_FLAGS, 12, 3,
@@ -206,12 +207,38 @@ static void test_records_that_cannot_be_are_refused(void **state)
     arena_deinit(&arena);
 }
 
+/* When a use had eight bits the second byte was 0 or 1. */
+static void test_uses_of_eight_bits_read_as_before(void **state)
+{
+    static const struct {
+        const char *bytes;
+        uint16_t use;
+        bool subscribed;
+    } cases[] = {
+        { "\0\0", 0, false },           { "\0\1", 0, true },
+        { "\40\1", USE_SENT, true },    { "\200\0", USE_IMPORTANT, false },
+        { "\0\2", USE_SNOOZED, false }, { "\40\11", USE_SENT | USE_MEMOS, true },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct reader r = reader_make(str_make(cases[i].bytes, 2));
+        struct buf out = BUF_INIT;
+        bool subscribed;
+        uint16_t use = use_decode(&r, &subscribed);
+        assert_row(use == cases[i].use && subscribed == cases[i].subscribed, i, "read");
+        use_encode(use, subscribed, &out);
+        assert_row(str_eq(buf_str(&out), str_make(cases[i].bytes, 2)), i, "written");
+        buf_deinit(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_deltas_come_back_as_they_were_written),
         cmocka_unit_test(test_damaged_records_are_noticed),
         cmocka_unit_test(test_records_that_cannot_be_are_refused),
+        cmocka_unit_test(test_uses_of_eight_bits_read_as_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,7 +101,7 @@ struct plan_new_boxes {
     uint32_t last_uidvalidity, mailbox_count;
 };
 struct plan_new_boxes plan_new_boxes(const struct plan *p);
-MUST_USE int plan_make_boxes(struct plan *p, struct plan_new_boxes *ids, struct str name, uint8_t use,
+MUST_USE int plan_make_boxes(struct plan *p, struct plan_new_boxes *ids, struct str name, uint16_t use,
                              bool subscribe, struct delta_list *deltas, struct plan_target *target_out,
                              struct err *err);
 void plan_target_of(const struct plan_box *box, struct plan_target *target_out);

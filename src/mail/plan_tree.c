@@ -19,7 +19,7 @@ static uint32_t next_uidvalidity(const struct plan *p, uint32_t last)
     return now_s > last ? (uint32_t)now_s : last + 1;
 }
 
-static int make_box(struct plan *p, struct plan_new_boxes *ids, struct str name, uint8_t use, bool subscribe,
+static int make_box(struct plan *p, struct plan_new_boxes *ids, struct str name, uint16_t use, bool subscribe,
                     struct delta_list *deltas, struct err *err)
 {
     uint32_t max = p->account->mail->options.mailboxes_max;
@@ -58,7 +58,7 @@ static int make_parents(struct plan *p, struct plan_new_boxes *ids, struct str n
     return 0;
 }
 
-int plan_make_boxes(struct plan *p, struct plan_new_boxes *ids, struct str name, uint8_t use, bool subscribe,
+int plan_make_boxes(struct plan *p, struct plan_new_boxes *ids, struct str name, uint16_t use, bool subscribe,
                     struct delta_list *deltas, struct plan_target *target_out, struct err *err)
 {
     int r = make_parents(p, ids, name, deltas, err);

@@ -1,7 +1,7 @@
 /* Layouts
  *   account   format u8; version, fold version, next mailbox id, next email id, next chunk id, last
  *             uidvalidity, mailbox count, message count, size, log count, log bytes
- *   mailbox   name (varint length, bytes), uidvalidity, use u8, subscribed u8, recent uid, vanished ranges
+ *   mailbox   name (varint length, bytes), uidvalidity, use and subscription (record.h), recent uid, vanished ranges
  *   uid set   count of ranges, then for each: first minus the last of the one before, last minus first */
 #include "mail/record.h"
 
@@ -19,6 +19,19 @@ void account_record_encode(const struct account_record *record, struct buf *out)
     buf_put_varint(out, record->size_bytes);
     buf_put_varint(out, record->log_count);
     buf_put_varint(out, record->log_bytes);
+}
+
+void use_encode(unsigned use, bool subscribed, struct buf *out)
+{
+    buf_put_u8(out, (uint8_t)use);
+    buf_put_u8(out, (uint8_t)(use >> 8 << 1 | subscribed));
+}
+
+uint16_t use_decode(struct reader *r, bool *subscribed_out)
+{
+    unsigned low = reader_u8(r), high = reader_u8(r);
+    *subscribed_out = high & 1;
+    return (uint16_t)(high >> 1 << 8 | low);
 }
 
 static uint32_t read_u32(struct reader *r)
@@ -61,8 +74,7 @@ void mailbox_record_encode(const struct mailbox_record *record, struct buf *out)
     buf_put_varint(out, record->name.n);
     buf_add(out, record->name);
     buf_put_varint(out, record->uidvalidity);
-    buf_put_u8(out, record->use);
-    buf_put_u8(out, record->subscribed);
+    use_encode(record->use, record->subscribed, out);
     buf_put_varint(out, record->recent_uid);
     buf_put_varint(out, record->vanished_ranges);
 }
@@ -76,8 +88,7 @@ bool mailbox_record_decode(struct reader *r, struct mailbox_record *record_out)
         return false;
     m.name = reader_bytes(r, n);
     m.uidvalidity = read_u32(r);
-    m.use = reader_u8(r);
-    m.subscribed = reader_u8(r) != 0;
+    m.use = use_decode(r, &m.subscribed);
     m.recent_uid = read_u32(r);
     m.vanished_ranges = read_u32(r);
     if (r->bad || m.uidvalidity == 0 || m.recent_uid == 0)

@@ -24,6 +24,11 @@ struct account_record {
     uint64_t log_count, log_bytes; /* of records after fold_version */
 };
 
+/* Use and subscription take two bytes, u8 each: bits 0 to 7 of the use, then "subscribed" in bit 0 with the further
+ * bits of the use above it, which were 0 when a use had eight bits. In mailbox records and in DELTA_CREATE. */
+void use_encode(unsigned use, bool subscribed, struct buf *out);
+uint16_t use_decode(struct reader *r, bool *subscribed_out);
+
 void account_record_encode(const struct account_record *record, struct buf *out);
 /* -ERR_CORRUPT, -ERR_CANNOT. */
 MUST_USE int account_record_decode(struct str bytes, struct account_record *record_out, struct err *err);
@@ -32,7 +37,7 @@ MUST_USE int account_record_decode(struct str bytes, struct account_record *reco
 struct mailbox_record {
     struct str name; /* borrows the bytes it was decoded from */
     uint32_t uidvalidity;
-    uint8_t use;
+    uint16_t use;
     bool subscribed;
     uint32_t recent_uid;
     uint32_t vanished_ranges;

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/ref.h"
+#include "mail/special_use.h"
 
 enum {
     MAILBOX_NAME_BYTES_MAX = 1000,
@@ -16,25 +17,13 @@ enum {
 };
 #define MAILBOX_SEPARATOR '/'
 
-/* RFC 6154, 2; RFC 8457 */
-enum special_use {
-    USE_ALL = 1u << 0,
-    USE_ARCHIVE = 1u << 1,
-    USE_DRAFTS = 1u << 2,
-    USE_FLAGGED = 1u << 3,
-    USE_JUNK = 1u << 4,
-    USE_SENT = 1u << 5,
-    USE_TRASH = 1u << 6,
-    USE_IMPORTANT = 1u << 7,
-};
-
 struct mailbox; /* account.h */
 
 struct tree_entry {
     struct str name;         /* bytes belong to the tree */
     struct mailbox *mailbox; /* own reference; NULL: the name is only subscribed */
     bool subscribed;
-    uint8_t use; /* enum special_use bits */
+    uint16_t use; /* enum special_use bits */
 };
 
 struct tree {

@@ -128,17 +128,9 @@ static void add_attribute(struct buf *out, const char *attribute)
 
 static void add_uses(struct buf *out, unsigned use)
 {
-    static const struct {
-        enum special_use use;
-        const char *attribute;
-    } uses[] = {
-        { USE_ALL, "\\All" },         { USE_ARCHIVE, "\\Archive" },     { USE_DRAFTS, "\\Drafts" },
-        { USE_FLAGGED, "\\Flagged" }, { USE_JUNK, "\\Junk" },           { USE_SENT, "\\Sent" },
-        { USE_TRASH, "\\Trash" },     { USE_IMPORTANT, "\\Important" },
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(uses); i++)
-        if (use & uses[i].use)
-            add_attribute(out, uses[i].attribute);
+    for (unsigned bit = 1; special_use_name(bit); bit <<= 1)
+        if (use & bit)
+            add_attribute(out, special_use_name(bit));
 }
 
 static void write_name(struct session *s, struct str name)

@@ -349,6 +349,7 @@ static void test_create(void **state)
         { "CREATE a (USE ())", "<a> 0" },
         { "CREATE a (USE (\\Sent \\drafts))", "<a> 24" },
         { "CREATE a (USE (\\Foo))", "<a> 0?" },
+        { "CREATE a (USE (\\snoozed \\Scheduled \\Memos))", "<a> 700" }, /* RFC 9979 */
         { "CREATE a (USE (Sent))", NULL },
         { "CREATE a (USE)", NULL },
         { "CREATE a (FOO (\\Sent))", NULL },

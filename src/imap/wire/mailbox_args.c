@@ -100,17 +100,6 @@ int select_args_parse(struct parser *p, const void **args_out, struct err *err)
 
 /* ---- CREATE ---- */
 
-static const struct use_row {
-    struct str name;
-    enum special_use use;
-} use_rows[] = {
-    /* RFC 6154, 2; RFC 8457 */
-    { STR_INIT("All"), USE_ALL },       { STR_INIT("Archive"), USE_ARCHIVE },
-    { STR_INIT("Drafts"), USE_DRAFTS }, { STR_INIT("Flagged"), USE_FLAGGED },
-    { STR_INIT("Junk"), USE_JUNK },     { STR_INIT("Sent"), USE_SENT },
-    { STR_INIT("Trash"), USE_TRASH },   { STR_INIT("Important"), USE_IMPORTANT },
-};
-
 /* "USE" SP "(" [use-attr *(SP use-attr)] ")"     RFC 6154, 6 */
 static bool parse_use(struct parser *p, struct create_args *args)
 {
@@ -120,13 +109,12 @@ static bool parse_use(struct parser *p, struct create_args *args)
         return false;
     for (size_t i = 0; parse_list_next(p, i); i++) {
         struct str name;
+        size_t from = p->at;
         if (!parse_char(p, '\\', "a special use, such as \\Sent") || !parse_atom(p, &name))
             return false;
-        const struct use_row *row = FIND_ROW(name, use_rows);
-        if (row)
-            args->use |= (uint8_t)row->use;
-        else
-            args->use_unknown = true;
+        unsigned use = special_use_by_name(str_sub(p->in, from, p->at - from));
+        args->use |= (uint16_t)use;
+        args->use_unknown |= use == 0;
     }
     return !parser_failed(p);
 }

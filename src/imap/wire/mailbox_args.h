@@ -24,7 +24,7 @@ struct select_args {
 
 struct create_args {
     struct str mailbox, given;
-    uint8_t use;      /* enum special_use bits (mail/tree.h) */
+    uint16_t use;     /* enum special_use bits (mail/tree.h) */
     bool use_unknown; /* an attribute that we lack: NO [USEATTR] (RFC 6154, 3) */
 };
 
