@@ -194,6 +194,7 @@ static struct imap_settings imap_settings(const struct config *c)
                                       .idle_heartbeat_ms = (uint32_t)c->imap.idle_heartbeat_s * 1000,
                                       .plaintext_on_loopback = c->auth.plaintext_on_loopback,
                                       .unauthenticate = c->imap.unauthenticate,
+                                      .refuse_8bit_header = c->imap.refuse_8bit_header,
                                       .connections_per_account_max =
                                           (uint32_t)c->limits.connections_per_account,
                                       .message_bytes_max = c->imap.max_append_bytes,

@@ -72,6 +72,12 @@ const struct config_setting config_settings[] = {
     { "imap.unauthenticate", CONFIG_BOOL, .standard = "yes", .offset = FIELD(imap.unauthenticate),
       .help = "Clients may go back to before their login, to sign in as somebody else on the same connection "
               "(RFC 8437). Say no behind a proxy that checks only the first login." },
+    { "imap.refuse_8bit_header", CONFIG_BOOL, .standard = "no", .offset = FIELD(imap.refuse_8bit_header),
+      .help =
+          "Refuse APPEND of a message with 8-bit header fields by clients that have not enabled UTF8=ACCEPT "
+          "or "
+          "IMAP4rev2, as RFC 9755 demands. Much old mail has such fields; who moves it here may not want to "
+          "lose it." },
     { "imap.max_line_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64K", 8 * K, 16 * M,
       .offset = FIELD(imap.max_line_bytes),
       .help = "Longest command line, without its literals, of a client that has signed in." },

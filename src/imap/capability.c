@@ -26,6 +26,7 @@ static const struct {
     { "AUTH=PLAIN", BEFORE_LOGIN | IF_LOGIN },
     { "ID", ALWAYS },                                      /* RFC 2971 */
     { "ENABLE", ALWAYS },                                  /* RFC 5161 */
+    { "UTF8=ACCEPT", AFTER_LOGIN },                        /* RFC 9755 */
     { "IDLE", AFTER_LOGIN },                               /* RFC 2177 */
     { "COMPRESS=DEFLATE", AFTER_LOGIN },                   /* RFC 4978 */
     { "UNAUTHENTICATE", AFTER_LOGIN | IF_UNAUTHENTICATE }, /* RFC 8437 */

@@ -15,6 +15,7 @@ struct imap_settings {
     uint32_t idle_heartbeat_ms; /* "* OK Still here" to those who idle: routers and Outlook forget silence */
     bool plaintext_on_loopback; /* passwords without TLS from loopback */
     bool unauthenticate;        /* RFC 8437, 8: the command can be switched off */
+    bool refuse_8bit_header;    /* APPEND of 8-bit header fields by clients without UTF-8: RFC 9755 */
     uint32_t connections_per_account_max;
     uint64_t message_bytes_max; /* RFC 7889 APPENDLIMIT */
     struct framer_limits before_login, after_login;

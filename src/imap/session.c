@@ -273,7 +273,7 @@ void session_sign_out(struct session *s)
     }
     s->holds_account_limit = false;
     memset(s->user_name, 0, sizeof s->user_name);
-    s->rev2 = s->condstore = s->qresync = false;
+    s->rev2 = s->condstore = s->qresync = s->utf8_accept = false;
     s->heartbeat_ms = 0;
     s->command_count = 0;
     if (s->state != STATE_LOGOUT)

@@ -52,6 +52,7 @@ struct session {
 
     /* What the client understands. RFC 5161 */
     bool rev2, condstore, qresync;
+    bool utf8_accept; /* RFC 9755 */
 
     /* SELECTED: */
     struct account *
@@ -93,10 +94,10 @@ struct session {
     unsigned turn_checks;
 };
 
-/* Mailbox names and quoted strings are UTF-8 for this client (RFC 9051, 5.1). */
+/* Mailbox names and quoted strings are UTF-8 for this client (RFC 9051, 5.1; RFC 9755, 3). */
 static inline bool session_utf8(const struct session *s)
 {
-    return s->rev2;
+    return s->rev2 || s->utf8_accept;
 }
 
 /* Where responses go. */

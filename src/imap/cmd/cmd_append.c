@@ -1,9 +1,11 @@
+#include "base/utf8.h"
 #include "imap/cmd/append.h"
 #include "imap/cmd/command.h"
 #include "imap/door.h"
 #include "imap/wire/append_args.h"
 #include "imap/wire/writer.h"
 #include "mail/incoming.h"
+#include "mime/header.h"
 
 #include <stdlib.h>
 
@@ -137,10 +139,25 @@ void append_piece(struct session *s, struct str piece)
     s->input = INPUT_MESSAGE;
 }
 
+/* RFC 9755: header fields with 8-bit bytes are for clients that have said that they know UTF-8. Old mail is full of them, though, and
+ * who moves it here wants it whole: so a setting decides. */
+static int check_8bit_header(struct session *s, struct err *err)
+{
+    struct str message;
+    if (session_utf8(s) || !s->server->settings.refuse_8bit_header)
+        return 0;
+    int r = incoming_bytes(s->append->incoming, &message, err);
+    if (r == 0 && !utf8_is_ascii(str_sub(message, 0, header_length(message, true, NULL, NULL, NULL))))
+        r = err_set(err, ERR_CANNOT, "8-bit header field: ENABLE UTF8=ACCEPT first");
+    return r;
+}
+
 /* The message is whole: parse it and make it a pending blob. */
 static void take_whole(struct session *s)
 {
     struct append *a = s->append;
+    if (a->failed == 0)
+        a->failed = check_8bit_header(s, &a->err);
     if (a->failed == 0)
         a->failed = incoming_prepare(a->incoming, a->account, STR_NIL, &a->messages[a->count], &a->err);
     if (a->failed == 0)

@@ -57,7 +57,10 @@ int enable_run(struct session *s, const void *args, struct err *err)
     struct {
         const char *name;
         bool *on;
-    } known[] = { { "IMAP4rev2", &s->rev2 }, { "CONDSTORE", &condstore }, { "QRESYNC", &s->qresync } };
+    } known[] = { { "IMAP4rev2", &s->rev2 },
+                  { "CONDSTORE", &condstore },
+                  { "QRESYNC", &s->qresync },
+                  { "UTF8=ACCEPT", &s->utf8_accept } };
     buf_add_lit(out, "* ENABLED");
     for (size_t i = 0; i < a->count; i++) {
         for (size_t k = 0; k < ARRAY_COUNT(known); k++) {

@@ -155,6 +155,8 @@ int search_run(struct session *s, const void *args, struct err *err)
 {
     const struct search_args *a = args;
     bool saves = a->has_return && a->return_bits & SEARCH_RETURN_SAVE;
+    if (s->utf8_accept && !str_is_nil(a->charset)) /* RFC 9755: the client has said that all is UTF-8 */
+        return err_set(err, ERR_SYNTAX, "No CHARSET after ENABLE UTF8=ACCEPT");
     if (a->uses_modseq)
         session_enable_condstore(s);
     int r = search(s, a, err);

@@ -50,6 +50,8 @@ int sort_find_hits(struct session *s, const struct search_args *search, sort_hit
                    struct meta_wanted **wanted_out, size_t *count_out, struct err *err)
 {
     struct finding f = { .uid = search->uid, .fn = fn, .ctx = ctx };
+    if (s->utf8_accept && !str_eq_nocase(search->charset, STR("UTF-8"))) /* RFC 9755 */
+        return err_set(err, ERR_SYNTAX, "No charset but UTF-8 after ENABLE UTF8=ACCEPT");
     int r = search_program_new(s, search, &f.program, err);
     if (r == -ERR_CHARSET)
         session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 5256, 3; RFC 9051, 7.1 */
