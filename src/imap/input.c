@@ -23,7 +23,13 @@ static const struct parser_limits *parser_limits(const struct session *s)
     return s->state == STATE_NOT_AUTHENTICATED ? &parser_limits_before_login : &parser_limits_after_login;
 }
 
-/* Tell what has changed in the selected mailbox before the tagged reply. */
+/* How a command went that waits until its client has read what is told before the tagged reply. */
+struct ending {
+    int result;
+    struct err err;
+};
+
+/* Tell what has changed in the selected mailbox before the tagged reply. -ERR_AGAIN: its client does not read. */
 static int send_updates(struct session *s, int r, struct err *err)
 {
     const struct command *command = s->command;
@@ -33,6 +39,8 @@ static int send_updates(struct session *s, int r, struct err *err)
     bool may_expunge = !(command->flags & CMD_USES_SEQ) || s->uid_form;
     struct err update_err;
     int u = update_send(s, may_expunge, NULL, &update_err);
+    if (u == -ERR_AGAIN)
+        return u;
     if (u < 0 && r == 0) {
         *err = update_err;
         r = u;
@@ -40,20 +48,37 @@ static int send_updates(struct session *s, int r, struct err *err)
     return r;
 }
 
+static void wait_for_reader(struct session *s)
+{
+    if (s->input == INPUT_COMMAND)
+        s->input = INPUT_HELD;
+}
+
 void command_finish(struct session *s, int r, struct err *err)
 {
-    r = send_updates(s, r, err);
+    int told = send_updates(s, r, err);
+    if (told == -ERR_AGAIN) {
+        if (!s->ending)
+            s->ending = arena_new(&s->arena, struct ending);
+        *s->ending = (struct ending){ r, *err };
+        wait_for_reader(s);
+        return;
+    }
     if (s->state != STATE_LOGOUT)
-        session_finish(s, r, err);
+        session_finish(s, told, err);
 }
 
 void session_run_command(struct session *s)
 {
     struct err err = { 0 };
+    if (s->ending) {
+        err = s->ending->err;
+        command_finish(s, s->ending->result, &err);
+        return;
+    }
     int r = s->command->run(s, s->args, &err);
     if (r == -ERR_AGAIN) {
-        if (s->input == INPUT_COMMAND)
-            s->input = INPUT_HELD;
+        wait_for_reader(s);
         return;
     }
     if (s->state != STATE_LOGOUT) /* else it has said goodbye itself */

@@ -121,6 +121,7 @@ void session_drop_command(struct session *s)
     s->command = NULL;
     s->args = NULL;
     s->cursor = NULL;
+    s->ending = NULL;
     s->tag = s->reply_code = s->reply_text = STR_NIL;
     s->uid_form = s->updates_sent = s->half_said = s->answered = s->failure_logged = false;
     session_free_arena(s);
@@ -203,6 +204,7 @@ void session_deselect(struct session *s)
     session_unwatch(s);
     if (!s->view.mailbox)
         return;
+    update_drop(s);
     view_close(&s->view);
     account_unref(&s->selected_account);
     s->saved = (struct seqset){ 0 };
@@ -327,7 +329,7 @@ static void on_timer(struct session *s)
                                                         : "Autologout; idle for too long");
         return;
     }
-    if (s->heartbeat_ms && now >= s->heartbeat_ms) {
+    if (s->heartbeat_ms && now >= s->heartbeat_ms && !s->half_said) {
         /* Outlook and many routers drop an IDLE that is silent for too long (CLIENTS: heartbeat every two minutes). */
         session_untagged(s, "OK", NULL, "Still here");
         s->heartbeat_ms = now + s->server->settings.idle_heartbeat_ms;
@@ -341,8 +343,11 @@ static void on_wake(struct session *s)
         session_must_wait(s)) /* one who does not read is told when it does */
         return;
     struct err err;
+    bool resumed = s->update;
     int r = update_send(s, true, NULL, &err);
-    if (r < 0)
+    if (r == 0 && resumed) /* and what has changed while its client did not read */
+        r = update_send(s, true, NULL, &err);
+    if (r < 0 && r != -ERR_AGAIN)
         session_bye(s, "UNAVAILABLE", "The mailbox cannot be read");
 }
 

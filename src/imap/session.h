@@ -58,7 +58,8 @@ struct session {
     struct account *
         selected_account; /* of the selected mailbox, not always `account`; own reference, until the view is closed */
     struct view view;
-    struct seqset saved; /* RFC 5182: "$", UIDs; lives in saved_arena */
+    struct update *update; /* changes of the mailbox that are half told: update.c */
+    struct seqset saved;   /* RFC 5182: "$", UIDs; lives in saved_arena */
     struct arena saved_arena;
     struct watcher watcher;      /* on the selected account, or one's own */
     struct watcher home_watcher; /* on one's own account when that is not the selected one */
@@ -71,7 +72,8 @@ struct session {
     struct str tag;
     bool uid_form; /* "UID FETCH" and the like */
     const void *args;
-    void *cursor; /* a resumable command's place; NULL on its first run */
+    void *cursor;          /* a resumable command's place; NULL on its first run */
+    struct ending *ending; /* it has run, and what is new is told before its tagged reply: input.c */
     void (*cursor_drop)(
         struct session *s); /* releases what the cursor holds beside arena memory; NULL: nothing */
     struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */

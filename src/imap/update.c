@@ -3,6 +3,8 @@
 #include "imap/wire/writer.h"
 #include "mail/delta.h"
 
+#include <stdlib.h>
+
 void update_write_flags(struct session *s)
 {
     struct buf *out = session_out(s);
@@ -46,23 +48,6 @@ void update_write_fetch(struct session *s, uint32_t seq, const struct message *m
     buf_add_lit(out, ")\r\n");
 }
 
-static void write_expunges(struct session *s, const struct snapshot_diff *diff)
-{
-    struct buf *out = session_out(s);
-    if (s->qresync) {
-        buf_add_lit(out, "* VANISHED ");
-        seqset_write(&diff->vanished, out);
-        buf_add_lit(out, "\r\n");
-        return;
-    }
-    /* From the end, so that no number shifts under another. */
-    for (uint32_t i = diff->expunged_count; i-- > 0;) {
-        buf_add_lit(out, "* ");
-        buf_add_u64(out, diff->expunged_seqs[i]);
-        buf_add_lit(out, " EXPUNGE\r\n");
-    }
-}
-
 static bool is_own(const struct update_own *own, const struct message *m)
 {
     return own && m->modseq == own->modseq && seqset_contains(own->uids, m->uid);
@@ -101,51 +86,141 @@ static int is_as_assumed(const struct assumption *a, const struct message *m, st
     return assumed.flags == m->flags && memcmp(&assumed.keywords, &m->keywords, sizeof m->keywords) == 0;
 }
 
-static int write_changes(struct session *s, const struct snapshot *before, const struct snapshot_diff *diff,
-                         const struct update_own *own, struct err *err)
+/* ---- what is being told ----
+ *
+ *   EXPUNGES -> COUNTS -> FLAGS -> done
+ *
+ * Each step keeps its place in `next`, so that it goes on where its client stopped to read. */
+
+enum { VANISHED_RANGES_AT_ONCE = 1000 };
+
+enum update_step { UPDATE_EXPUNGES, UPDATE_COUNTS, UPDATE_FLAGS, UPDATE_DONE };
+
+struct update {
+    enum update_step step;
+    size_t next;
+    struct view_update changes;
+    struct snapshot *before; /* what the client knew; own reference */
+    struct arena arena;
+};
+
+bool update_write_vanished(struct session *s, const struct seqset *uids, bool earlier, size_t *at)
 {
-    struct assumption assumption = assumption_of(s, own ? own->assumed : NULL, before);
-    for (uint32_t i = 0; i < diff->changed_count; i++) {
+    struct buf *out = session_out(s);
+    while (*at < uids->count) {
+        if (session_must_wait(s))
+            return false;
+        size_t left = uids->count - *at;
+        struct seqset piece = *uids;
+        piece.ranges += *at;
+        piece.count = left < VANISHED_RANGES_AT_ONCE ? left : VANISHED_RANGES_AT_ONCE;
+        buf_add(out, earlier ? STR("* VANISHED (EARLIER) ") : STR("* VANISHED "));
+        seqset_write(&piece, out);
+        buf_add_lit(out, "\r\n");
+        *at += piece.count;
+    }
+    return true;
+}
+
+static int write_expunges(struct session *s, struct update *u)
+{
+    struct buf *out = session_out(s);
+    const struct snapshot_diff *diff = &u->changes.diff;
+    if (s->qresync)
+        return update_write_vanished(s, &diff->vanished, false, &u->next) ? 0 : -ERR_AGAIN;
+    /* From the end, so that no number shifts under another. */
+    for (; u->next < diff->expunged_count; u->next++) {
+        if (session_must_wait(s))
+            return -ERR_AGAIN;
+        buf_add_lit(out, "* ");
+        buf_add_u64(out, diff->expunged_seqs[diff->expunged_count - 1 - u->next]);
+        buf_add_lit(out, " EXPUNGE\r\n");
+    }
+    return 0;
+}
+
+static void write_counts(struct session *s, const struct update *u)
+{
+    if (u->changes.exists_changed) {
+        buf_printf(session_out(s), "* %u EXISTS\r\n", s->view.snapshot->exists);
+        if (!s->rev2)
+            buf_printf(session_out(s), "* %u RECENT\r\n", view_recent_count(&s->view));
+    }
+    if (u->changes.diff.keywords_changed)
+        update_write_flags(s);
+}
+
+static int write_changes(struct session *s, struct update *u, const struct update_own *own, struct err *err)
+{
+    struct assumption assumption = assumption_of(s, own ? own->assumed : NULL, u->before);
+    for (; u->next < u->changes.diff.changed_count; u->next++) {
+        uint32_t seq = u->changes.diff.changed_seqs[u->next];
         struct message m;
-        int r = snapshot_message(s->view.snapshot, diff->changed_seqs[i], &m, err);
+        if (session_must_wait(s))
+            return -ERR_AGAIN;
+        int r = snapshot_message(s->view.snapshot, seq, &m, err);
         if (r == 0 && is_own(own, &m))
             r = own->assumed ? is_as_assumed(&assumption, &m, err) : 1;
         if (r < 0)
             return r;
-        if (r == 1)
-            continue;
-        update_write_fetch(s, diff->changed_seqs[i], &m, true);
-        /* A mailbox of a million: what the client takes need not pile up here. */
-        if (conn_output_full(s->conn))
-            (void)conn_flush(s->conn);
+        if (r == 0)
+            update_write_fetch(s, seq, &m, true);
+    }
+    return 0;
+}
+
+static int begin(struct session *s, bool may_expunge, struct err *err)
+{
+    struct update *u = calloc(1, sizeof *u);
+    if (!u)
+        abort();
+    u->before = snapshot_ref(s->view.snapshot);
+    s->update = u;
+    int r = view_sync(&s->view, may_expunge, &u->arena, &u->changes, err);
+    if (r < 0)
+        update_drop(s);
+    return r;
+}
+
+void update_drop(struct session *s)
+{
+    struct update *u = s->update;
+    if (!u)
+        return;
+    snapshot_unref(&u->before);
+    arena_deinit(&u->arena);
+    free(u);
+    s->update = NULL;
+}
+
+static int tell(struct session *s, struct update *u, const struct update_own *own, struct err *err)
+{
+    for (; u->step != UPDATE_DONE; u->step++, u->next = 0) {
+        int r = 0;
+        if (u->step == UPDATE_EXPUNGES)
+            r = write_expunges(s, u);
+        else if (u->step == UPDATE_COUNTS)
+            write_counts(s, u);
+        else
+            r = write_changes(s, u, own, err);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
 
 int update_send(struct session *s, bool may_expunge, const struct update_own *own, struct err *err)
 {
-    if (s->state != STATE_SELECTED || !view_is_stale(&s->view))
+    if (s->state != STATE_SELECTED || (!s->update && !view_is_stale(&s->view)))
         return 0;
-    struct arena arena = ARENA_INIT;
-    struct view_update update;
-    struct snapshot *before = snapshot_ref(s->view.snapshot);
-    int r = view_sync(&s->view, may_expunge, &arena, &update, err);
-    if (r < 0)
-        goto out;
-    if (update.diff.expunged_count)
-        write_expunges(s, &update.diff);
-    if (update.exists_changed) {
-        buf_printf(session_out(s), "* %u EXISTS\r\n", s->view.snapshot->exists);
-        if (!s->rev2)
-            buf_printf(session_out(s), "* %u RECENT\r\n", view_recent_count(&s->view));
-    }
-    if (update.diff.keywords_changed)
-        update_write_flags(s);
-    r = write_changes(s, before, &update.diff, own, err);
-    if (r == 0 && update.mailbox_deleted)
+    int r = s->update ? 0 : begin(s, may_expunge, err);
+    if (r == 0)
+        r = tell(s, s->update, own, err);
+    if (r == -ERR_AGAIN || !s->update)
+        return r;
+    bool deleted = s->update->changes.mailbox_deleted;
+    update_drop(s);
+    if (r == 0 && deleted)
         session_bye(s, NULL, "The selected mailbox has been deleted");
-out:
-    snapshot_unref(&before);
-    arena_deinit(&arena);
     return r;
 }

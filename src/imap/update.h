@@ -19,8 +19,17 @@ struct update_own {
  *   may_expunge  false while a command by sequence number is answered
  *   own          may be NULL
  *   errors       of view_sync. When the mailbox has been deleted the session says BYE (RFC 2180, 3.3) and 0
- *                is returned. */
+ *                is returned.
+ * -ERR_AGAIN: the client does not read. Call again, with the same arguments, when it does; until then nothing
+ * else may be told of this mailbox, and the view stays where it is. */
 MUST_USE int update_send(struct session *s, bool may_expunge, const struct update_own *own, struct err *err);
+
+/* Forget what is half told: the view is about to be closed. */
+void update_drop(struct session *s);
+
+/* "* VANISHED uids", in several responses where there are many. Begins at range *at, which is moved on; true when all
+ * is said, false when the client must read first. RFC 7162, 3.2.10 */
+MUST_USE bool update_write_vanished(struct session *s, const struct seqset *uids, bool earlier, size_t *at);
 
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]" of the view. */
 void update_write_flags(struct session *s);

@@ -29,7 +29,9 @@ struct fetch_cursor {
     struct arena batch_arena;
     struct fetch_message *messages;
     size_t count, next;
-    struct seqset seen_now; /* UIDs that this batch marked \Seen */
+    enum { BATCH_CHOOSE, BATCH_TELL_SEEN, BATCH_LOAD, BATCH_WRITE } step;
+    struct change seen;     /* marks the batch \Seen */
+    struct seqset seen_now; /* UIDs that it changed */
 
     /* The message that is being written. */
     struct meta_view view;
@@ -43,11 +45,15 @@ struct fetch_cursor {
     struct err err;
 };
 
-static void cursor_drop(struct session *s)
+void fetch_end(struct fetch_cursor *c)
 {
-    struct fetch_cursor *c = s->cursor;
     buf_deinit(&c->literal.decoded);
     arena_deinit(&c->batch_arena);
+}
+
+static void cursor_drop(struct session *s)
+{
+    fetch_end(s->cursor);
 }
 
 /* ---- what to write ---- */
@@ -62,10 +68,10 @@ static void add_att(struct fetch_cursor *c, enum fetch_item item)
     c->atts[c->att_count++] = (struct fetch_att){ .item = item };
 }
 
-static void choose_atts(struct session *s, struct fetch_cursor *c)
+static void choose_atts(struct fetch_cursor *c, struct arena *arena)
 {
     const struct fetch_args *a = c->args;
-    c->atts = arena_new_array(&s->arena, struct fetch_att, a->att_count + 2);
+    c->atts = arena_new_array(arena, struct fetch_att, a->att_count + 2);
     if (a->uid && !has_item(a, FETCH_UID)) /* RFC 9051, 6.4.9: always told */
         add_att(c, FETCH_UID);
     for (size_t i = 0; i < a->att_count; i++) {
@@ -94,20 +100,28 @@ static int respond_vanished(struct session *s, const struct fetch_args *a, struc
     return 0;
 }
 
+struct fetch_cursor *fetch_begin(const struct fetch_args *args, const struct seqset *seqs,
+                                 struct arena *arena)
+{
+    struct fetch_cursor *c = arena_new(arena, struct fetch_cursor);
+    c->args = args;
+    c->seqs = *seqs;
+    choose_atts(c, arena);
+    return c;
+}
+
 static int begin(struct session *s, const struct fetch_args *a, struct err *err)
 {
-    struct fetch_cursor *c = arena_new(&s->arena, struct fetch_cursor);
+    struct seqset seqs;
     int r;
-    c->args = a;
     if (a->has_changed_since || has_item(a, FETCH_MODSEQ))
         session_enable_condstore(s);
     if (a->vanished && (r = respond_vanished(s, a, err)) < 0)
         return r;
-    r = message_set_seqs(s, &a->set, a->uid, &c->seqs, err);
+    r = message_set_seqs(s, &a->set, a->uid, &seqs, err);
     if (r < 0)
         return r;
-    choose_atts(s, c);
-    s->cursor = c;
+    s->cursor = fetch_begin(a, &seqs, &s->arena);
     s->cursor_drop = cursor_drop;
     return 0;
 }
@@ -210,31 +224,45 @@ static void mark_seen(struct session *s, struct fetch_cursor *c)
 {
     struct err err;
     struct seqset unseen;
-    struct change change = { .kind = CHANGE_STORE, .arena = &c->batch_arena };
     seqset_init(&unseen, &c->batch_arena);
     for (size_t i = 0; i < c->count; i++)
         if (!(c->messages[i].row.flags & FLAG_SEEN))
             seqset_add(&unseen, c->messages[i].row.uid);
+    c->step = BATCH_LOAD;
     if (seqset_is_empty(&unseen))
         return;
-    change.store.mailbox_id = mailbox_id(s->view.mailbox);
-    change.store.uids = &unseen;
-    change.store.mode = STORE_ADD;
-    change.store.flags = FLAG_SEEN;
-    if (account_commit(s->selected_account, &change, 1, &err) < 0) {
+    c->seen = (struct change){ .kind = CHANGE_STORE, .arena = &c->batch_arena };
+    c->seen.store.mailbox_id = mailbox_id(s->view.mailbox);
+    c->seen.store.uids = &unseen;
+    c->seen.store.mode = STORE_ADD;
+    c->seen.store.flags = FLAG_SEEN;
+    if (account_commit(s->selected_account, &c->seen, 1, &err) < 0) {
         /* A full disk must not stop reading. */
         log_warn(&s->log, "seen-not-set", KV("text", (const char *)err.text));
         return;
     }
-    c->seen_now = change.uids;
-    const struct update_own own = { &change.uids, change.modseq };
-    int r = update_send(s, false, &own, &err);
-    c->snapshot = NULL;                             /* the view may have a new one */
-    for (size_t i = 0; r == 0 && i < c->count; i++) /* numbers stand: no EXPUNGE was told */
-        r = read_row(s, c, c->messages[i].seq, &c->messages[i].row, &err);
+    c->seen_now = c->seen.uids;
+    c->step = BATCH_TELL_SEEN;
 }
 
-static int next_batch(struct session *s, struct fetch_cursor *c, struct err *err)
+/* What else is new comes first: the answers of this batch show the messages as they are now. */
+static int tell_seen(struct session *s, struct fetch_cursor *c)
+{
+    struct err err;
+    const struct update_own own = { &c->seen.uids, c->seen.modseq, NULL };
+    int r = update_send(s, false, &own, &err);
+    if (r == -ERR_AGAIN)
+        return r;
+    c->snapshot = NULL; /* the view may have a new one */
+    if (s->state != STATE_SELECTED)
+        return 0;
+    for (size_t i = 0; r == 0 && i < c->count; i++) /* numbers stand: no EXPUNGE was told */
+        r = read_row(s, c, c->messages[i].seq, &c->messages[i].row, &err);
+    c->step = BATCH_LOAD;
+    return 0;
+}
+
+static int choose(struct session *s, struct fetch_cursor *c, struct err *err)
 {
     uint64_t bytes = 0;
     uint32_t seq;
@@ -256,13 +284,27 @@ static int next_batch(struct session *s, struct fetch_cursor *c, struct err *err
         if (marks_seen(s, c))
             bytes += m->row.size_bytes;
     }
-    int r = 0;
+    c->step = BATCH_LOAD;
     if (marks_seen(s, c) && c->count)
         mark_seen(s, c);
+    return 0;
+}
+
+/* 0 when a batch (of none, at the end) is ready to be written. */
+static int next_batch(struct session *s, struct fetch_cursor *c, struct err *err)
+{
+    int r = 0;
+    if (c->step == BATCH_CHOOSE)
+        r = choose(s, c, err);
+    if (r == 0 && c->step == BATCH_TELL_SEEN)
+        r = tell_seen(s, c);
+    if (r < 0 || c->step != BATCH_LOAD)
+        return r;
     if (c->needs_meta)
         r = load_records(s, c, BLOB_META, err);
     if (r == 0 && c->needs_header)
         r = load_records(s, c, BLOB_HEADER, err);
+    c->step = BATCH_WRITE;
     return r;
 }
 
@@ -365,29 +407,31 @@ static int write_message(struct session *s, struct fetch_cursor *c, struct fetch
     return 0;
 }
 
-int fetch_run(struct session *s, const void *args, struct err *err)
+int fetch_continue(struct session *s, struct fetch_cursor *c, struct err *err)
 {
-    int r = 0;
-    if (!s->cursor && (r = begin(s, args, err)) < 0)
-        return r;
-    struct fetch_cursor *c = s->cursor;
     for (;;) {
-        while (c->next < c->count) {
+        int r = c->step == BATCH_WRITE ? 0 : next_batch(s, c, err);
+        if (r < 0 || s->state != STATE_SELECTED)
+            return r;
+        for (; c->next < c->count; c->next++) {
             if (!c->is_open && session_must_wait(s))
                 return -ERR_AGAIN;
             r = write_message(s, c, &c->messages[c->next], err);
             s->half_said = r == -ERR_AGAIN;
             if (r < 0)
                 return r;
-            c->next++;
         }
-        r = next_batch(s, c, err);
-        if (r < 0)
-            return r;
         if (c->count == 0 && c->range == c->seqs.count)
             break;
+        c->step = BATCH_CHOOSE;
     }
     if (c->failed < 0)
         *err = c->err;
     return c->failed;
+}
+
+int fetch_run(struct session *s, const void *args, struct err *err)
+{
+    int r = s->cursor ? 0 : begin(s, args, err);
+    return r < 0 ? r : fetch_continue(s, s->cursor, err);
 }

@@ -56,59 +56,82 @@ static int matched_below(struct session *s, const struct select_args *a, uint32_
     return 0;
 }
 
-/* VANISHED (EARLIER) and FETCH of all that changed since the client was here. RFC 7162, 3.2.5.1 */
-static int respond_resync(struct session *s, const struct select_args *a, struct err *err)
+/* What a client is told that was here before. */
+struct select_cursor {
+    struct seqset known; /* UIDs that it has */
+    struct seqset vanished;
+    size_t vanished_at; /* range that is told next */
+    uint32_t seq;       /* message that is looked at next */
+};
+
+/* What has vanished since the client was here. RFC 7162, 3.2.5.1 */
+static int find_vanished(struct session *s, const struct select_args *a, struct select_cursor *c,
+                         struct err *err)
 {
-    if (a->uidvalidity != mailbox_uidvalidity(s->view.mailbox))
-        return 0; /* RFC 7162, 3.2.5: as if QRESYNC had not been given */
-    struct seqset known = { 0 }, vanished;
     bool complete;
     uint32_t matched = 0;
-    seqset_init(&known, &s->arena);
+    seqset_init(&c->known, &s->arena);
     if (a->has_known_uids)
-        seqset_copy(&a->known_uids, &s->arena, &known);
+        seqset_copy(&a->known_uids, &s->arena, &c->known);
     else if (s->view.snapshot->uidnext > 1) /* none given: all that there ever were */
-        seqset_add_range(&known, 1, s->view.snapshot->uidnext - 1);
-    int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->modseq, &known, &s->arena, &vanished,
-                                   &complete, err);
-    if (r < 0)
-        return r;
-    if (a->has_match && (r = matched_below(s, a, &matched, err)) < 0)
-        return r;
-    if (matched) {
+        seqset_add_range(&c->known, 1, s->view.snapshot->uidnext - 1);
+    int r = mailbox_vanished_since(s->view.mailbox, s->view.snapshot, a->modseq, &c->known, &s->arena,
+                                   &c->vanished, &complete, err);
+    if (r == 0 && a->has_match)
+        r = matched_below(s, a, &matched, err);
+    if (r == 0 && matched) {
         struct seqset below, rest;
         seqset_init(&below, &s->arena);
         seqset_add_range(&below, 1, matched);
-        seqset_difference(&vanished, &below, &s->arena, &rest);
-        vanished = rest;
+        seqset_difference(&c->vanished, &below, &s->arena, &rest);
+        c->vanished = rest;
     }
-    if (!seqset_is_empty(&vanished)) {
-        buf_add_lit(session_out(s), "* VANISHED (EARLIER) ");
-        seqset_write(&vanished, session_out(s));
-        buf_add_lit(session_out(s), "\r\n");
-    }
-    struct snapshot_cursor cursor = snapshot_cursor_at(s->view.snapshot, 1);
+    return r;
+}
+
+/* FETCH of all that changed since the client was here, chunk by chunk. */
+static int respond_changed(struct session *s, const struct select_args *a, struct select_cursor *c,
+                           struct err *err)
+{
+    struct snapshot_cursor cursor = snapshot_cursor_at(s->view.snapshot, c->seq);
     struct chunk_span span;
+    int r;
     while ((r = snapshot_cursor_next(&cursor, &span, err)) == 1) {
         if (span.chunk->summary.modseq_max <= a->modseq)
             continue;
         for (uint32_t i = span.first; i < span.columns->count; i++) {
             struct message m;
+            c->seq = span.seq + (i - span.first);
             if (span.columns->modseq[i] <= a->modseq ||
-                (a->has_known_uids && !seqset_contains(&known, span.columns->uid[i])))
+                (a->has_known_uids && !seqset_contains(&c->known, span.columns->uid[i])))
                 continue;
+            if (session_must_wait(s))
+                return -ERR_AGAIN;
             chunk_row(span.columns, i, &m);
-            update_write_fetch(s, span.seq + (i - span.first), &m, true);
+            update_write_fetch(s, c->seq, &m, true);
         }
     }
     return r;
 }
 
+/* VANISHED (EARLIER) and the FETCHes, resumed where the client stopped to read. */
+static int respond_resync(struct session *s, const struct select_args *a, struct err *err)
+{
+    struct select_cursor *c = s->cursor;
+    if (!update_write_vanished(s, &c->vanished, true, &c->vanished_at))
+        return -ERR_AGAIN;
+    return respond_changed(s, a, c, err);
+}
+
+static bool wants_resync(const struct session *s, const struct select_args *a)
+{
+    /* RFC 7162, 3.2.5: another UIDVALIDITY is as if QRESYNC had not been given */
+    return a->qresync && a->uidvalidity == mailbox_uidvalidity(s->view.mailbox);
+}
+
 static int open_mailbox(struct session *s, const struct select_args *a, bool read_only, struct err *err)
 {
     struct place place;
-    if (a->qresync && !s->qresync)
-        return err_set(err, ERR_STATE, "QRESYNC has not been enabled"); /* RFC 7162, 3.2.5 */
     if (s->state == STATE_SELECTED) {
         session_deselect(s); /* also when the new one does not open: RFC 9051, 6.3.2 */
         session_untagged(s, "OK", "CLOSED", "Previous mailbox closed");
@@ -123,24 +146,36 @@ static int open_mailbox(struct session *s, const struct select_args *a, bool rea
     s->condstore = s->condstore || a->condstore || a->qresync;
     presence_set_mailbox(s->server->presence, s->presence, a->mailbox);
     r = respond_opened(s, a, err);
-    if (r == 0 && a->qresync)
-        r = respond_resync(s, a, err);
-    if (r < 0) {
-        session_deselect(s);
+    if (r < 0 || !wants_resync(s, a))
         return r;
-    }
-    session_code(s, read_only ? "READ-ONLY" : "READ-WRITE");
-    return 0;
+    struct select_cursor *c = arena_new(&s->arena, struct select_cursor);
+    c->seq = 1;
+    s->cursor = c;
+    return find_vanished(s, a, c, err);
+}
+
+static int run(struct session *s, const struct select_args *a, bool read_only, struct err *err)
+{
+    if (a->qresync && !s->qresync)
+        return err_set(err, ERR_STATE, "QRESYNC has not been enabled"); /* RFC 7162, 3.2.5 */
+    int r = s->cursor ? 0 : open_mailbox(s, a, read_only, err);
+    if (r == 0 && s->cursor)
+        r = respond_resync(s, a, err);
+    if (r == 0)
+        session_code(s, read_only ? "READ-ONLY" : "READ-WRITE");
+    else if (r != -ERR_AGAIN)
+        session_deselect(s);
+    return r;
 }
 
 int select_run(struct session *s, const void *args, struct err *err)
 {
-    return open_mailbox(s, args, false, err);
+    return run(s, args, false, err);
 }
 
 int examine_run(struct session *s, const void *args, struct err *err)
 {
-    return open_mailbox(s, args, true, err);
+    return run(s, args, true, err);
 }
 
 int unselect_run(struct session *s, const void *args, struct err *err)

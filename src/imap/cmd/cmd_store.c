@@ -14,29 +14,34 @@ static int commit(struct session *s, struct change *change, struct err *err)
 
 /* ---- STORE ---- */
 
+struct store_cursor {
+    struct seqset uids; /* named and there */
+    struct change change;
+    struct update_own own;
+    bool told; /* what others changed; the answers follow */
+    struct seqset seqs;
+    struct seqset_iter at;
+};
+
 /* FETCH of every message that the client named and that is still there: the answer to a STORE without
  * .SILENT. With .SILENT only its MODSEQ, to those who asked for such: RFC 7162, 3.1.3. */
-static int respond_stored(struct session *s, const struct store_args *a, const struct seqset *uids,
-                          const struct change *change, struct err *err)
+static int respond_stored(struct session *s, const struct store_args *a, struct store_cursor *c,
+                          struct err *err)
 {
-    struct seqset seqs;
-    struct seqset_iter it;
     uint32_t seq;
-    int r = snapshot_uids_to_seqs(s->view.snapshot, a->silent ? &change->uids : uids, &s->arena, &seqs, err);
-    if (r < 0 || (a->silent && !s->condstore))
-        return r;
-    it = seqset_each(&seqs);
-    while (seqset_next(&it, &seq)) {
+    if (a->silent && !s->condstore)
+        return 0;
+    while (!session_must_wait(s)) {
         struct message m;
-        r = snapshot_message(s->view.snapshot, seq, &m, err);
+        if (!seqset_next(&c->at, &seq))
+            return 0;
+        int r = snapshot_message(s->view.snapshot, seq, &m, err);
         if (r < 0)
             return r;
-        if (!seqset_contains(&change->missing, m.uid) && !seqset_contains(&change->modified, m.uid))
+        if (!seqset_contains(&c->change.missing, m.uid) && !seqset_contains(&c->change.modified, m.uid))
             update_write_fetch(s, seq, &m, !a->silent);
-        if (conn_output_full(s->conn))
-            (void)conn_flush(s->conn);
     }
-    return 0;
+    return -ERR_AGAIN;
 }
 
 /* [MODIFIED set]: sequence numbers for STORE, UIDs for UID STORE. RFC 7162, 3.1.3 */
@@ -60,37 +65,59 @@ static int respond_modified(struct session *s, const struct change *change, stru
     return r;
 }
 
-int store_run(struct session *s, const void *args, struct err *err)
+static int store(struct session *s, const struct store_args *a, struct store_cursor *c, struct err *err)
 {
-    const struct store_args *a = args;
-    struct seqset uids;
-    struct change change = { .kind = CHANGE_STORE };
     if (a->conditional)
         session_enable_condstore(s);
-    int r = message_set_uids(s, &a->set, &uids, err);
+    int r = message_set_uids(s, &a->set, &c->uids, err);
     if (r < 0)
         return r;
-    change.store.mailbox_id = mailbox_id(s->view.mailbox);
-    change.store.uids = &uids;
-    change.store.mode = a->mode;
-    change.store.flags = a->flags.flags;
-    change.store.keywords = a->flags.keywords;
-    change.store.keyword_count = a->flags.keyword_count;
-    change.store.conditional = a->conditional;
-    change.store.unchanged_since = a->unchanged_since;
-    r = commit(s, &change, err);
-    if (r < 0)
-        return r;
-    const struct update_own own = { &change.uids, change.modseq, a->silent ? &change : NULL };
-    r = update_send(s, s->uid_form, &own, err);
+    c->change = (struct change){ .kind = CHANGE_STORE };
+    c->change.store.mailbox_id = mailbox_id(s->view.mailbox);
+    c->change.store.uids = &c->uids;
+    c->change.store.mode = a->mode;
+    c->change.store.flags = a->flags.flags;
+    c->change.store.keywords = a->flags.keywords;
+    c->change.store.keyword_count = a->flags.keyword_count;
+    c->change.store.conditional = a->conditional;
+    c->change.store.unchanged_since = a->unchanged_since;
+    r = commit(s, &c->change, err);
+    c->own = (struct update_own){ &c->change.uids, c->change.modseq, a->silent ? &c->change : NULL };
+    return r;
+}
+
+/* Tell what is new, so that all messages stand as the view has them, and make ready for the answers. */
+static int tell(struct session *s, const struct store_args *a, struct store_cursor *c, struct err *err)
+{
+    int r = update_send(s, s->uid_form, &c->own, err);
     if (r < 0 || s->state != STATE_SELECTED)
         return r;
     s->updates_sent = true;
-    r = respond_stored(s, a, &uids, &change, err);
+    r = snapshot_uids_to_seqs(s->view.snapshot, a->silent ? &c->change.uids : &c->uids, &s->arena, &c->seqs,
+                              err);
+    c->at = seqset_each(&c->seqs);
+    c->told = r == 0;
+    return r;
+}
+
+int store_run(struct session *s, const void *args, struct err *err)
+{
+    const struct store_args *a = args;
+    struct store_cursor *c = s->cursor;
+    int r = 0;
+    if (!c) {
+        s->cursor = c = arena_new(&s->arena, struct store_cursor);
+        r = store(s, a, c, err);
+    }
+    if (r == 0 && !c->told)
+        r = tell(s, a, c, err);
+    if (r < 0 || s->state != STATE_SELECTED)
+        return r;
+    r = respond_stored(s, a, c, err);
     if (r == 0)
-        r = respond_modified(s, &change, err);
+        r = respond_modified(s, &c->change, err);
     /* RFC 2180, 4.2; a UID that is gone is no error. MODIFIED stays its code: RFC 7162, 3.1.3 */
-    if (r == 0 && !s->uid_form && !seqset_is_empty(&change.missing))
+    if (r == 0 && !s->uid_form && !seqset_is_empty(&c->change.missing))
         return err_set(err, ERR_EXPUNGED, "Some of the messages are gone");
     return r;
 }

@@ -31,6 +31,21 @@ struct fetch_message {
     struct meta_view *view; /* room for one message at a time: the one that is being written */
 };
 
+/* ---- cmd_fetch.c: items of many messages, for FETCH and for new messages of NOTIFY ---- */
+
+struct fetch_cursor;
+
+/* Begin to send what `args` asks for, of the messages `seqs` of the view; args->set is not looked at. Both are
+ * borrowed, as is `arena`, until fetch_end. */
+struct fetch_cursor *fetch_begin(const struct fetch_args *args, const struct seqset *seqs,
+                                 struct arena *arena);
+/* Go on: 0 when all is queued; -ERR_AGAIN: the client must read first; else the first error of a message that
+ * was left out while the others were sent, or one after which the session is at its end. */
+MUST_USE int fetch_continue(struct session *s, struct fetch_cursor *c, struct err *err);
+void fetch_end(struct fetch_cursor *c);
+
+/* ---- fetch_items.c: one item ---- */
+
 /* Whether an item needs the meta record, or the header record. */
 bool fetch_needs_meta(const struct fetch_att *att);
 bool fetch_needs_header(const struct fetch_att *att);
