@@ -160,6 +160,7 @@ void account_free(struct account *a)
         mailbox_unref(&mailbox);
     }
     map_deinit(&a->mailboxes);
+    annotation_history_forget(&a->annotations, 0);
     map_deinit(&a->refs);
     tree_unref(&a->tree);
     free(a->refs_changed);
@@ -192,7 +193,8 @@ void account_totals(struct account *account, struct account_totals *out)
     *out = (struct account_totals){ .version = account->record.version,
                                     .message_count = account->record.message_count,
                                     .size_bytes = account->record.size_bytes,
-                                    .mailbox_count = account->record.mailbox_count };
+                                    .mailbox_count = account->record.mailbox_count,
+                                    .annotation_bytes = account->record.annotation_bytes };
     pthread_mutex_unlock(&account->mutex);
 }
 

@@ -8,6 +8,8 @@
  *   "M" mailbox_id              mailbox record as of the fold
  *   "C" mailbox_id chunk_id     packed messages as of the fold (chunk.h)
  *   "S" name                    subscription of a name that has no mailbox, as of the fold
+ *   "N" mailbox_id user entry   an annotation: written with its change (annotation.h); mailbox 0: the account,
+ *                               user 0: shared
  *   "R" blob_id                 reference count of a blob, where above one, as of the fold
  *   "T" message_id_hash         thread id: written with the message, for its own Message-ID and references
  *                               not known before
@@ -46,6 +48,10 @@ struct mail_options {
     const struct first_mailbox *first_mailboxes;
     size_t first_mailbox_count;
     uint32_t vanished_ranges_max; /* kept a mailbox for QRESYNC; 0: 100,000 */
+    /* Annotations: bytes of one value, 0: 64 KiB; number on one mailbox, or on the account, for each user and
+     * shared, 0: 100; bytes in an account, 0: 64 MiB. */
+    uint32_t annotation_bytes_max, annotations_max;
+    uint64_t annotations_bytes_max;
 };
 
 MUST_USE int mail_open(const struct mail_options *options, struct mail **mail_out, struct err *err);
@@ -73,6 +79,7 @@ struct mail *account_mail(const struct account *account);
 struct account_totals {
     uint64_t version, message_count, size_bytes;
     uint32_t mailbox_count;
+    uint64_t annotation_bytes; /* names and values */
 };
 void account_totals(struct account *account, struct account_totals *out);
 
@@ -134,7 +141,12 @@ struct str thread_id_text(uint64_t id, struct arena *arena);
 
 /* ---- watching ---- */
 
-enum watch_event { WATCH_MAILBOX = 1u << 0, WATCH_TREE = 1u << 1, WATCH_ACCOUNT_GONE = 1u << 2 };
+enum watch_event {
+    WATCH_MAILBOX = 1u << 0,
+    WATCH_TREE = 1u << 1,
+    WATCH_ACCOUNT_GONE = 1u << 2,
+    WATCH_ANNOTATIONS = 1u << 3, /* of any mailbox or the account; account_annotation_changes tells which */
+};
 
 /* Called after a commit was published, on the committing thread (maybe one's own), or after another
  * instance's commit was seen, with no lock held: be short (wake a connection). May be called from several

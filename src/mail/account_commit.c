@@ -272,7 +272,7 @@ static void lead(struct account *a, const struct request *own)
     pthread_mutex_lock(&a->mutex);
     end_turn(a, first, own);
     pthread_mutex_unlock(&a->mutex);
-    if (notice.count > 0 || notice.tree || notice.gone)
+    if (notice.count > 0 || notice.tree || notice.gone || notice.annotations)
         account_tell(a, &notice);
     free(notice.mailbox_ids);
     if (fold)

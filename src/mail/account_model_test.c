@@ -1,6 +1,7 @@
 /* Random changes against a naive oracle, with folds, restarts and crashes between them; everything is
  * compared. The seed is fixed, so that a failure repeats; LOFT_TEST_SEED and LOFT_TEST_STEPS change it. */
 #include "base/rand.h"
+#include "mail/annotation.h"
 #include "mail/testing_mail.h"
 
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct obox {
     size_t count;
     uint64_t *vanished; /* by uid: modseq it vanished with */
     size_t vanished_cap;
+    char comment[32]; /* annotation "/comment"; "": none */
 };
 
 struct oracle {
@@ -375,6 +377,7 @@ static void do_rename(struct oracle *o, const char *from, const char *to)
     if (strcmp(from, "INBOX") == 0) {
         make_boxes(o, to, c.modseq, true);
         struct obox *target = find(o, to);
+        memcpy(target->comment, find(o, "INBOX")->comment, sizeof target->comment);
         for (size_t i = 0; i < box->count; i++)
             add_message(target, box->messages[i], c.modseq);
         while (box->count)
@@ -398,6 +401,38 @@ static void do_rename(struct oracle *o, const char *from, const char *to)
         if (subscribed[i])
             set_subscribed(o, o->boxes[i].name, true);
     make_boxes(o, to, c.modseq, false);
+}
+
+static void do_annotate(struct oracle *o, const char *name)
+{
+    struct obox *box = find(o, name);
+    char comment[32] = "";
+    if (below(o, 3))
+        snprintf(comment, sizeof comment, "%*u", (int)below(o, 20) + 1, (unsigned)below(o, 1000));
+    struct annotation item = { 0, STR("/comment"), *comment ? str_c(comment) : STR_NIL };
+    struct change c = { .kind = CHANGE_ANNOTATE, .annotate = { box ? box->id : 12345, &item, 1 } };
+    int r = commit_one(&o->b, &c);
+    assert_int_equal(r, box ? 0 : -ERR_NOT_FOUND);
+    saw_modseq(o, &c, r == 0 && (*comment || *box->comment));
+    if (r == 0)
+        memcpy(box->comment, comment, sizeof comment);
+}
+
+static int check_comment(void *ctx, struct str entry, struct str value, struct err *err)
+{
+    (void)entry, (void)err;
+    assert_true(str_eq(value, str_c(ctx)));
+    return 1;
+}
+
+/* Returns the bytes that it takes. */
+static uint64_t compare_annotations(struct oracle *o, struct obox *box)
+{
+    size_t n = strlen(box->comment);
+    assert_int_equal(account_annotations(o->b.account, box->id, ANNOTATION_SHARED, STR("/comment"), 0,
+                                         check_comment, box->comment, &o->b.err),
+                     0);
+    return n ? n + strlen("/comment") : 0;
 }
 
 static void do_subscribe(struct oracle *o, const char *name)
@@ -525,12 +560,13 @@ static void compare(struct oracle *o)
 {
     struct tree *tree = account_tree(o->b.account);
     struct account_totals totals;
-    uint64_t messages = 0, size = 0;
+    uint64_t messages = 0, size = 0, annotations = 0;
     uint32_t boxes = 0, subscribed = 0;
 
     for (size_t i = 0; i < o->box_count; i++)
         if (o->boxes[i].exists) {
             compare_box(o, &o->boxes[i]);
+            annotations += compare_annotations(o, &o->boxes[i]);
             boxes++;
             messages += o->boxes[i].count;
             for (size_t k = 0; k < o->boxes[i].count; k++)
@@ -550,6 +586,7 @@ static void compare(struct oracle *o)
     assert_int_equal(totals.mailbox_count, boxes);
     assert_int_equal(totals.message_count, messages);
     assert_int_equal(totals.size_bytes, size);
+    assert_int_equal(totals.annotation_bytes, annotations);
     compare_blobs(o);
     arena_reset(&o->b.arena);
 }
@@ -581,6 +618,8 @@ static void step(struct oracle *o)
         bench_reopen(&o->b);
     else if (what < 98)
         do_crash(o);
+    else
+        do_annotate(o, name);
     clock_fake_advance(o->b.clock, (int64_t)below(o, 500));
 }
 

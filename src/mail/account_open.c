@@ -255,6 +255,8 @@ static int take_pair(void *ctx, struct str key, struct str value, struct err *er
         entry = add_entry(l, value);
         entry->subscribed = true;
         return 0;
+    case KEY_ANNOTATION: /* stays where it is */
+        return 0;
     case KEY_ACCOUNT:
     case KEY_CHUNK:
     case KEY_THREAD:

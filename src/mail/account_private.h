@@ -20,6 +20,7 @@
 #include <pthread.h>
 
 struct plan;
+struct annotation_change;
 struct plan_box;
 struct fold_bodies;
 
@@ -33,7 +34,14 @@ enum {
 struct notice {
     uint64_t *mailbox_ids; /* heap */
     size_t count, cap;
-    bool tree, gone;
+    bool tree, gone, annotations;
+};
+
+/* What account_annotation_changes tells. annotation.c */
+struct annotation_history {
+    struct annotation_change *items; /* heap; oldest first; own their entries */
+    size_t count, cap;
+    uint64_t forgotten; /* changes up to this modseq may lack */
 };
 
 enum account_state { ACCOUNT_OPENING, ACCOUNT_OPEN, ACCOUNT_FAILED };
@@ -90,7 +98,8 @@ struct account {
     struct tree *tree;
     struct account_record record; /* written by the leader under the mutex */
     struct map mailboxes;         /* id -> mailbox, own references; written by the leader under the mutex */
-    bool gone;                    /* deleted */
+    struct annotation_history annotations;
+    bool gone; /* deleted */
 
     /* What the store told of (mail's watcher writes), and what we are just committing ourselves. */
     _Atomic uint64_t version, told_version, committing_version;
@@ -174,6 +183,11 @@ void mail_queue_job(struct account *account, unsigned jobs); /* no lock held; th
 void mail_forget(struct account *account); /* it was deleted: whoever opens it again looks into the store */
 struct account *account_new(struct mail *mail, struct account_id id);
 void account_free(struct account *account);
+
+/* ---- annotation.c; under the account's mutex ---- */
+void annotation_history_add(struct annotation_history *history, const struct annotation_change *change);
+/* All up to `modseq`. Frees what it holds. */
+void annotation_history_forget(struct annotation_history *history, uint64_t modseq);
 
 /* ---- vanished.c ---- */
 /* Cut the oldest of a mailbox's vanished ranges down to three quarters of the limit. */

@@ -1,5 +1,6 @@
 /* What each delta does to the working state.
  * Deltas may come from disk or from another machine: what cannot be is -ERR_CORRUPT. */
+#include "mail/annotation.h"
 #include "mail/plan.h"
 
 #include <assert.h>
@@ -239,6 +240,40 @@ static int apply_subscribe(struct plan *p, const struct delta *d, struct err *er
     return 0;
 }
 
+static int apply_annotation(struct plan *p, const struct delta *d, struct err *err)
+{
+    /* While an account is read, only what the log has is counted; its record knows the rest. */
+    if (!p->fresh && d->annotation.bytes < 0 && p->record.annotation_bytes < -(uint64_t)d->annotation.bytes)
+        return corrupt(d, "more annotations go than there are", err);
+    p->record.annotation_bytes += (uint64_t)d->annotation.bytes;
+    p->record.annotation_modseq = d->modseq;
+    for (size_t i = 0; i < d->annotation.count; i++) {
+        p->annotation_changes = arena_grow(&p->arena, p->annotation_changes, p->annotation_change_count,
+                                           &p->annotation_change_cap, sizeof *p->annotation_changes);
+        p->annotation_changes[p->annotation_change_count++] = (struct annotation_change){
+            .modseq = d->modseq,
+            .mailbox_id = d->mailbox_id,
+            .user = d->annotation.items[i].user,
+            .entry = arena_dup(&p->arena, d->annotation.items[i].entry),
+        };
+    }
+    return 0;
+}
+
+static int apply_use(struct plan *p, const struct delta *d, struct err *err)
+{
+    struct plan_box *box = plan_box(p, d->mailbox_id);
+    const struct tree_entry *old = box ? tree_find(p->tree, box->name) : NULL;
+
+    if (!old)
+        return corrupt(d, "no such mailbox", err);
+    struct tree_entry entry = *old;
+    entry.use = d->use;
+    box->changed = true;
+    replace_tree(p, tree_put(p->tree, &entry));
+    return 0;
+}
+
 int plan_apply(struct plan *p, const struct delta *d, struct err *err)
 {
     switch (d->kind) {
@@ -265,6 +300,10 @@ int plan_apply(struct plan *p, const struct delta *d, struct err *err)
             return corrupt(d, "chunk ids go back", err);
         p->record.next_chunk_id = d->next_chunk_id;
         return 0;
+    case DELTA_ANNOTATION:
+        return apply_annotation(p, d, err);
+    case DELTA_USE:
+        return apply_use(p, d, err);
     }
     return corrupt(d, "unknown kind", err);
 }

@@ -18,6 +18,7 @@ enum change_kind {
     CHANGE_DELETE,
     CHANGE_RENAME,
     CHANGE_SUBSCRIBE, /* or unsubscribe */
+    CHANGE_ANNOTATE,  /* METADATA, and the special use of a mailbox */
 };
 
 enum { THREAD_REFERENCES_MAX = 20 }; /* Message-ID hashes looked at to find a new message's thread */
@@ -34,6 +35,15 @@ struct new_message {
     uint64_t message_id_hash;                   /* 0: none */
     uint64_t references[THREAD_REFERENCES_MAX]; /* hashes of In-Reply-To and References, nearest first */
     size_t reference_count;
+};
+
+enum { ANNOTATION_ENTRY_BYTES_MAX = 256 };
+
+/* A named value: annotation.h. */
+struct annotation {
+    uint64_t user;    /* ANNOTATION_SHARED, or the account id of whom it is private to */
+    struct str entry; /* small letters, without its scope: "/comment" */
+    struct str value; /* NIL: to be deleted */
 };
 
 struct change {
@@ -86,6 +96,14 @@ struct change {
             struct str name;
             bool subscribe;
         } subscribe;
+        struct {                            /* all or none; of a name given twice the last one counts */
+            uint64_t mailbox_id;            /* ANNOTATION_ON_ACCOUNT */
+            const struct annotation *items; /* shared ones and those of one user */
+            size_t count;
+            bool sets_use;
+            uint16_t
+                use; /* enum special_use bits: the mailbox has these from now on, and no other has them */
+        } annotate;
     };
 
     /* Results. `result` is 0 or -ERR_x with `err`: this change alone was refused, others of the group may
@@ -93,7 +111,8 @@ struct change {
      *   -ERR_NOT_FOUND     the mailbox does not exist (the response code TRYCREATE is the session's business)
      *   -ERR_EXISTS        CREATE, RENAME: the new name, or that of a child, is taken
      *   -ERR_INVALID       CREATE, RENAME, SUBSCRIBE: no name for a mailbox; RENAME below itself
-     *   -ERR_LIMIT         keywords, mailboxes, uids used up
+     *   -ERR_LIMIT         keywords, mailboxes, uids used up; ANNOTATE: a value or name too long, too many
+     *   -ERR_OVERQUOTA     ANNOTATE: above annotations_bytes_max
      *   -ERR_CANNOT        DELETE INBOX; CREATE with a special use that another mailbox has (the session says
      *                      USEATTR)
      *   -ERR_HAS_CHILDREN  DELETE of a name that has only children

@@ -34,6 +34,11 @@ void store_apply(enum store_mode mode, uint8_t flags, const struct keyword_set *
     }
 }
 
+static bool names_mailbox(enum delta_kind kind)
+{
+    return kind <= DELTA_VANISH || kind == DELTA_CREATE || kind == DELTA_DELETE || kind >= DELTA_ANNOTATION;
+}
+
 /* ---- writing ---- */
 
 static void put_zigzag(struct buf *out, uint64_t now, uint64_t before)
@@ -105,6 +110,16 @@ static void put_flags(const struct delta *d, struct buf *out)
     uids_encode(&d->flags.uids, out);
 }
 
+static void put_annotations(const struct delta *d, struct buf *out)
+{
+    put_zigzag(out, (uint64_t)d->annotation.bytes, 0);
+    buf_put_varint(out, d->annotation.count);
+    for (size_t i = 0; i < d->annotation.count; i++) {
+        buf_put_varint(out, d->annotation.items[i].user);
+        put_text(out, d->annotation.items[i].entry);
+    }
+}
+
 void log_record_begin(uint64_t version_before, struct buf *out)
 {
     buf_put_u8(out, LOG_FORMAT);
@@ -117,7 +132,7 @@ void delta_encode(const struct delta *d, uint64_t *modseq_before, struct buf *ou
     buf_put_u8(out, (uint8_t)d->kind);
     buf_put_varint(out, d->modseq - *modseq_before);
     *modseq_before = d->modseq;
-    if (d->kind <= DELTA_VANISH || d->kind == DELTA_CREATE || d->kind == DELTA_DELETE)
+    if (names_mailbox(d->kind))
         buf_put_varint(out, d->mailbox_id);
     switch (d->kind) {
     case DELTA_ADD:
@@ -154,6 +169,12 @@ void delta_encode(const struct delta *d, uint64_t *modseq_before, struct buf *ou
         break;
     case DELTA_CHUNK_IDS:
         buf_put_varint(out, d->next_chunk_id);
+        break;
+    case DELTA_ANNOTATION:
+        put_annotations(d, out);
+        break;
+    case DELTA_USE:
+        buf_put_varint(out, d->use);
         break;
     }
 }
@@ -266,9 +287,22 @@ static void get_flags(struct reader *r, struct arena *arena, struct delta *d)
         r->bad = true;
 }
 
+static void get_annotations(struct reader *r, struct arena *arena, struct delta *d)
+{
+    d->annotation.bytes = (int64_t)get_zigzag(r, 0);
+    size_t count = get_count(r, 3);
+    struct annotation *items = arena_new_array(arena, struct annotation, count);
+    for (size_t i = 0; i < count && !r->bad; i++) {
+        items[i].user = reader_varint(r);
+        items[i].entry = get_text(r, ANNOTATION_ENTRY_BYTES_MAX);
+    }
+    d->annotation.items = items;
+    d->annotation.count = count;
+}
+
 static void get_delta(struct reader *r, struct arena *arena, struct delta *d)
 {
-    if (d->kind <= DELTA_VANISH || d->kind == DELTA_CREATE || d->kind == DELTA_DELETE)
+    if (names_mailbox(d->kind))
         d->mailbox_id = reader_varint(r);
     switch (d->kind) {
     case DELTA_ADD:
@@ -304,6 +338,12 @@ static void get_delta(struct reader *r, struct arena *arena, struct delta *d)
         return;
     case DELTA_CHUNK_IDS:
         d->next_chunk_id = reader_varint(r);
+        return;
+    case DELTA_ANNOTATION:
+        get_annotations(r, arena, d);
+        return;
+    case DELTA_USE:
+        d->use = (uint16_t)get_at_most(r, (1u << SPECIAL_USE_BITS) - 1);
         return;
     }
     r->bad = true;

@@ -16,6 +16,8 @@
  *   RENAME     from, to                                                 the mailbox `from`, if any, and all below
  *   SUBSCRIBE  name, 0 or 1
  *   CHUNK_IDS  next chunk id                                            a fold that needed several commits
+ *   ANNOTATION mailbox id, bytes more (zigzag), count; user, entry        values are state of their own ("N")
+ *   USE        mailbox id, use                                          of a mailbox that exists
  * Differences that can be negative are zigzag-coded.
  * Threads: none. */
 #ifndef LOFT_MAIL_DELTA_H
@@ -34,6 +36,8 @@ enum delta_kind {
     DELTA_RENAME,
     DELTA_SUBSCRIBE,
     DELTA_CHUNK_IDS,
+    DELTA_ANNOTATION = 14,
+    DELTA_USE = 15,
 };
 
 struct blob_ref_change {
@@ -81,6 +85,13 @@ struct delta {
             bool subscribed;
         } subscribe;
         uint64_t next_chunk_id;
+        struct {
+            int64_t bytes; /* more than before, or less */
+            const struct annotation *items;
+            size_t count;
+            bool drops_all; /* the mailbox goes; not in the log, which says so itself */
+        } annotation;
+        uint16_t use;
     };
 };
 

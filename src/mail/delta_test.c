@@ -39,6 +39,8 @@ static const struct message rows[] = {
 static size_t fill(struct arena *arena, struct delta out[16])
 {
     static const struct str names[] = { STR_INIT("$Forwarded"), STR_INIT("work") };
+    static const struct annotation annotations[] = { { 0, STR_INIT("/comment"), STR_INIT("x") },
+                                                     { UINT64_MAX, STR_INIT("/vendor/a/b"), { 0 } } };
     static const struct blob_ref_change refs[] = { { 1, -1 }, { 2, 100000 }, { UINT64_MAX, -7 } };
     struct seqset uids = some_uids(arena);
     size_t n = 0;
@@ -56,6 +58,8 @@ static size_t fill(struct arena *arena, struct delta out[16])
     out[n++] = (struct delta){ DELTA_RENAME, 13, 0, .rename = { STR("a"), STR("b/c") } };
     out[n++] = (struct delta){ DELTA_SUBSCRIBE, 14, 0, .subscribe = { STR("x"), true } };
     out[n++] = (struct delta){ DELTA_CHUNK_IDS, 15, 0, .next_chunk_id = 99 };
+    out[n++] = (struct delta){ DELTA_ANNOTATION, 15, 3, .annotation = { -70000, annotations, 2 } };
+    out[n++] = (struct delta){ DELTA_USE, 16, 3, .use = 0x7fff };
     return n;
 }
 
@@ -119,6 +123,15 @@ static void assert_same(const struct delta *a, const struct delta *b)
         break;
     case DELTA_CHUNK_IDS:
         assert_int_equal(a->next_chunk_id, b->next_chunk_id);
+        break;
+    case DELTA_ANNOTATION:
+        assert_true(a->annotation.bytes == b->annotation.bytes && a->annotation.count == b->annotation.count);
+        for (size_t i = 0; i < a->annotation.count; i++)
+            assert_true(a->annotation.items[i].user == b->annotation.items[i].user &&
+                        str_eq(a->annotation.items[i].entry, b->annotation.items[i].entry));
+        break;
+    case DELTA_USE:
+        assert_int_equal(a->use, b->use);
         break;
     }
 }

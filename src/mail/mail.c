@@ -208,6 +208,9 @@ static void fill_defaults(struct mail_options *o)
     o->fold_log_records = o->fold_log_records ? o->fold_log_records : 1024;
     o->accounts_cached_max = o->accounts_cached_max ? o->accounts_cached_max : 1024;
     o->message_bytes_max = o->message_bytes_max ? o->message_bytes_max : UINT64_C(64) << 20;
+    o->annotation_bytes_max = o->annotation_bytes_max ? o->annotation_bytes_max : 64 << 10;
+    o->annotations_max = o->annotations_max ? o->annotations_max : 100;
+    o->annotations_bytes_max = o->annotations_bytes_max ? o->annotations_bytes_max : UINT64_C(64) << 20;
     o->vanished_ranges_max = o->vanished_ranges_max ? o->vanished_ranges_max : 100000;
 }
 

@@ -1,5 +1,7 @@
 #include "mail/plan.h"
 
+#include "mail/annotation.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -137,7 +139,7 @@ void plan_change(struct plan *p, struct change *c)
     static plan_fn *const kinds[] = {
         [CHANGE_APPEND] = plan_append, [CHANGE_STORE] = plan_store,         [CHANGE_EXPUNGE] = plan_expunge,
         [CHANGE_COPY] = plan_copy,     [CHANGE_CREATE] = plan_create,       [CHANGE_DELETE] = plan_delete,
-        [CHANGE_RENAME] = plan_rename, [CHANGE_SUBSCRIBE] = plan_subscribe,
+        [CHANGE_RENAME] = plan_rename, [CHANGE_SUBSCRIBE] = plan_subscribe, [CHANGE_ANNOTATE] = plan_annotate,
     };
 
     assert((size_t)c->kind < ARRAY_COUNT(kinds));
@@ -186,6 +188,8 @@ int plan_accept(struct plan *p, struct change *c, const struct delta_list *delta
         delta_encode(&deltas->items[i], &p->log_modseq, &p->log);
         if (deltas->items[i].kind == DELTA_VANISH)
             put_vanished(p, &deltas->items[i]);
+        if (deltas->items[i].kind == DELTA_ANNOTATION)
+            plan_put_annotations(p, &deltas->items[i]);
     }
     p->record.version = modseq;
     c->modseq = modseq;
@@ -283,6 +287,19 @@ static void publish_box(struct plan *p, struct plan_box *box)
     }
 }
 
+static void publish_annotations(struct plan *p)
+{
+    struct account *a = p->account;
+
+    if (p->record.annotation_modseq == a->record.annotation_modseq)
+        return;
+    a->notice.annotations = true;
+    if (p->fresh) /* the log may have been folded over some */
+        annotation_history_forget(&a->annotations, p->record.annotation_modseq);
+    for (size_t i = 0; i < p->annotation_change_count && !p->fresh; i++)
+        annotation_history_add(&a->annotations, &p->annotation_changes[i]);
+}
+
 /* What was read afresh lacks it: another machine deleted it. */
 static void publish_missing(struct plan *p)
 {
@@ -315,6 +332,7 @@ void plan_publish(struct plan *p)
     for (struct plan_box *box = p->boxes; box; box = box->following)
         if (box->changed || p->fresh)
             publish_box(p, box);
+    publish_annotations(p);
     struct tree *old = a->tree;
     a->tree = p->tree;
     p->tree = old;

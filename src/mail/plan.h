@@ -39,7 +39,10 @@ struct plan {
     struct map refs;        /* blob -> count, at least 1, where the plan changed it */
     uint64_t *refs_changed; /* their blobs; may repeat */
     size_t refs_changed_count, refs_changed_cap;
-    struct map threads; /* Message-ID hash -> thread id, new ones */
+    struct map threads;                           /* Message-ID hash -> thread id, new ones */
+    struct annotation_set *annotation_sets;       /* what it read and wrote of them: plan_annotation.c */
+    struct annotation_change *annotation_changes; /* in the arena, by modseq */
+    size_t annotation_change_count, annotation_change_cap;
     struct arena arena; /* deltas and names */
     struct batch batch; /* blobs, "T" and "V"; plan_seal adds "L" and "A" */
     struct buf log;     /* the log record; empty while nothing changed */
@@ -141,8 +144,17 @@ MUST_USE int plan_transfer(struct plan *p, const struct plan_rows *rows, const s
 MUST_USE int plan_thread(struct plan *p, const struct new_message *message, uint64_t email_id,
                          uint64_t *thread_id_out, struct err *err);
 
+/* plan_annotation.c: the deltas for a mailbox that is deleted, and for INBOX which leaves its messages to a new
+ * one (RFC 5464, 4.1: the annotations are copied). -ERR_IO, -ERR_CORRUPT: the plan is broken. */
+MUST_USE int plan_drop_annotations(struct plan *p, uint64_t mailbox_id, struct delta_list *deltas,
+                                   struct err *err);
+MUST_USE int plan_copy_annotations(struct plan *p, uint64_t from, uint64_t to, struct delta_list *deltas,
+                                   struct err *err);
+/* The state that an accepted delta stands for, into the batch. */
+void plan_put_annotations(struct plan *p, const struct delta *delta);
+
 typedef int plan_fn(struct plan *p, struct change *c, struct err *err);
 plan_fn plan_append, plan_store, plan_expunge, plan_copy, plan_create, plan_delete, plan_rename,
-    plan_subscribe;
+    plan_subscribe, plan_annotate;
 
 #endif

@@ -130,6 +130,9 @@ int plan_delete(struct plan *p, struct change *c, struct err *err)
     r = plan_release(p, &rows, plan_modseq(p), &deltas, &drops, err);
     if (r < 0)
         return r;
+    r = plan_drop_annotations(p, box->mailbox->id, &deltas, err);
+    if (r < 0)
+        return r;
     c->mailbox_id = box->mailbox->id;
     delta_add(&deltas, DELTA_DELETE, box->mailbox->id, plan_modseq(p));
     r = plan_accept(p, c, &deltas, err);
@@ -169,6 +172,8 @@ static int rename_inbox(struct plan *p, struct change *c, struct str to, struct 
             seqset_add(&gone, rows.items[i].uid);
         delta_add(&deltas, DELTA_VANISH, box->mailbox->id, plan_modseq(p))->vanish.uids = gone;
     }
+    if (r == 0)
+        r = plan_copy_annotations(p, box->mailbox->id, target.mailbox_id, &deltas, err);
     if (r == 0)
         r = plan_accept(p, c, &deltas, err);
     if (r == 0) {

@@ -1,6 +1,7 @@
 /* Layouts
  *   account   format u8; version, fold version, next mailbox id, next email id, next chunk id, last
- *             uidvalidity, mailbox count, message count, size, log count, log bytes
+ *             uidvalidity, mailbox count, message count, size, log count, log bytes; from format 2 on annotation
+ *             bytes, annotation modseq
  *   mailbox   name (varint length, bytes), uidvalidity, use and subscription (record.h), recent uid, vanished ranges
  *   uid set   count of ranges, then for each: first minus the last of the one before, last minus first */
 #include "mail/record.h"
@@ -19,6 +20,8 @@ void account_record_encode(const struct account_record *record, struct buf *out)
     buf_put_varint(out, record->size_bytes);
     buf_put_varint(out, record->log_count);
     buf_put_varint(out, record->log_bytes);
+    buf_put_varint(out, record->annotation_bytes);
+    buf_put_varint(out, record->annotation_modseq);
 }
 
 void use_encode(unsigned use, bool subscribed, struct buf *out)
@@ -48,7 +51,7 @@ int account_record_decode(struct str bytes, struct account_record *record_out, s
     struct account_record a = { 0 };
     unsigned format = reader_u8(&r);
 
-    if (!r.bad && format != ACCOUNT_FORMAT)
+    if (!r.bad && (format == 0 || format > ACCOUNT_FORMAT))
         return err_set(err, ERR_CANNOT, "account has format %u; this program knows %d: use a newer one",
                        format, ACCOUNT_FORMAT);
     a.version = reader_varint(&r);
@@ -62,6 +65,10 @@ int account_record_decode(struct str bytes, struct account_record *record_out, s
     a.size_bytes = reader_varint(&r);
     a.log_count = reader_varint(&r);
     a.log_bytes = reader_varint(&r);
+    if (format >= 2) {
+        a.annotation_bytes = reader_varint(&r);
+        a.annotation_modseq = reader_varint(&r);
+    }
     if (r.bad || reader_left(&r) > 0 || a.version == 0 || a.fold_version > a.version ||
         a.next_mailbox_id == 0 || a.next_email_id == 0 || a.next_chunk_id == 0)
         return err_set(err, ERR_CORRUPT, "account record is damaged");
@@ -122,6 +129,13 @@ struct str key_log(uint64_t version, uint8_t part, struct buf *out)
 {
     key_number(KEY_LOG, version, out);
     buf_put_u8(out, part);
+    return buf_str(out);
+}
+
+struct str key_annotation(uint64_t mailbox_id, uint64_t user, struct str entry, struct buf *out)
+{
+    key_numbers(KEY_ANNOTATION, mailbox_id, user, out);
+    buf_add(out, entry);
     return buf_str(out);
 }
 

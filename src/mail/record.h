@@ -7,8 +7,10 @@
 #include "mail/tree.h"
 
 enum {
-    ACCOUNT_FORMAT = 1,               /* of the account record; an account of a later format is refused */
-    LOG_PART_BYTES = 8 * 1024 * 1024, /* a log record is cut into values of this size */
+    /* Of the account record; an account of a later format is refused. Format 1 had no annotations and eight
+     * special uses. */
+    ACCOUNT_FORMAT = 2,
+    LOG_PART_BYTES = 8 * 1024 * 1024,        /* a log record is cut into values of this size */
     LOG_RECORD_BYTES_MAX = 40 * 1024 * 1024, /* so that a commit stays below STORE_BATCH_BYTES_MAX */
 };
 
@@ -22,6 +24,8 @@ struct account_record {
     uint32_t mailbox_count;
     uint64_t message_count, size_bytes;
     uint64_t log_count, log_bytes; /* of records after fold_version */
+    uint64_t annotation_bytes;     /* names and values of all annotations */
+    uint64_t annotation_modseq;    /* of the last change to one; 0: never */
 };
 
 /* Use and subscription take two bytes, u8 each: bits 0 to 7 of the use, then "subscribed" in bit 0 with the further
@@ -52,6 +56,7 @@ enum state_key {
     KEY_CHUNK = 'C',
     KEY_LOG = 'L',
     KEY_MAILBOX = 'M',
+    KEY_ANNOTATION = 'N',
     KEY_REFERENCES = 'R',
     KEY_SUBSCRIPTION = 'S',
     KEY_THREAD = 'T',
@@ -61,6 +66,7 @@ struct str key_letter(enum state_key letter, struct buf *out);
 struct str key_number(enum state_key letter, uint64_t n, struct buf *out);
 struct str key_numbers(enum state_key letter, uint64_t n, uint64_t m, struct buf *out);
 struct str key_log(uint64_t version, uint8_t part, struct buf *out);
+struct str key_annotation(uint64_t mailbox_id, uint64_t user, struct str entry, struct buf *out);
 struct str key_subscription(struct str name, struct buf *out);
 
 /* UID sets, in log records and under "V". */

@@ -18,7 +18,10 @@ enum special_use {
     USE_SCHEDULED = 1u << 9,
     USE_MEMOS = 1u << 10,
 };
-enum { SPECIAL_USE_COUNT = 11 }; /* 15 at most: so many bits the records have room for (record.h) */
+enum {
+    SPECIAL_USE_COUNT = 11,
+    SPECIAL_USE_BITS = 15, /* that the records have room for (record.h) */
+};
 
 /* The attribute of one bit, "\\Sent"; NULL for what is no special use. To run through all:
  * for (unsigned use = 1; special_use_name(use); use <<= 1) */

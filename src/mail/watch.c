@@ -52,7 +52,8 @@ void account_unwatch(struct account *account, struct watcher *watcher)
 
 static unsigned events_for(const struct watcher *watcher, const struct notice *notice)
 {
-    unsigned events = (notice->tree ? WATCH_TREE : 0u) | (notice->gone ? WATCH_ACCOUNT_GONE : 0u);
+    unsigned events = (notice->tree ? WATCH_TREE : 0u) | (notice->gone ? WATCH_ACCOUNT_GONE : 0u) |
+                      (notice->annotations ? WATCH_ANNOTATIONS : 0u);
     for (size_t i = 0; i < notice->count; i++)
         if (watcher->mailbox_id == 0 || watcher->mailbox_id == notice->mailbox_ids[i]) {
             events |= WATCH_MAILBOX;
