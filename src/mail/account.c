@@ -39,6 +39,7 @@ void mailbox_unref(struct mailbox **mailbox)
         return;
     struct snapshot *snapshot = atomic_load(&m->snapshot);
     snapshot_unref(&snapshot);
+    acl_unref(&m->acl);
     free(m->name);
     free(m->stored_ids);
     free(m);
@@ -86,6 +87,22 @@ struct str mailbox_name(struct mailbox *mailbox, struct arena *arena)
     struct str name = arena_dup(arena, mailbox_peek_name(mailbox));
     pthread_mutex_unlock(&mailbox->account->mutex);
     return name;
+}
+
+struct acl *mailbox_acl(struct mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->account->mutex);
+    struct acl *acl = acl_ref(mailbox->acl);
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    return acl;
+}
+
+unsigned mailbox_rights(struct mailbox *mailbox, const struct acl_identity *who)
+{
+    struct acl *acl = mailbox_acl(mailbox);
+    unsigned rights = acl_rights(acl, mailbox->account->id.n, who);
+    acl_unref(&acl);
+    return rights;
 }
 
 struct snapshot *mailbox_snapshot(struct mailbox *mailbox)

@@ -7,6 +7,7 @@
  *                               the fold
  *   "M" mailbox_id              mailbox record as of the fold
  *   "C" mailbox_id chunk_id     packed messages as of the fold (chunk.h)
+ *   "O" mailbox_id              access control list (acl.h) where there is one, as of the fold
  *   "S" name                    subscription of a name that has no mailbox, as of the fold
  *   "N" mailbox_id user entry   an annotation: written with its change (annotation.h); mailbox 0: the account,
  *                               user 0: shared
@@ -121,7 +122,12 @@ uint64_t mailbox_id(const struct mailbox *mailbox); /* RFC 8474 MAILBOXID: mailb
 uint32_t mailbox_uidvalidity(const struct mailbox *mailbox);
 bool mailbox_is_deleted(const struct mailbox *mailbox);
 struct str mailbox_name(struct mailbox *mailbox, struct arena *arena); /* as it is now */
-struct snapshot *mailbox_snapshot(struct mailbox *mailbox);            /* as it is now; own reference */
+/* The access control list as it is now: own reference, or NULL (acl.h). A mailbox that is made inherits that of the
+ * nearest level above it that exists (RFC 4314, 4); a rename takes it along. */
+struct acl *mailbox_acl(struct mailbox *mailbox);
+/* What `who` may do with it now: acl_rights, with the account as the owner. No round trip to the store. */
+unsigned mailbox_rights(struct mailbox *mailbox, const struct acl_identity *who);
+struct snapshot *mailbox_snapshot(struct mailbox *mailbox); /* as it is now; own reference */
 /* Messages that no session has been told of (RFC 3501, 2.3.2). */
 uint32_t mailbox_recent_count(struct mailbox *mailbox);
 
@@ -151,7 +157,7 @@ enum watch_event {
 /* Called after a commit was published, on the committing thread (maybe one's own), or after another
  * instance's commit was seen, with no lock held: be short (wake a connection). May be called from several
  * threads at once. WATCH_MAILBOX comes also when a watched mailbox is deleted; WATCH_TREE for names,
- * subscriptions and special use. */
+ * subscriptions, special use and rights; a change of rights is one of the mailbox too. */
 struct watcher {
     void (*fn)(struct watcher *watcher, unsigned events);
     uint64_t mailbox_id;             /* 0: every mailbox */

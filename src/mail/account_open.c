@@ -239,6 +239,17 @@ static int take_references(struct loader *l, struct str key, struct str value, s
     return 0;
 }
 
+/* After the record of its mailbox: keys are read in order. */
+static int take_acl(struct loader *l, struct str key, struct str value, struct err *err)
+{
+    struct reader k = reader_make(str_skip(key, 1));
+    struct plan_box *box = plan_box(l->plan, reader_be64(&k));
+
+    if (k.bad || reader_left(&k) > 0 || !box)
+        return err_set(err, ERR_CORRUPT, "an access control list belongs to no mailbox");
+    return acl_decode(value, &box->acl, err);
+}
+
 static int take_pair(void *ctx, struct str key, struct str value, struct err *err)
 {
     struct loader *l = ctx;
@@ -249,6 +260,8 @@ static int take_pair(void *ctx, struct str key, struct str value, struct err *er
         return take_log_part(&l->log, key, value, err);
     case KEY_MAILBOX:
         return take_mailbox(l, key, value, err);
+    case KEY_ACL:
+        return take_acl(l, key, value, err);
     case KEY_REFERENCES:
         return take_references(l, key, value, err);
     case KEY_SUBSCRIPTION:
@@ -345,7 +358,7 @@ static int load_once(struct account *a, uint64_t *seen, struct err *err)
     struct buf from = BUF_INIT, to = BUF_INIT;
 
     plan_init(&plan, a, true);
-    _Static_assert(KEY_LOG < KEY_MAILBOX && KEY_MAILBOX < KEY_REFERENCES &&
+    _Static_assert(KEY_LOG < KEY_MAILBOX && KEY_MAILBOX < KEY_ACL && KEY_ACL < KEY_REFERENCES &&
                        KEY_REFERENCES < KEY_SUBSCRIPTION && KEY_SUBSCRIPTION < KEY_THREAD,
                    "one scan reads them, of one version");
     int r = read_account_record(a, &stored, err);

@@ -135,6 +135,7 @@ struct mailbox {
     char *name;
     size_t name_bytes;
     uint32_t recent_uid; /* messages from this uid on are not yet told to anyone */
+    struct acl *acl;     /* own reference; NULL: the owner's alone */
 
     /* the leader alone */
     struct plan_box *box;     /* its working state in the plan under way; NULL: untouched by it */

@@ -274,6 +274,23 @@ static int apply_use(struct plan *p, const struct delta *d, struct err *err)
     return 0;
 }
 
+static int apply_acl(struct plan *p, const struct delta *d, struct err *err)
+{
+    struct plan_box *box = plan_box(p, d->mailbox_id);
+    struct acl *acl;
+
+    if (!box)
+        return corrupt(d, "no such mailbox", err);
+    int r = acl_decode(d->acl.bytes, &acl, err);
+    if (r < 0)
+        return r;
+    acl_unref(&box->acl);
+    box->acl = acl;
+    box->changed = true;
+    p->tree_changed = true; /* who may see it: a change of the tree for those who watch that */
+    return 0;
+}
+
 int plan_apply(struct plan *p, const struct delta *d, struct err *err)
 {
     switch (d->kind) {
@@ -304,6 +321,8 @@ int plan_apply(struct plan *p, const struct delta *d, struct err *err)
         return apply_annotation(p, d, err);
     case DELTA_USE:
         return apply_use(p, d, err);
+    case DELTA_ACL:
+        return apply_acl(p, d, err);
     }
     return corrupt(d, "unknown kind", err);
 }

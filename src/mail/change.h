@@ -6,6 +6,7 @@
 #ifndef LOFT_MAIL_CHANGE_H
 #define LOFT_MAIL_CHANGE_H
 
+#include "mail/acl.h"
 #include "mail/snapshot.h"
 #include "mail/tree.h"
 
@@ -19,6 +20,7 @@ enum change_kind {
     CHANGE_RENAME,
     CHANGE_SUBSCRIBE, /* or unsubscribe */
     CHANGE_ANNOTATE,  /* METADATA, and the special use of a mailbox */
+    CHANGE_SET_ACL,   /* one entry of a mailbox's access control list, or whether \Seen is shared there */
 };
 
 enum { THREAD_REFERENCES_MAX = 20 }; /* Message-ID hashes looked at to find a new message's thread */
@@ -104,6 +106,12 @@ struct change {
             uint16_t
                 use; /* enum special_use bits: the mailbox has these from now on, and no other has them */
         } annotate;
+        struct { /* acl_edit with the list as it stands */
+            uint64_t mailbox_id;
+            const struct acl_entry *entry; /* NULL: none */
+            enum acl_mode mode;
+            bool sets_seen, seen_shared; /* sets_seen: \Seen becomes shared, or private */
+        } acl;
     };
 
     /* Results. `result` is 0 or -ERR_x with `err`: this change alone was refused, others of the group may
@@ -111,7 +119,7 @@ struct change {
      *   -ERR_NOT_FOUND     the mailbox does not exist (the response code TRYCREATE is the session's business)
      *   -ERR_EXISTS        CREATE, RENAME: the new name, or that of a child, is taken
      *   -ERR_INVALID       CREATE, RENAME, SUBSCRIBE: no name for a mailbox; RENAME below itself
-     *   -ERR_LIMIT         keywords, mailboxes, uids used up; ANNOTATE: a value or name too long, too many
+     *   -ERR_LIMIT         keywords, mailboxes, uids, entries of an access control list used up; ANNOTATE: a value or name too long, too many
      *   -ERR_OVERQUOTA     ANNOTATE: above annotations_bytes_max
      *   -ERR_CANNOT        DELETE INBOX; CREATE with a special use that another mailbox has (the session says
      *                      USEATTR)

@@ -4,7 +4,11 @@
 
 #include <assert.h>
 
-enum { LOG_FORMAT = 1, ROW_BYTES_MIN = 8 };
+enum {
+    LOG_FORMAT = 1,
+    ROW_BYTES_MIN = 8,
+    ACL_BYTES_MAX = 256 * 1024, /* of a stored access control list */
+};
 
 struct delta *delta_add(struct delta_list *list, enum delta_kind kind, uint64_t mailbox_id, uint64_t modseq)
 {
@@ -36,7 +40,8 @@ void store_apply(enum store_mode mode, uint8_t flags, const struct keyword_set *
 
 static bool names_mailbox(enum delta_kind kind)
 {
-    return kind <= DELTA_VANISH || kind == DELTA_CREATE || kind == DELTA_DELETE || kind >= DELTA_ANNOTATION;
+    return kind <= DELTA_VANISH || kind == DELTA_CREATE || kind == DELTA_DELETE || kind == DELTA_ACL ||
+           kind >= DELTA_ANNOTATION;
 }
 
 /* ---- writing ---- */
@@ -175,6 +180,9 @@ void delta_encode(const struct delta *d, uint64_t *modseq_before, struct buf *ou
         break;
     case DELTA_USE:
         buf_put_varint(out, d->use);
+        break;
+    case DELTA_ACL:
+        put_text(out, d->acl.bytes);
         break;
     }
 }
@@ -344,6 +352,9 @@ static void get_delta(struct reader *r, struct arena *arena, struct delta *d)
         return;
     case DELTA_USE:
         d->use = (uint16_t)get_at_most(r, (1u << SPECIAL_USE_BITS) - 1);
+        return;
+    case DELTA_ACL:
+        d->acl.bytes = get_text(r, ACL_BYTES_MAX);
         return;
     }
     r->bad = true;

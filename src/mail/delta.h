@@ -18,6 +18,7 @@
  *   CHUNK_IDS  next chunk id                                            a fold that needed several commits
  *   ANNOTATION mailbox id, bytes more (zigzag), count; user, entry        values are state of their own ("N")
  *   USE        mailbox id, use                                          of a mailbox that exists
+ *   ACL        mailbox id, the list as acl.h lays it out                the whole list, as it is from now on
  * Differences that can be negative are zigzag-coded.
  * Threads: none. */
 #ifndef LOFT_MAIL_DELTA_H
@@ -36,6 +37,7 @@ enum delta_kind {
     DELTA_RENAME,
     DELTA_SUBSCRIBE,
     DELTA_CHUNK_IDS,
+    DELTA_ACL = 11,
     DELTA_ANNOTATION = 14,
     DELTA_USE = 15,
 };
@@ -92,6 +94,9 @@ struct delta {
             bool drops_all; /* the mailbox goes; not in the log, which says so itself */
         } annotation;
         uint16_t use;
+        struct {
+            struct str bytes; /* acl_encode */
+        } acl;
     };
 };
 

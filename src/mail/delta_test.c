@@ -60,6 +60,7 @@ static size_t fill(struct arena *arena, struct delta out[16])
     out[n++] = (struct delta){ DELTA_CHUNK_IDS, 15, 0, .next_chunk_id = 99 };
     out[n++] = (struct delta){ DELTA_ANNOTATION, 15, 3, .annotation = { -70000, annotations, 2 } };
     out[n++] = (struct delta){ DELTA_USE, 16, 3, .use = 0x7fff };
+    out[n++] = (struct delta){ DELTA_ACL, 15, 3, .acl = { STR("\0\0") } };
     return n;
 }
 
@@ -133,6 +134,9 @@ static void assert_same(const struct delta *a, const struct delta *b)
     case DELTA_USE:
         assert_int_equal(a->use, b->use);
         break;
+    case DELTA_ACL:
+        assert_true(str_eq(a->acl.bytes, b->acl.bytes));
+        break;
     }
 }
 
@@ -201,7 +205,7 @@ static void test_records_that_cannot_be_are_refused(void **state)
         int r;
     } cases[] = {
         { "later format", "\2\1", 2, -ERR_CANNOT },
-        { "unknown kind", "\1\1\13\0", 4, -ERR_CORRUPT },
+        { "unknown kind", "\1\1\177\0\0", 5, -ERR_CORRUPT },
         { "kind 0", "\1\1\0\0", 4, -ERR_CORRUPT },
         { "no rows", "\1\1\1\1\1\1\0\0", 8, -ERR_CORRUPT },
         { "more rows than bytes", "\1\1\1\1\1\1\0\377\377\377\377\17", 12, -ERR_CORRUPT },

@@ -262,6 +262,18 @@ static void delete_replaced(struct fold *f, const struct folded_mailbox *folded)
     }
 }
 
+static void write_acl(struct fold *f, const struct mailbox *mailbox)
+{
+    struct str key = key_number(KEY_ACL, mailbox->id, &f->key);
+    if (!mailbox->acl) {
+        batch_delete(&f->batch, key);
+        return;
+    }
+    buf_clear(&f->value);
+    acl_encode(mailbox->acl, &f->value);
+    batch_put(&f->batch, key, buf_str(&f->value));
+}
+
 static int write_mailbox(struct fold *f, struct folded_mailbox *folded, struct err *err)
 {
     struct account *a = f->account;
@@ -291,6 +303,7 @@ static int write_mailbox(struct fold *f, struct folded_mailbox *folded, struct e
     mailbox_record_encode(&record, &f->value);
     snapshot_encode(mailbox_peek(mailbox), &f->value);
     batch_put(&f->batch, key_number(KEY_MAILBOX, mailbox->id, &f->key), buf_str(&f->value));
+    write_acl(f, mailbox);
     return 0;
 }
 
@@ -298,6 +311,7 @@ static void delete_mailbox(struct fold *f, uint64_t id)
 {
     struct buf to = BUF_INIT;
     batch_delete(&f->batch, key_number(KEY_MAILBOX, id, &f->key));
+    batch_delete(&f->batch, key_number(KEY_ACL, id, &f->key));
     batch_delete_range(&f->batch, key_number(KEY_CHUNK, id, &f->key), key_number(KEY_CHUNK, id + 1, &to));
     batch_delete_range(&f->batch, key_number(KEY_VANISHED, id, &f->key),
                        key_number(KEY_VANISHED, id + 1, &to));

@@ -26,6 +26,7 @@ static void box_free(struct plan_box *box)
     snapshot_unref(&box->base);
     snapshot_unref(&box->next);
     keyword_table_unref(&box->keywords);
+    acl_unref(&box->acl);
     mailbox_unref(&box->mailbox);
     free(box->stored_ids);
     free(box);
@@ -58,6 +59,7 @@ struct plan_box *plan_box_add(struct plan *p, struct mailbox *mailbox, struct sn
     box->mailbox = mailbox_ref(mailbox);
     box->base = snapshot_ref(base);
     box->keywords = keyword_table_ref(base->keywords);
+    box->acl = p->fresh ? NULL : acl_ref(mailbox->acl);
     box->name = arena_dup(&p->arena, name);
     box->vanished_ranges = p->fresh ? 0 : mailbox->vanished_ranges;
     box->recent_uid = 1;
@@ -137,9 +139,11 @@ void plan_set_blob_count(struct plan *p, uint64_t blob, uint64_t count)
 void plan_change(struct plan *p, struct change *c)
 {
     static plan_fn *const kinds[] = {
-        [CHANGE_APPEND] = plan_append, [CHANGE_STORE] = plan_store,         [CHANGE_EXPUNGE] = plan_expunge,
-        [CHANGE_COPY] = plan_copy,     [CHANGE_CREATE] = plan_create,       [CHANGE_DELETE] = plan_delete,
-        [CHANGE_RENAME] = plan_rename, [CHANGE_SUBSCRIBE] = plan_subscribe, [CHANGE_ANNOTATE] = plan_annotate,
+        [CHANGE_APPEND] = plan_append,     [CHANGE_STORE] = plan_store,
+        [CHANGE_EXPUNGE] = plan_expunge,   [CHANGE_COPY] = plan_copy,
+        [CHANGE_CREATE] = plan_create,     [CHANGE_DELETE] = plan_delete,
+        [CHANGE_RENAME] = plan_rename,     [CHANGE_SUBSCRIBE] = plan_subscribe,
+        [CHANGE_ANNOTATE] = plan_annotate, [CHANGE_SET_ACL] = plan_set_acl,
     };
 
     assert((size_t)c->kind < ARRAY_COUNT(kinds));
@@ -268,6 +272,12 @@ static void publish_box(struct plan *p, struct plan_box *box)
     if (!str_eq(mailbox_peek_name(mailbox), box->name))
         mailbox_set_name(mailbox, box->name);
     mailbox->vanished_ranges = box->vanished_ranges;
+    if (mailbox->acl != box->acl) {
+        struct acl *old_acl = mailbox->acl;
+        mailbox->acl = box->acl;
+        box->acl = old_acl;
+        notice_add(&a->notice, mailbox->id);
+    }
     if (p->fresh) {
         mailbox->changed = box->changed;
         free(mailbox->stored_ids);

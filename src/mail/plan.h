@@ -19,6 +19,7 @@ struct plan_box {
     struct snapshot_draft *draft;   /* NULL until it is read or changed */
     struct keyword_table *keywords; /* own reference */
     struct snapshot *next;          /* plan_finish */
+    struct acl *acl;                /* own reference; NULL: none */
     struct str name;                /* in the plan's arena */
     uint32_t vanished_ranges;
     bool changed, created, deleted;
@@ -67,6 +68,8 @@ void plan_publish(struct plan *p);
 struct plan_box *plan_box(struct plan *p, uint64_t mailbox_id); /* NULL: no such mailbox (any more) */
 struct plan_box *plan_box_add(struct plan *p, struct mailbox *mailbox, struct snapshot *base,
                               struct str name);
+/* The access control list of a mailbox is `acl` from now on (NULL: none). */
+void plan_acl_delta(const struct acl *acl, uint64_t mailbox_id, uint64_t modseq, struct delta_list *deltas);
 struct plan_box *plan_box_by_name(struct plan *p, struct str name); /* a checked name */
 struct snapshot_draft *plan_box_draft(struct plan_box *box);
 uint32_t plan_box_uidnext(const struct plan_box *box);
@@ -155,6 +158,6 @@ void plan_put_annotations(struct plan *p, const struct delta *delta);
 
 typedef int plan_fn(struct plan *p, struct change *c, struct err *err);
 plan_fn plan_append, plan_store, plan_expunge, plan_copy, plan_create, plan_delete, plan_rename,
-    plan_subscribe, plan_annotate;
+    plan_subscribe, plan_annotate, plan_set_acl;
 
 #endif

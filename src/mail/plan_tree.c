@@ -19,6 +19,24 @@ static uint32_t next_uidvalidity(const struct plan *p, uint32_t last)
     return now_s > last ? (uint32_t)now_s : last + 1;
 }
 
+void plan_acl_delta(const struct acl *acl, uint64_t mailbox_id, uint64_t modseq, struct delta_list *deltas)
+{
+    struct buf bytes = BUF_INIT;
+    acl_encode(acl, &bytes);
+    delta_add(deltas, DELTA_ACL, mailbox_id, modseq)->acl.bytes = arena_dup(deltas->arena, buf_str(&bytes));
+    buf_deinit(&bytes);
+}
+
+/* Of the nearest level above that exists. */
+static const struct acl *inherited_acl(struct plan *p, struct str name)
+{
+    struct plan_box *box = NULL;
+    for (size_t i = name.n; i-- > 0 && !box;)
+        if (name.p[i] == MAILBOX_SEPARATOR)
+            box = plan_box_by_name(p, str_sub(name, 0, i));
+    return box ? box->acl : NULL;
+}
+
 static int make_box(struct plan *p, struct plan_new_boxes *ids, struct str name, uint16_t use, bool subscribe,
                     struct delta_list *deltas, struct err *err)
 {
@@ -35,6 +53,9 @@ static int make_box(struct plan *p, struct plan_new_boxes *ids, struct str name,
     d->create.uidvalidity = ids->last_uidvalidity;
     d->create.use = use;
     d->create.subscribed = subscribe;
+    const struct acl *acl = inherited_acl(p, name); /* RFC 4314, 4: SHOULD */
+    if (acl)
+        plan_acl_delta(acl, ids->next_mailbox_id - 1, plan_modseq(p), deltas);
     return 0;
 }
 
@@ -258,4 +279,36 @@ int plan_subscribe(struct plan *p, struct change *c, struct err *err)
     d->subscribe.name = name;
     d->subscribe.subscribed = c->subscribe.subscribe;
     return plan_accept(p, c, &deltas, err);
+}
+
+/* ---- access control lists ---- */
+
+int plan_set_acl(struct plan *p, struct change *c, struct err *err)
+{
+    struct delta_list deltas = { .arena = &p->arena };
+    struct plan_box *box = plan_box(p, c->acl.mailbox_id);
+    struct acl *edited = NULL, *acl = NULL;
+
+    if (!box)
+        return err_set(err, ERR_NOT_FOUND, "the mailbox was deleted");
+    int r = 0;
+    if (c->acl.entry)
+        r = acl_edit(box->acl, p->account->id.n, c->acl.entry, c->acl.mode, &edited, err);
+    else
+        edited = acl_ref(box->acl);
+    if (r < 0)
+        return r;
+    if (c->acl.sets_seen) {
+        acl = acl_new(edited ? edited->entries : NULL, edited ? edited->count : 0, c->acl.seen_shared);
+        acl_unref(&edited);
+    } else {
+        acl = edited;
+    }
+    bool same = acl_equals(acl, box->acl);
+    if (!same)
+        plan_acl_delta(acl, c->acl.mailbox_id, plan_modseq(p), &deltas);
+    acl_unref(&acl);
+    c->mailbox_id = c->acl.mailbox_id;
+    c->uidvalidity = box->mailbox->uidvalidity;
+    return same ? 0 : plan_accept(p, c, &deltas, err);
 }

@@ -57,6 +57,7 @@ enum state_key {
     KEY_LOG = 'L',
     KEY_MAILBOX = 'M',
     KEY_ANNOTATION = 'N',
+    KEY_ACL = 'O',
     KEY_REFERENCES = 'R',
     KEY_SUBSCRIPTION = 'S',
     KEY_THREAD = 'T',
