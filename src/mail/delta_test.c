@@ -60,7 +60,7 @@ static size_t fill(struct arena *arena, struct delta out[16])
     out[n++] = (struct delta){ DELTA_CHUNK_IDS, 15, 0, .next_chunk_id = 99 };
     out[n++] = (struct delta){ DELTA_ANNOTATION, 15, 3, .annotation = { -70000, annotations, 2 } };
     out[n++] = (struct delta){ DELTA_USE, 16, 3, .use = 0x7fff };
-    out[n++] = (struct delta){ DELTA_ACL, 15, 3, .acl = { STR("\0\0") } };
+    out[n++] = (struct delta){ DELTA_ACL, 16, 3, .acl = { STR("\0\0") } };
     return n;
 }
 
