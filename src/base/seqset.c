@@ -339,6 +339,25 @@ static void add_uncovered(struct seqset_range range, const struct seqset *b, siz
         append_range(out, (uint32_t)first, range.last);
 }
 
+void seqset_slice(const struct seqset *set, uint64_t from, uint64_t count, struct arena *arena,
+                  struct seqset *out)
+{
+    assert(is_plain(set));
+    seqset_init(out, arena);
+    for (size_t i = 0; i < set->count && count > 0; i++) {
+        uint64_t here = (uint64_t)set->ranges[i].last - set->ranges[i].first + 1;
+        if (from >= here) {
+            from -= here;
+            continue;
+        }
+        uint64_t take = here - from < count ? here - from : count;
+        uint32_t first = set->ranges[i].first + (uint32_t)from;
+        append_range(out, first, first + (uint32_t)(take - 1));
+        count -= take;
+        from = 0;
+    }
+}
+
 void seqset_difference(const struct seqset *a, const struct seqset *b, struct arena *arena,
                        struct seqset *out)
 {

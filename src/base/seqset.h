@@ -74,6 +74,9 @@ void seqset_intersection(const struct seqset *a, const struct seqset *b, struct 
                          struct seqset *out);
 void seqset_difference(const struct seqset *a, const struct seqset *b, struct arena *arena,
                        struct seqset *out);
+/* The members from number `from` (0-based, ascending) on, `count` at most. O(ranges). */
+void seqset_slice(const struct seqset *set, uint64_t from, uint64_t count, struct arena *arena,
+                  struct seqset *out);
 void seqset_copy(const struct seqset *set, struct arena *arena, struct seqset *out); /* keeps "*" and "$" */
 
 /* All numbers, ascending: struct seqset_iter it = seqset_each(&set); while (seqset_next(&it, &n)) ...

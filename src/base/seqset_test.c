@@ -148,6 +148,33 @@ static void test_set_arithmetic(void **state)
     arena_deinit(&arena);
 }
 
+static void test_slices_count_members_not_ranges(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set;
+        uint64_t from, count;
+        const char *slice;
+    } cases[] = {
+        { "", 0, 5, "" },
+        { "1:5", 0, 5, "1:5" },
+        { "1:5", 0, 0, "" },
+        { "1:5", 4, 9, "5" },
+        { "1:5", 5, 1, "" },
+        { "2:4,7,9:12", 2, 3, "4,7,9" },
+        { "2:4,7,9:12", 3, 1, "7" },
+        { "2:4,7,9:12", 4, UINT64_MAX, "9:12" },
+        { "1:4294967295", 4294967294, 2, "4294967295" },
+    };
+    struct arena arena = ARENA_INIT;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct seqset set = make(cases[i].set, &arena), out;
+        seqset_slice(&set, cases[i].from, cases[i].count, &arena, &out);
+        assert_set(&out, i, cases[i].slice);
+    }
+    arena_deinit(&arena);
+}
+
 static void test_adding_in_any_order_gives_the_same_as_a_bitmap(void **state)
 {
     (void)state;
@@ -220,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_seqset_parses_and_writes_the_canonical_form),
         cmocka_unit_test(test_star_is_the_largest_number_in_use),
         cmocka_unit_test(test_set_arithmetic),
+        cmocka_unit_test(test_slices_count_members_not_ranges),
         cmocka_unit_test(test_adding_in_any_order_gives_the_same_as_a_bitmap),
         cmocka_unit_test(test_a_zeroed_set_is_empty),
         cmocka_unit_test(test_seqset_refuses_one_range_too_many),

@@ -1,4 +1,4 @@
-/* cmd_fetch.c: FETCH and UID FETCH.     RFC 9051, 6.4.5; RFC 7162, 3.1.4 (CHANGEDSINCE) and 3.2.6 (VANISHED)
+/* cmd_fetch.c: FETCH and UID FETCH.     RFC 9051, 6.4.5; RFC 7162, 3.1.4 (CHANGEDSINCE) and 3.2.6 (VANISHED); RFC 9394, 3.3 (PARTIAL)
  * Messages are taken in batches: the records of a batch come from one range read, the answers of a batch go
  * out before the next is read. A client that does not read stops us between two pieces of one literal at the
  * latest. */
@@ -110,6 +110,15 @@ struct fetch_cursor *fetch_begin(const struct fetch_args *args, const struct seq
     return c;
 }
 
+/* RFC 9394, 3.3: of the messages that are there, before CHANGEDSINCE chooses among them. */
+static void keep_page(struct session *s, const struct partial_range *range, struct seqset *seqs)
+{
+    const struct seqset all = *seqs;
+    size_t from, count;
+    partial_range_window(range, (size_t)seqset_count(&all), &from, &count);
+    seqset_slice(&all, from, count, &s->arena, seqs);
+}
+
 static int begin(struct session *s, const struct fetch_args *a, struct err *err)
 {
     struct seqset seqs;
@@ -121,6 +130,8 @@ static int begin(struct session *s, const struct fetch_args *a, struct err *err)
     r = message_set_seqs(s, &a->set, a->uid, &seqs, err);
     if (r < 0)
         return r;
+    if (a->partial.first)
+        keep_page(s, &a->partial, &seqs);
     s->cursor = fetch_begin(a, &seqs, &s->arena);
     s->cursor_drop = cursor_drop;
     return 0;

@@ -1,179 +1,139 @@
 /* cmd_search.c: SEARCH and UID SEARCH.
- * RFC 9051, 6.4.4 and 7.3.4; RFC 4731 (ESEARCH); RFC 5182 (SEARCHRES); RFC 7162, 3.1.5 */
+ * RFC 9051, 6.4.4 and 7.3.4; RFC 4731 (ESEARCH); RFC 5182 (SEARCHRES); RFC 7162, 3.1.5; RFC 9394 (PARTIAL) */
+#include "imap/cmd/answer.h"
 #include "imap/cmd/command.h"
-#include "imap/cmd/search_match.h"
-#include "imap/wire/search_args.h"
-#include "imap/wire/writer.h"
+#include "imap/cmd/search_walk.h"
 
 struct hits {
     struct seqset numbers; /* sequence numbers, or UIDs in the UID form */
     struct seqset uids;
-    uint64_t modseq_max, modseq_first, modseq_last;
+    uint64_t modseq_max;
 };
 
-/* A search that takes long is left now and then, so that others are served and its client can be sent
- * away. */
+/* Of a search that stops as soon as it has its page. */
+struct page {
+    size_t skip, wanted; /* hits still to be passed over, and taken */
+    uint32_t *seqs, *uids;
+    size_t count, seqs_cap, uids_cap;
+};
+
 struct search_cursor {
-    struct search_program *program;
-    uint32_t next_seq;
+    struct search_walk walk;
+    bool page_only, answering;
+    struct page page;
     struct hits hits;
+    struct answer answer;
 };
 
 static void cursor_drop(struct session *s)
 {
     struct search_cursor *c = s->cursor;
-    search_program_free(&c->program);
+    search_walk_deinit(&c->walk);
 }
 
-static int find_hits(struct session *s, struct search_cursor *c, bool uid, struct err *err)
+static void add_hit(struct hits *hits, bool uid, uint32_t seq, const struct message *row)
 {
-    struct snapshot_cursor cursor = snapshot_cursor_at(s->view.snapshot, c->next_seq);
-    struct chunk_span span;
-    struct hits *hits = &c->hits;
+    seqset_add(&hits->numbers, uid ? row->uid : seq);
+    seqset_add(&hits->uids, row->uid);
+    if (row->modseq > hits->modseq_max)
+        hits->modseq_max = row->modseq;
+}
+
+static int find_all(struct session *s, struct search_cursor *c, bool uid, struct err *err)
+{
+    struct message row;
+    uint32_t seq;
     int r;
-    while ((r = snapshot_cursor_next(&cursor, &span, err)) == 1) {
-        for (uint32_t i = span.first; i < span.columns->count; i++) {
-            struct message row;
-            uint32_t seq = span.seq + (i - span.first);
-            if (session_must_wait(s)) {
-                c->next_seq = seq;
-                search_program_rest(c->program);
-                return -ERR_AGAIN;
-            }
-            chunk_row(span.columns, i, &row);
-            int match = search_program_match(c->program, seq, &row, err);
-            if (match < 0)
-                return match;
-            if (!match)
-                continue;
-            seqset_add(&hits->numbers, uid ? row.uid : seq);
-            seqset_add(&hits->uids, row.uid);
-            hits->modseq_first = hits->modseq_first ? hits->modseq_first : row.modseq;
-            hits->modseq_last = row.modseq;
-            if (row.modseq > hits->modseq_max)
-                hits->modseq_max = row.modseq;
-        }
-    }
+    while ((r = search_walk_next(&c->walk, s, &seq, &row, err)) == 1)
+        add_hit(&c->hits, uid, seq, &row);
     return r;
 }
 
-/* RFC 7162, 3.1.10 of what MODSEQ tells with MIN and MAX: only of the messages that are told themselves. */
-static uint64_t told_modseq(const struct search_args *a, const struct hits *hits)
+static int find_page(struct session *s, struct search_cursor *c, bool uid, struct err *err)
 {
-    unsigned told = a->return_bits &
-                    (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX | SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT);
-    if (!a->has_return || (told & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT)))
-        return hits->modseq_max;
-    if (told == SEARCH_RETURN_MIN)
-        return hits->modseq_first;
-    if (told == SEARCH_RETURN_MAX)
-        return hits->modseq_last;
-    return hits->modseq_first > hits->modseq_last ? hits->modseq_first : hits->modseq_last;
-}
-
-/* "* SEARCH 2 3 6 (MODSEQ 917162500)": IMAP4rev1 without RETURN. */
-static void respond_search(struct session *s, const struct search_args *a, const struct hits *hits)
-{
-    struct buf *out = session_out(s);
-    struct seqset_iter it = seqset_each(&hits->numbers);
-    uint32_t n;
-    buf_add_lit(out, "* SEARCH");
-    while (seqset_next(&it, &n)) {
-        buf_add_char(out, ' ');
-        buf_add_u64(out, n);
+    struct page *page = &c->page;
+    struct message row;
+    uint32_t seq;
+    int r = 0;
+    while (page->wanted && (r = search_walk_next(&c->walk, s, &seq, &row, err)) == 1) {
+        if (page->skip) {
+            page->skip--;
+            continue;
+        }
+        page->seqs = arena_grow(&s->arena, page->seqs, page->count, &page->seqs_cap, sizeof seq);
+        page->uids = arena_grow(&s->arena, page->uids, page->count, &page->uids_cap, sizeof seq);
+        page->seqs[page->count] = seq;
+        page->uids[page->count++] = row.uid;
+        page->wanted--;
+        if (row.modseq > c->hits.modseq_max)
+            c->hits.modseq_max = row.modseq;
     }
-    if (a->uses_modseq && hits->modseq_max)
-        buf_printf(out, " (MODSEQ %llu)", (unsigned long long)hits->modseq_max);
-    buf_add_lit(out, "\r\n");
-}
-
-/* "* ESEARCH (TAG "a") UID MIN 2 MAX 9 ALL 2:9 COUNT 5": RFC 4731, 3.1; what has no value is left out. */
-static void respond_esearch(struct session *s, const struct search_args *a, const struct hits *hits)
-{
-    struct buf *out = session_out(s);
-    unsigned bits = a->has_return ? a->return_bits : SEARCH_RETURN_ALL;
-    bool any = !seqset_is_empty(&hits->numbers);
-    buf_add_lit(out, "* ESEARCH (TAG ");
-    write_string(out, s->tag, false);
-    buf_add_char(out, ')');
-    if (a->uid)
-        buf_add_lit(out, " UID");
-    if (bits & SEARCH_RETURN_MIN && any)
-        buf_printf(out, " MIN %u", seqset_first(&hits->numbers));
-    if (bits & SEARCH_RETURN_MAX && any)
-        buf_printf(out, " MAX %u", seqset_last(&hits->numbers));
-    if (bits & SEARCH_RETURN_ALL && any) {
-        buf_add_lit(out, " ALL ");
-        seqset_write(&hits->numbers, out);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < page->count; i++) {
+        size_t at = c->walk.backward ? page->count - 1 - i : i;
+        seqset_add(&c->hits.numbers, uid ? page->uids[at] : page->seqs[at]);
+        seqset_add(&c->hits.uids, page->uids[at]);
     }
-    if (bits & SEARCH_RETURN_COUNT)
-        buf_printf(out, " COUNT %llu", (unsigned long long)seqset_count(&hits->numbers));
-    if (a->uses_modseq && any)
-        buf_printf(out, " MODSEQ %llu", (unsigned long long)told_modseq(a, hits));
-    buf_add_lit(out, "\r\n");
+    return 0;
 }
 
-/* RFC 5182, 2.1: with MIN or MAX alone only those are saved. */
-static void save(struct session *s, const struct search_args *a, const struct hits *hits)
+static int begin(struct session *s, const struct search_args *a, struct err *err)
 {
-    arena_deinit(&s->saved_arena);
-    seqset_init(&s->saved, &s->saved_arena);
-    bool all = a->return_bits & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT) ||
-               !(a->return_bits & (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX));
-    if (seqset_is_empty(&hits->uids))
-        return;
-    if (all) {
-        seqset_copy(&hits->uids, &s->saved_arena, &s->saved);
-        return;
+    struct search_cursor *c = arena_new(&s->arena, struct search_cursor);
+    struct search_place place = search_place_selected(s);
+    if (s->utf8_accept && !str_is_nil(a->charset)) /* RFC 9755: the client has said that all is UTF-8 */
+        return err_set(err, ERR_SYNTAX, "No CHARSET after ENABLE UTF8=ACCEPT");
+    seqset_init(&c->hits.numbers, &s->arena);
+    seqset_init(&c->hits.uids, &s->arena);
+    if (a->uses_modseq)
+        session_enable_condstore(s);
+    c->page_only = answer_needs_page_only(a);
+    if (c->page_only) {
+        uint32_t low = a->partial.first < a->partial.last ? a->partial.first : a->partial.last;
+        uint32_t high = a->partial.first < a->partial.last ? a->partial.last : a->partial.first;
+        c->page.skip = low - 1;
+        c->page.wanted = (size_t)high - low + 1;
     }
-    if (a->return_bits & SEARCH_RETURN_MIN)
-        seqset_add(&s->saved, seqset_first(&hits->uids));
-    if (a->return_bits & SEARCH_RETURN_MAX)
-        seqset_add(&s->saved, seqset_last(&hits->uids));
+    int r = search_walk_init(&c->walk, s, &place, a, &s->arena, c->page_only && a->partial.from_end, err);
+    if (r < 0)
+        return r;
+    s->cursor = c;
+    s->cursor_drop = cursor_drop;
+    return 0;
 }
 
-static int search(struct session *s, const struct search_args *a, struct err *err)
+static int find(struct session *s, const struct search_args *a, struct err *err)
 {
+    int r = s->cursor ? 0 : begin(s, a, err);
+    if (r < 0)
+        return r;
     struct search_cursor *c = s->cursor;
-    if (!c) {
-        c = arena_new(&s->arena, struct search_cursor);
-        c->next_seq = 1;
-        seqset_init(&c->hits.numbers, &s->arena);
-        seqset_init(&c->hits.uids, &s->arena);
-        int r = search_program_new(s, a, &c->program, err);
-        if (r == -ERR_CHARSET)
-            session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 9051, 7.1 */
-        if (r < 0)
-            return r;
-        s->cursor = c;
-        s->cursor_drop = cursor_drop;
-    }
-    return find_hits(s, c, a->uid, err);
+    r = c->page_only ? find_page(s, c, a->uid, err) : find_all(s, c, a->uid, err);
+    if (r < 0)
+        return r;
+    const struct found found = { .numbers = numbers_of_set(c->hits.numbers),
+                                 .uids = numbers_of_set(c->hits.uids),
+                                 .is_page = c->page_only,
+                                 .modseq_max = c->hits.modseq_max };
+    c->answering = true;
+    return answer_init(&c->answer, s, a, &found, c->walk.place.snapshot, s->rev2 ? NULL : "* SEARCH", err);
 }
 
 int search_run(struct session *s, const void *args, struct err *err)
 {
     const struct search_args *a = args;
-    bool saves = a->has_return && a->return_bits & SEARCH_RETURN_SAVE;
-    if (s->utf8_accept && !str_is_nil(a->charset)) /* RFC 9755: the client has said that all is UTF-8 */
-        return err_set(err, ERR_SYNTAX, "No CHARSET after ENABLE UTF8=ACCEPT");
-    if (a->uses_modseq)
-        session_enable_condstore(s);
-    int r = search(s, a, err);
-    if (r < 0) {
-        /* RFC 5182, 2.1: a search that fails with NO leaves an empty result. */
-        if (saves && r != -ERR_AGAIN) {
-            arena_deinit(&s->saved_arena);
-            s->saved = (struct seqset){ 0 };
-        }
-        return r;
+    struct search_cursor *c = s->cursor;
+    if (!c || !c->answering) {
+        int r = find(s, a, err);
+        bool saves = a->return_bits & SEARCH_RETURN_SAVE;
+        if (saves && r < 0 && r != -ERR_AGAIN)
+            answer_save_nothing(s);
+        if (r < 0)
+            return r;
+        c = s->cursor;
+        if (saves)
+            answer_save(&c->answer, s);
     }
-    const struct hits *hits = &((struct search_cursor *)s->cursor)->hits;
-    if (saves)
-        save(s, a, hits);
-    if (!a->has_return && !s->rev2)
-        respond_search(s, a, hits);
-    else if (!a->has_return || a->return_bits != SEARCH_RETURN_SAVE)
-        respond_esearch(s, a, hits);
-    return 0;
+    return answer_write(&c->answer, s);
 }

@@ -9,6 +9,8 @@
 enum { PIECE_NODES = 4096 }; /* written before we look whether the client still reads */
 
 struct thread_cursor {
+    struct sort_hits found;
+    bool answering;
     struct thread_input input;
     struct thread_tree tree;
     struct thread_writer writer;
@@ -17,6 +19,7 @@ struct thread_cursor {
 static void cursor_drop(struct session *s)
 {
     struct thread_cursor *c = s->cursor;
+    sort_hits_deinit(&c->found);
     thread_tree_deinit(&c->tree);
     thread_input_deinit(&c->input);
 }
@@ -38,33 +41,44 @@ static int take_keys(void *ctx, uint32_t index, const struct meta_view *view, st
 static int begin(struct session *s, const struct thread_args *a, struct err *err)
 {
     struct thread_cursor *c = arena_new(&s->arena, struct thread_cursor);
-    struct meta_wanted *wanted = NULL;
-    size_t count;
+    if (a->search.uses_modseq)
+        session_enable_condstore(s);
+    int r = sort_hits_init(&c->found, s, &a->search, take_hit, c, err);
+    if (r < 0)
+        return r;
     thread_input_init(&c->input, a->algorithm);
     s->cursor = c;
     s->cursor_drop = cursor_drop;
-    if (a->search.uses_modseq)
-        session_enable_condstore(s);
-    int r = sort_find_hits(s, &a->search, take_hit, c, &wanted, &count, err);
+    return 0;
+}
+
+static int find_and_thread(struct session *s, const struct thread_args *a, struct err *err)
+{
+    int r = s->cursor ? 0 : begin(s, a, err);
+    if (r < 0)
+        return r;
+    struct thread_cursor *c = s->cursor;
+    r = sort_hits_find(&c->found, s, err);
     if (r == 0)
-        r = sort_read_keys(s, wanted, count, take_keys, c, err);
-    free(wanted);
+        r = sort_hits_read_keys(&c->found, s, take_keys, c, err);
     if (r < 0)
         return r;
     thread_tree_build(&c->input, &rand_system, &c->tree);
     c->writer = thread_writer_make(&c->tree);
+    c->answering = true;
     buf_add_lit(session_out(s), "* THREAD");
-    if (count > 0)
+    if (c->found.count > 0)
         buf_add_char(session_out(s), ' ');
     return 0;
 }
 
 int thread_run(struct session *s, const void *args, struct err *err)
 {
-    int r = s->cursor ? 0 : begin(s, args, err);
+    struct thread_cursor *c = s->cursor;
+    int r = c && c->answering ? 0 : find_and_thread(s, args, err);
     if (r < 0)
         return r;
-    struct thread_cursor *c = s->cursor;
+    c = s->cursor;
     while (thread_writer_next(&c->writer, session_out(s), PIECE_NODES)) {
         s->half_said = session_must_wait(s);
         if (s->half_said)

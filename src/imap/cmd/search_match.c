@@ -21,7 +21,8 @@ struct prepared {
 enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
 
 struct search_program {
-    struct session *session;
+    struct search_place place;
+    struct arena *arena;
     const struct search_args *args;
     struct prepared *prepared; /* as many as nodes */
     struct charset_cache *charsets;
@@ -53,7 +54,7 @@ static int fold_needle(struct search_program *p, struct str text, struct str *ou
     int r = charset_to_utf8(p->charsets, charset, text, &utf8, err);
     if (r == 0) {
         utf8_fold(buf_str(&utf8), &folded);
-        *out = arena_dup(&p->session->arena, buf_str(&folded));
+        *out = arena_dup(p->arena, buf_str(&folded));
     }
     buf_deinit(&utf8);
     buf_deinit(&folded);
@@ -70,8 +71,7 @@ static uint64_t parse_id(struct str text, char letter)
 static int prepare_set(struct search_program *p, const struct search_node *node, struct prepared *out,
                        struct err *err)
 {
-    struct session *s = p->session;
-    const struct snapshot *snapshot = s->view.snapshot;
+    const struct snapshot *snapshot = p->place.snapshot;
     struct message last = { 0 };
     uint32_t max = snapshot->exists;
     int r;
@@ -81,33 +81,32 @@ static int prepare_set(struct search_program *p, const struct search_node *node,
             return r;
         max = last.uid;
     }
-    seqset_copy(&node->set, &s->arena, &out->set);
+    seqset_copy(&node->set, p->arena, &out->set);
     seqset_resolve(&out->set, max);
     out->saved = node->set.saved;
     out->set.saved = false;
-    if (!out->saved || node->key == SEARCH_UID || p->has_saved_seqs)
+    if (!out->saved || !p->place.saved || node->key == SEARCH_UID || p->has_saved_seqs)
         return 0;
     p->has_saved_seqs = true;
-    return snapshot_uids_to_seqs(snapshot, &s->saved, &s->arena, &p->saved_seqs, err);
+    return snapshot_uids_to_seqs(snapshot, p->place.saved, p->arena, &p->saved_seqs, err);
 }
 
 static int prepare(struct search_program *p, const struct search_node *node, struct prepared *out,
                    struct err *err)
 {
-    int64_t now_s = clock_wall_ms(p->session->server->clock) / 1000;
     if (is_text_key(node->key))
         return fold_needle(p, node->text, &out->needle, err);
     switch (node->key) {
     case SEARCH_KEYWORD:
     case SEARCH_NO_KEYWORD:
-        out->keyword = keyword_table_find(p->session->view.snapshot->keywords, node->text);
+        out->keyword = keyword_table_find(p->place.snapshot->keywords, node->text);
         return 0;
     case SEARCH_SEQ:
     case SEARCH_UID:
         return prepare_set(p, node, out, err);
     case SEARCH_OLDER:
     case SEARCH_YOUNGER:
-        out->limit_s = now_s - (int64_t)node->number;
+        out->limit_s = p->place.now_s - (int64_t)node->number;
         return 0;
     case SEARCH_EMAILID:
         out->id = parse_id(node->text, 'M');
@@ -120,18 +119,28 @@ static int prepare(struct search_program *p, const struct search_node *node, str
     }
 }
 
-int search_program_new(struct session *s, const struct search_args *args, struct search_program **program_out,
-                       struct err *err)
+struct search_place search_place_selected(struct session *s)
+{
+    return (struct search_place){ .account = s->selected_account,
+                                  .snapshot = s->view.snapshot,
+                                  .view = &s->view,
+                                  .saved = &s->saved,
+                                  .now_s = clock_wall_ms(s->server->clock) / 1000 };
+}
+
+int search_program_new(const struct search_place *place, const struct search_args *args, struct arena *arena,
+                       struct search_program **program_out, struct err *err)
 {
     if (!str_is_nil(args->charset) && charset_find(args->charset) == CHARSET_UNKNOWN)
         return err_set(err, ERR_CHARSET, "Charset not supported");
     struct search_program *p = calloc(1, sizeof *p);
     if (!p)
         abort();
-    p->session = s;
+    p->place = *place;
+    p->arena = arena;
     p->args = args;
     p->charsets = charset_cache_new();
-    p->prepared = arena_new_array(&s->arena, struct prepared, args->node_count);
+    p->prepared = arena_new_array(arena, struct prepared, args->node_count);
     for (size_t i = 0; i < args->node_count; i++) {
         int r = prepare(p, &args->nodes[i], &p->prepared[i], err);
         if (r < 0) {
@@ -168,7 +177,7 @@ void search_program_free(struct search_program **program)
 
 static struct store *store_of(const struct search_program *p)
 {
-    return mail_options(account_mail(p->session->selected_account))->store;
+    return mail_options(account_mail(p->place.account))->store;
 }
 
 static int fail(struct search_program *p, int r)
@@ -181,7 +190,7 @@ static int fail(struct search_program *p, int r)
 static int need_record(struct search_program *p, enum blob_slot slot, struct buf *out)
 {
     buf_clear(out);
-    return fail(p, store_blob_record(store_of(p), account_id(p->session->selected_account),
+    return fail(p, store_blob_record(store_of(p), account_id(p->place.account),
                                      (struct blob_id){ p->row->blob }, slot, out, &p->err));
 }
 
@@ -210,9 +219,9 @@ static int need_bytes(struct search_program *p)
     if (p->has_bytes)
         return 0;
     buf_clear(&p->bytes);
-    int r = fail(p, store_blob_read(store_of(p), account_id(p->session->selected_account),
-                                    (struct blob_id){ p->row->blob }, 0, p->row->size_bytes, &p->bytes,
-                                    &p->err));
+    int r = fail(p,
+                 store_blob_read(store_of(p), account_id(p->place.account), (struct blob_id){ p->row->blob },
+                                 0, p->row->size_bytes, &p->bytes, &p->err));
     p->has_bytes = r == 0;
     return r;
 }
@@ -316,7 +325,7 @@ static enum verdict match_leaf(struct search_program *p, const struct search_nod
                                const struct prepared *ready)
 {
     const struct message *row = p->row;
-    bool recent = view_is_recent(&p->session->view, row->uid);
+    bool recent = p->place.view && view_is_recent(p->place.view, row->uid);
     switch (node->key) {
     case SEARCH_ALL:
     case SEARCH_SAVEDATE_SUPPORTED:
@@ -340,7 +349,7 @@ static enum verdict match_leaf(struct search_program *p, const struct search_nod
                       (ready->saved && seqset_contains(&p->saved_seqs, p->seq)));
     case SEARCH_UID:
         return yes_if(seqset_contains(&ready->set, row->uid) ||
-                      (ready->saved && seqset_contains(&p->session->saved, row->uid)));
+                      (ready->saved && p->place.saved && seqset_contains(p->place.saved, row->uid)));
     case SEARCH_BEFORE:
     case SEARCH_ON:
     case SEARCH_SINCE:

@@ -11,13 +11,24 @@
 
 struct search_program;
 
-/* Make ready for the session's view: texts decoded from their charset and folded, sets resolved, keywords
- * looked up.
- *   args         borrows, until search_program_free
- *   program_out  lives partly in the session's arena
+/* Where the messages are. All of it is borrowed. */
+struct search_place {
+    struct account *account;
+    const struct snapshot *snapshot; /* sequence numbers of the program are its own */
+    const struct view *view;         /* whose \Recent; NULL: no message is */
+    const struct seqset *saved;      /* "$", UIDs; NULL: empty */
+    int64_t now_s;                   /* OLDER, YOUNGER */
+};
+
+/* The mailbox that the session has selected, as its client knows it. */
+struct search_place search_place_selected(struct session *s);
+
+/* Make ready for a place: texts decoded from their charset and folded, sets resolved, keywords looked up.
+ *   args, place  borrows what they point to, until search_program_free
+ *   program_out  lives partly in `arena`
  *   errors       -ERR_CHARSET: charset not known; -ERR_IO, -ERR_CORRUPT */
-MUST_USE int search_program_new(struct session *s, const struct search_args *args,
-                                struct search_program **program_out, struct err *err);
+MUST_USE int search_program_new(const struct search_place *place, const struct search_args *args,
+                                struct arena *arena, struct search_program **program_out, struct err *err);
 /* It will not be used for some time: let go of the message read last. */
 void search_program_rest(struct search_program *program);
 void search_program_free(struct search_program **program);

@@ -1,75 +1,55 @@
 #include "imap/cmd/sort_hits.h"
 
-#include "imap/cmd/search_match.h"
-
 #include <stdlib.h>
 
-struct finding {
-    struct search_program *program;
-    bool uid;
-    sort_hit_fn *fn;
-    void *ctx;
-    struct meta_wanted *wanted;
-    size_t count, cap;
-};
-
-static void add_hit(struct finding *f, uint32_t seq, const struct message *row)
+int sort_hits_init(struct sort_hits *h, struct session *s, const struct search_args *search, sort_hit_fn *fn,
+                   void *ctx, struct err *err)
 {
-    if (f->count == f->cap) {
-        f->cap = f->cap ? 2 * f->cap : 256;
-        f->wanted = realloc(f->wanted, f->cap * sizeof *f->wanted);
-        if (!f->wanted)
-            abort();
-    }
-    f->wanted[f->count] = (struct meta_wanted){ row->blob, (uint32_t)f->count };
-    f->count++;
-    f->fn(f->ctx, f->uid ? row->uid : seq, row);
-}
-
-static int find(struct session *s, struct finding *f, struct err *err)
-{
-    struct snapshot_cursor cursor = snapshot_cursor_at(s->view.snapshot, 1);
-    struct chunk_span span;
-    int r;
-    while ((r = snapshot_cursor_next(&cursor, &span, err)) == 1) {
-        for (uint32_t i = span.first; i < span.columns->count; i++) {
-            struct message row;
-            uint32_t seq = span.seq + (i - span.first);
-            chunk_row(span.columns, i, &row);
-            int match = search_program_match(f->program, seq, &row, err);
-            if (match < 0)
-                return match;
-            if (match)
-                add_hit(f, seq, &row);
-        }
-    }
-    return r;
-}
-
-int sort_find_hits(struct session *s, const struct search_args *search, sort_hit_fn *fn, void *ctx,
-                   struct meta_wanted **wanted_out, size_t *count_out, struct err *err)
-{
-    struct finding f = { .uid = search->uid, .fn = fn, .ctx = ctx };
+    struct search_place place = search_place_selected(s);
     if (s->utf8_accept && !str_eq_nocase(search->charset, STR("UTF-8"))) /* RFC 9755 */
         return err_set(err, ERR_SYNTAX, "No charset but UTF-8 after ENABLE UTF8=ACCEPT");
-    int r = search_program_new(s, search, &f.program, err);
-    if (r == -ERR_CHARSET)
-        session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 5256, 3; RFC 9051, 7.1 */
-    if (r < 0)
-        return r;
-    r = find(s, &f, err);
-    search_program_free(&f.program);
-    *wanted_out = f.wanted;
-    *count_out = f.count;
+    *h = (struct sort_hits){ .uid = search->uid, .fn = fn, .ctx = ctx };
+    return search_walk_init(&h->walk, s, &place, search, &s->arena, false, err);
+}
+
+void sort_hits_deinit(struct sort_hits *h)
+{
+    search_walk_deinit(&h->walk);
+    free(h->wanted);
+    h->wanted = NULL;
+}
+
+static void add_hit(struct sort_hits *h, uint32_t seq, const struct message *row)
+{
+    if (h->count == h->cap) {
+        h->cap = h->cap ? 2 * h->cap : 256;
+        h->wanted = realloc(h->wanted, h->cap * sizeof *h->wanted);
+        if (!h->wanted)
+            abort();
+    }
+    h->wanted[h->count] = (struct meta_wanted){ row->blob, (uint32_t)h->count };
+    h->count++;
+    h->fn(h->ctx, h->uid ? row->uid : seq, row);
+}
+
+int sort_hits_find(struct sort_hits *h, struct session *s, struct err *err)
+{
+    struct message row;
+    uint32_t seq;
+    int r;
+    while ((r = search_walk_next(&h->walk, s, &seq, &row, err)) == 1)
+        add_hit(h, seq, &row);
     return r;
 }
 
-int sort_read_keys(struct session *s, struct meta_wanted *wanted, size_t count, meta_scan_fn *fn, void *ctx,
-                   struct err *err)
+int sort_hits_read_keys(struct sort_hits *h, struct session *s, meta_scan_fn *fn, void *ctx, struct err *err)
 {
     size_t damaged;
-    int r = meta_scan(mail_options(account_mail(s->selected_account))->store, account_id(s->selected_account),
-                      wanted, count, fn, ctx, &damaged, err);
+    struct account *account = h->walk.place.account;
+    int r = meta_scan(mail_options(account_mail(account))->store, account_id(account), h->wanted, h->count,
+                      fn, ctx, &damaged, err);
+    free(h->wanted);
+    h->wanted = NULL;
     if (r == 0 && damaged)
         log_error(&s->log, "sort-keys-damaged", KV("messages", damaged));
     return r;

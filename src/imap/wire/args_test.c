@@ -87,6 +87,10 @@ static void print_fetch(const void *args, struct buf *out)
     }
     if (fetch->has_changed_since)
         buf_printf(out, " since=%llu", (unsigned long long)fetch->changed_since);
+    if (fetch->partial.first) {
+        buf_add_lit(out, " partial=");
+        partial_range_write(&fetch->partial, out);
+    }
     if (fetch->vanished)
         buf_add_lit(out, " vanished");
 }
@@ -132,6 +136,13 @@ static void test_fetch(void **state)
         { "FETCH 1 FLAGS (CHANGEDSINCE 5 VANISHED)", NULL },
         { "UID FETCH 1 FLAGS (VANISHED)", NULL },
         { "UID FETCH 1 FLAGS (CHANGEDSINCE 5 CHANGEDSINCE 6)", NULL },
+        { "UID FETCH 1 FLAGS (PARTIAL -1:-3)", "uid 1 FLAGS partial=-1:-3" },
+        { "UID FETCH 1:* FLAGS (CHANGEDSINCE 5 partial 20:10)", "uid 1:* FLAGS since=5 partial=20:10" },
+        { "UID FETCH 1 FLAGS (PARTIAL 1:3 CHANGEDSINCE 5)", "uid 1 FLAGS since=5 partial=1:3" },
+        { "FETCH 1 FLAGS (PARTIAL 1:3)", NULL },
+        { "UID FETCH 1 FLAGS (PARTIAL)", NULL },
+        { "UID FETCH 1 FLAGS (PARTIAL 1:-3)", NULL },
+        { "UID FETCH 1 FLAGS (PARTIAL 1:3 PARTIAL 1:3)", NULL },
         { "FETCH 1 FLAGS (CHANGEDSINCE)", NULL },
         { "FETCH 1 FLAGS (FOO)", NULL },
         { "FETCH", NULL },

@@ -245,7 +245,7 @@ static bool parse_atts(struct parser *p, struct fetch_args *args)
     return !parser_failed(p);
 }
 
-/* fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"     RFC 4466; RFC 7162, 7 */
+/* fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"     RFC 4466; RFC 7162, 7; RFC 9394, 4 */
 static bool parse_modifiers(struct parser *p, struct fetch_args *args)
 {
     if (!parse_sp(p) || !parse_list_open(p))
@@ -257,8 +257,11 @@ static bool parse_modifiers(struct parser *p, struct fetch_args *args)
                 return false;
         } else if (try_word(p, STR("VANISHED"))) {
             args->vanished = true;
+        } else if (args->uid && !args->partial.first && try_word(p, STR("PARTIAL"))) {
+            if (!parse_sp(p) || !parse_partial_range(p, &args->partial))
+                return false;
         } else {
-            return parser_fail(p, "CHANGEDSINCE or VANISHED");
+            return parser_fail(p, "a FETCH modifier");
         }
     }
     if (args->vanished && !(args->uid && args->has_changed_since)) /* RFC 7162, 3.2.6 */

@@ -1,10 +1,10 @@
 /* fetch_args.h: FETCH and UID FETCH.
  * RFC 9051, 6.4.5 and 9 (fetch); RFC 3501 (RFC822 items); RFC 7162, 7 (MODSEQ, CHANGEDSINCE, VANISHED);
- * RFC 3516 (BINARY); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVEDATE); RFC 8970 (PREVIEW) */
+ * RFC 3516 (BINARY); RFC 9394 (PARTIAL); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVEDATE); RFC 8970 (PREVIEW) */
 #ifndef LOFT_IMAP_WIRE_FETCH_ARGS_H
 #define LOFT_IMAP_WIRE_FETCH_ARGS_H
 
-#include "imap/wire/parser.h"
+#include "imap/wire/partial_range.h"
 
 enum fetch_item {
     FETCH_UID = 1u << 0,
@@ -65,7 +65,8 @@ struct fetch_args {
     uint32_t items; /* enum fetch_item bits of all atts */
     bool sets_seen; /* of any att */
     bool has_changed_since;
-    uint64_t changed_since; /* 0 is accepted: iOS 16 sends it, all messages match */
+    struct partial_range partial; /* only with UID FETCH; first 0: not given */
+    uint64_t changed_since;       /* 0 is accepted: iOS 16 sends it, all messages match */
     /* Only with UID FETCH and CHANGEDSINCE: checked here; that QRESYNC is enabled: the caller. */
     bool vanished;
 };

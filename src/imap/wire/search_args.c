@@ -74,7 +74,7 @@ static const struct return_row {
 } return_rows[] = {
     { STR_INIT("MIN"), SEARCH_RETURN_MIN },   { STR_INIT("MAX"), SEARCH_RETURN_MAX },
     { STR_INIT("ALL"), SEARCH_RETURN_ALL },   { STR_INIT("COUNT"), SEARCH_RETURN_COUNT },
-    { STR_INIT("SAVE"), SEARCH_RETURN_SAVE },
+    { STR_INIT("SAVE"), SEARCH_RETURN_SAVE }, { STR_INIT("PARTIAL"), SEARCH_RETURN_PARTIAL },
 };
 
 /* While the program is read. */
@@ -253,6 +253,14 @@ bool parse_search_keys(struct parser *p, struct search_args *args)
 
 /* ---- the command ---- */
 
+/* modifier-partial = "PARTIAL" SP partial-range     RFC 9394, 3.1: only one */
+static bool parse_return_partial(struct parser *p, struct search_args *args)
+{
+    if (args->return_bits & SEARCH_RETURN_PARTIAL)
+        return parser_fail(p, "PARTIAL once");
+    return parse_sp(p) && parse_partial_range(p, &args->partial);
+}
+
 /* search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" */
 bool parse_search_return(struct parser *p, struct search_args *args)
 {
@@ -265,11 +273,15 @@ bool parse_search_return(struct parser *p, struct search_args *args)
             return false;
         const struct return_row *row = FIND_ROW(name, return_rows);
         if (!row)
-            return parser_fail(p, "MIN, MAX, ALL, COUNT or SAVE");
+            return parser_fail(p, "a RETURN option");
+        if (row->bit == SEARCH_RETURN_PARTIAL && !parse_return_partial(p, args))
+            return false;
         args->return_bits |= row->bit;
     }
     if (args->return_bits == 0)
         args->return_bits = SEARCH_RETURN_ALL;
+    if (args->return_bits & SEARCH_RETURN_PARTIAL && args->return_bits & SEARCH_RETURN_ALL)
+        return parser_fail(p, "one of ALL and PARTIAL");
     return !parser_failed(p) && parse_sp(p);
 }
 

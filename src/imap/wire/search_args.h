@@ -1,13 +1,13 @@
 /* search_args.h: SEARCH and UID SEARCH.
  * RFC 9051, 6.4.4 and 9 (search); RFC 3501; RFC 4731 and 5182 (RETURN); RFC 7162, 3.1.5;
- * RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
+ * RFC 9394 (PARTIAL); RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
  * The program is a tree in one flat array, parents before children: node i's subtree is
  * nodes[i .. nodes[i].end), its first child i + 1, the next child nodes[child].end.
  * nodes[0] is SEARCH_AND over all keys given. */
 #ifndef LOFT_IMAP_WIRE_SEARCH_ARGS_H
 #define LOFT_IMAP_WIRE_SEARCH_ARGS_H
 
-#include "imap/wire/parser.h"
+#include "imap/wire/partial_range.h"
 
 enum {
     SEARCH_NODES_MAX = 4096,
@@ -77,13 +77,15 @@ enum search_return {
     SEARCH_RETURN_ALL = 1u << 2,
     SEARCH_RETURN_COUNT = 1u << 3,
     SEARCH_RETURN_SAVE = 1u << 4,
+    SEARCH_RETURN_PARTIAL = 1u << 5, /* never with ALL: RFC 9394, 3.1 */
 };
 
 struct search_args {
     bool uid;
     bool has_return;      /* RETURN was given: answer ESEARCH */
     unsigned return_bits; /* enum search_return; ALL where "RETURN ()" was given (RFC 4731, 3.1) */
-    struct str charset;   /* NIL: none given, US-ASCII or UTF-8 */
+    struct partial_range partial;
+    struct str charset; /* NIL: none given, US-ASCII or UTF-8 */
     struct search_node *nodes;
     size_t node_count;
     bool uses_modseq; /* a MODSEQ key: CONDSTORE is enabled by it, results carry MODSEQ (RFC 7162, 3.1.5) */

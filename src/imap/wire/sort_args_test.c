@@ -49,7 +49,9 @@ static void test_sort_reads_criteria_charset_and_keys(void **state)
         { "SORT (DATE)UTF-8 ALL", -ERR_SYNTAX, NULL, NULL, false, false, 0, 0 },
         { "SORT (DATE UTF-8 ALL", -ERR_SYNTAX, NULL, NULL, false, false, 0, 0 },
         { "SORT RETURN (DATE) UTF-8 ALL", -ERR_SYNTAX, NULL, NULL, false, false, 0, 0 },
-        { "SORT RETURN (PARTIAL 1:2) (DATE) UTF-8 ALL", -ERR_SYNTAX, NULL, NULL, false, false, 0, 0 },
+        { "SORT RETURN (PARTIAL 1:2) (DATE) UTF-8 ALL", 0, "2", "UTF-8", false, true, SEARCH_RETURN_PARTIAL,
+          2 },
+        { "SORT RETURN (PARTIAL 1:*) (DATE) UTF-8 ALL", -ERR_SYNTAX, NULL, NULL, false, false, 0, 0 },
         { "SORT RETURN MIN (DATE) UTF-8 ALL", -ERR_SYNTAX, NULL, NULL, false, false, 0, 0 },
         { "SORT", -ERR_SYNTAX, NULL, NULL, false, false, 0, 0 },
     };

@@ -1,0 +1,48 @@
+/* answer.h: telling what SEARCH, SORT or ESEARCH found, in pieces, and saving it.
+ * RFC 9051, 7.3.4; RFC 4731; RFC 5267, 3; RFC 9394, 3; RFC 5182, 2; RFC 7162, 3.1.9 and 3.1.10 */
+#ifndef LOFT_IMAP_CMD_ANSWER_H
+#define LOFT_IMAP_CMD_ANSWER_H
+
+#include "imap/cmd/numbers.h"
+#include "imap/session.h"
+#include "imap/wire/search_args.h"
+
+/* What was found, in the order in which it is told. */
+struct found {
+    struct numbers numbers, uids; /* numbers: what is told; the same as uids in the UID form */
+    bool is_page;                 /* only the results that PARTIAL asks for were looked for */
+    uint64_t modseq_max;          /* of all of them */
+};
+
+struct answer {
+    const struct search_args *args;
+    struct found found; /* borrows */
+    struct numbers page;
+    struct seqset told_uids; /* that SAVE saves and whose MODSEQ is told */
+    uint64_t modseq;         /* 0: not told */
+    struct str correlator;   /* "(TAG "a")"; NIL: none, the answer is `plain` */
+    const char *plain;       /* "* SEARCH", "* SORT" */
+    enum { ANSWER_HEAD, ANSWER_NUMBERS, ANSWER_TAIL } stage;
+    struct numbers_place place;
+};
+
+/* May the search stop as soon as it has the page that PARTIAL asks for? */
+bool answer_needs_page_only(const struct search_args *args);
+
+/* Make ready to tell.
+ *   snapshot  where the UIDs are
+ *   plain     the untagged response that the command has without RETURN; NULL: ESEARCH, also without
+ *   errors    of chunk_columns */
+MUST_USE int answer_init(struct answer *answer, struct session *s, const struct search_args *args,
+                         const struct found *found, const struct snapshot *snapshot, const char *plain,
+                         struct err *err);
+
+/* Tell it: 0, or -ERR_AGAIN with s->half_said set, to be called again. Nothing is told when only SAVE was asked for. */
+MUST_USE int answer_write(struct answer *answer, struct session *s);
+
+/* "$" becomes what the answer tells: RFC 5182, 2.1; RFC 9394, 3.2. */
+void answer_save(const struct answer *answer, struct session *s);
+/* RFC 5182, 2.1: a search that fails with NO leaves an empty result. */
+void answer_save_nothing(struct session *s);
+
+#endif

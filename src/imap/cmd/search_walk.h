@@ -1,0 +1,29 @@
+/* search_walk.h: the messages that a search program matches, one after the other, left now and then so that others are served.
+ * Threads: one owner. */
+#ifndef LOFT_IMAP_CMD_SEARCH_WALK_H
+#define LOFT_IMAP_CMD_SEARCH_WALK_H
+
+#include "imap/cmd/search_match.h"
+
+struct search_walk {
+    struct search_place place;
+    struct search_program *program;
+    bool backward;     /* from the last message to the first */
+    uint32_t next_seq; /* 0: at the end */
+    struct chunk_span span;
+};
+
+/*   args    borrows, until search_walk_deinit
+ *   arena   where the program lives
+ *   errors  those of search_program_new; BADCHARSET is told as the reply's code */
+MUST_USE int search_walk_init(struct search_walk *walk, struct session *s, const struct search_place *place,
+                              const struct search_args *args, struct arena *arena, bool backward,
+                              struct err *err);
+void search_walk_deinit(struct search_walk *walk);
+
+/* 1 and the next match, 0 at the end, -ERR_AGAIN when session_must_wait (call again later; place.snapshot must still be there),
+ * or an error of search_program_match. */
+MUST_USE int search_walk_next(struct search_walk *walk, struct session *s, uint32_t *seq_out,
+                              struct message *row_out, struct err *err);
+
+#endif
