@@ -1,6 +1,7 @@
 /* Accounts in memory: found by id, opened once, kept while referenced and, up to a number, afterwards. A
  * thread in the background folds logs and catches up with other machines. */
 #include "mail/plan.h"
+#include "mail/quota_domain.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -158,6 +159,8 @@ struct account *account_new(struct mail *mail, struct account_id id)
     a->record = (struct account_record){ .next_mailbox_id = 1, .next_email_id = 1, .next_chunk_id = 1 };
     a->fold_at = mail->options.fold_log_records;
     a->tree = tree_new_empty();
+    a->quota = quota_new_empty();
+    a->domain_member = quota_domains_member(mail->options.quota.domains, id);
     map_init(&a->mailboxes);
     map_init(&a->refs);
     pthread_mutex_init(&a->mutex, NULL);
@@ -180,6 +183,7 @@ void account_free(struct account *a)
     annotation_history_forget(&a->annotations, 0);
     map_deinit(&a->refs);
     tree_unref(&a->tree);
+    quota_unref(&a->quota);
     free(a->refs_changed);
     free(a->deleted_ids);
     free(a->notice.mailbox_ids);

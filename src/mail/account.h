@@ -11,6 +11,8 @@
  *   "S" name                    subscription of a name that has no mailbox, as of the fold
  *   "N" mailbox_id user entry   an annotation: written with its change (annotation.h); mailbox 0: the account,
  *                               user 0: shared
+ *   "Q" mailbox_id              limits of that mailbox and those below it, 0: of the account (quota.h), as
+ *                               of the fold
  *   "R" blob_id                 reference count of a blob, where above one, as of the fold
  *   "T" message_id_hash         thread id: written with the message, for its own Message-ID and references
  *                               not known before
@@ -29,6 +31,7 @@
 
 #include "base/clock.h"
 #include "mail/change.h"
+#include "mail/quota.h"
 
 struct mail; /* all accounts on one store */
 
@@ -53,6 +56,7 @@ struct mail_options {
      * shared, 0: 100; bytes in an account, 0: 64 MiB. */
     uint32_t annotation_bytes_max, annotations_max;
     uint64_t annotations_bytes_max;
+    struct quota_settings quota;
 };
 
 MUST_USE int mail_open(const struct mail_options *options, struct mail **mail_out, struct err *err);

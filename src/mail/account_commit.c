@@ -215,6 +215,7 @@ static int drop(struct account *a, struct err *err)
     a->gone = true;
     pthread_mutex_unlock(&a->mutex);
     a->notice.gone = true;
+    account_quota_gone(a);
     mail_forget(a);
     return 0;
 }
@@ -268,6 +269,7 @@ static void lead(struct account *a, const struct request *own)
     a->notice = (struct notice){ 0 };
     bool fold = !a->gone && (a->record.log_count >= a->fold_at || a->record.log_bytes > FOLD_LOG_BYTES) &&
                 a->record.log_count > 0;
+    bool warn = !a->gone && account_warning_due(a) > 0;
 
     pthread_mutex_lock(&a->mutex);
     end_turn(a, first, own);
@@ -275,8 +277,8 @@ static void lead(struct account *a, const struct request *own)
     if (notice.count > 0 || notice.tree || notice.gone || notice.annotations)
         account_tell(a, &notice);
     free(notice.mailbox_ids);
-    if (fold)
-        mail_queue_job(a, JOB_FOLD);
+    if (fold || warn)
+        mail_queue_job(a, (fold ? JOB_FOLD : 0u) | (warn ? JOB_WARN : 0u));
 }
 
 void account_submit(struct account *a, struct request *request)

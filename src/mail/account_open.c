@@ -250,6 +250,21 @@ static int take_acl(struct loader *l, struct str key, struct str value, struct e
     return acl_decode(value, &box->acl, err);
 }
 
+static int take_quota(struct loader *l, struct str key, struct str value, struct err *err)
+{
+    struct reader k = reader_make(str_skip(key, 1)), v = reader_make(value);
+    struct quota_root root = { .mailbox_id = reader_be64(&k) };
+
+    quota_root_decode(&v, &root);
+    if (k.bad || v.bad || reader_left(&v) > 0)
+        return err_set(err, ERR_CORRUPT, "quota of mailbox %llu is damaged",
+                       (unsigned long long)root.mailbox_id);
+    struct quota *next = quota_put(l->plan->quota, &root);
+    quota_unref(&l->plan->quota);
+    l->plan->quota = next;
+    return 0;
+}
+
 static int take_pair(void *ctx, struct str key, struct str value, struct err *err)
 {
     struct loader *l = ctx;
@@ -270,6 +285,8 @@ static int take_pair(void *ctx, struct str key, struct str value, struct err *er
         return 0;
     case KEY_ANNOTATION: /* stays where it is */
         return 0;
+    case KEY_QUOTA:
+        return take_quota(l, key, value, err);
     case KEY_ACCOUNT:
     case KEY_CHUNK:
     case KEY_THREAD:
@@ -419,6 +436,7 @@ static int account_is_gone(struct account *a, struct err *err)
     a->gone = true;
     pthread_mutex_unlock(&a->mutex);
     a->notice.gone = true;
+    account_quota_gone(a);
     mail_forget(a);
     return err_set(err, ERR_UNAVAILABLE, "the account was deleted");
 }

@@ -6,7 +6,7 @@
  *   account_commit.c  the queue, the leader, commits
  *   watch.c           watchers
  *   fold.c            the log into chunks
- *   plan.c, apply.c   the working state of a commit; plan_*.c the kinds of changes
+ *   plan.c, apply.c   the working state of a commit; plan_*.c the kinds of changes, plan_quota.c the limits
  *
  * Who leads an account (account->led) is its only writer: one thread at a time, handed on under the mutex. It
  * reads what it alone writes without the mutex, and takes the mutex to publish. */
@@ -46,7 +46,7 @@ struct annotation_history {
 
 enum account_state { ACCOUNT_OPENING, ACCOUNT_OPEN, ACCOUNT_FAILED };
 
-enum account_job { JOB_FOLD = 1u << 0, JOB_REFRESH = 1u << 1 };
+enum account_job { JOB_FOLD = 1u << 0, JOB_REFRESH = 1u << 1, JOB_WARN = 1u << 2 };
 
 struct mail {
     struct mail_options options;
@@ -96,10 +96,12 @@ struct account {
     struct request *queue_first, *queue_last;
     bool led;
     struct tree *tree;
+    struct quota *quota;
     struct account_record record; /* written by the leader under the mutex */
     struct map mailboxes;         /* id -> mailbox, own references; written by the leader under the mutex */
     struct annotation_history annotations;
-    bool gone; /* deleted */
+    bool gone;                          /* deleted */
+    struct quota_member *domain_member; /* NULL: in no domain that is limited; set once */
 
     /* What the store told of (mail's watcher writes), and what we are just committing ourselves. */
     _Atomic uint64_t version, told_version, committing_version;
@@ -115,7 +117,7 @@ struct account {
     size_t refs_changed_count, refs_changed_cap;
     uint64_t *deleted_ids; /* mailboxes deleted since the fold */
     size_t deleted_count, deleted_cap;
-    bool subscriptions_changed; /* since the fold */
+    bool subscriptions_changed, quota_changed; /* since the fold */
 
     pthread_mutex_t watch_mutex;
     pthread_cond_t watch_idle;
@@ -189,6 +191,11 @@ void account_free(struct account *account);
 void annotation_history_add(struct annotation_history *history, const struct annotation_change *change);
 /* All up to `modseq`. Frees what it holds. */
 void annotation_history_forget(struct annotation_history *history, uint64_t modseq);
+
+/* ---- plan_quota.c ---- */
+/* The level that the owner is to be warned of, 0: none. Leader, or under the mutex. */
+unsigned account_warning_due(const struct account *account);
+void account_quota_gone(struct account *account); /* it was deleted: its domain counts it no more */
 
 /* ---- vanished.c ---- */
 /* Cut the oldest of a mailbox's vanished ranges down to three quarters of the limit. */

@@ -180,6 +180,7 @@ static int apply_delete(struct plan *p, const struct delta *d, struct err *err)
     p->record.message_count -= plan_box_exists(box);
     p->record.size_bytes -= plan_box_size_bytes(box);
     box->deleted = box->changed = true;
+    plan_quota_forget(p, d->mailbox_id);
     return 0;
 }
 
@@ -323,6 +324,8 @@ int plan_apply(struct plan *p, const struct delta *d, struct err *err)
         return apply_use(p, d, err);
     case DELTA_ACL:
         return apply_acl(p, d, err);
+    case DELTA_QUOTA:
+        return plan_apply_quota(p, d, err);
     }
     return corrupt(d, "unknown kind", err);
 }

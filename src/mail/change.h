@@ -7,6 +7,7 @@
 #define LOFT_MAIL_CHANGE_H
 
 #include "mail/acl.h"
+#include "mail/quota.h"
 #include "mail/snapshot.h"
 #include "mail/tree.h"
 
@@ -21,6 +22,7 @@ enum change_kind {
     CHANGE_SUBSCRIBE, /* or unsubscribe */
     CHANGE_ANNOTATE,  /* METADATA, and the special use of a mailbox */
     CHANGE_SET_ACL,   /* one entry of a mailbox's access control list, or whether \Seen is shared there */
+    CHANGE_QUOTA,     /* limits */
 };
 
 enum { THREAD_REFERENCES_MAX = 20 }; /* Message-ID hashes looked at to find a new message's thread */
@@ -51,6 +53,7 @@ struct annotation {
 struct change {
     enum change_kind kind;
     struct arena *arena; /* results go here */
+    bool ignore_quota;   /* administration: do it, whatever the limits say */
 
     union {
         struct {
@@ -58,6 +61,9 @@ struct change {
             const struct new_message *messages;
             size_t count;
             bool create; /* make and subscribe a mailbox that does not exist: delivery to user+folder */
+            /* The messages warn the owner that the account is so full (percent). -ERR_EXISTS when that was
+             * told already. */
+            unsigned warning;
         } append;
         struct {
             uint64_t mailbox_id;
@@ -112,6 +118,12 @@ struct change {
             enum acl_mode mode;
             bool sets_seen, seen_shared; /* sets_seen: \Seen becomes shared, or private */
         } acl;
+        /* Who may do so is the caller's business. */
+        struct {
+            struct str mailbox; /* and all below it; NIL or "": the account */
+            struct quota_amounts limits;
+            unsigned which; /* 1u << resource: the limits to set; the others stay */
+        } quota;
     };
 
     /* Results. `result` is 0 or -ERR_x with `err`: this change alone was refused, others of the group may
@@ -119,10 +131,11 @@ struct change {
      *   -ERR_NOT_FOUND     the mailbox does not exist (the response code TRYCREATE is the session's business)
      *   -ERR_EXISTS        CREATE, RENAME: the new name, or that of a child, is taken
      *   -ERR_INVALID       CREATE, RENAME, SUBSCRIBE: no name for a mailbox; RENAME below itself
-     *   -ERR_LIMIT         keywords, mailboxes, uids, entries of an access control list used up; ANNOTATE: a value or name too long, too many
-     *   -ERR_OVERQUOTA     ANNOTATE: above annotations_bytes_max
+     *   -ERR_LIMIT         keywords, mailboxes, uids, entries of an access control list used up; ANNOTATE: a value
+     *                      or name too long, too many
      *   -ERR_CANNOT        DELETE INBOX; CREATE with a special use that another mailbox has (the session says
-     *                      USEATTR)
+     *                      USEATTR); QUOTA: a limit that there cannot be
+     *   -ERR_OVERQUOTA     it would hold more than it may
      *   -ERR_HAS_CHILDREN  DELETE of a name that has only children
      *   -ERR_UNAVAILABLE   the account was deleted, or other machines change it all the time
      *   or an error of the store: -ERR_FULL, -ERR_IO, -ERR_CORRUPT ... */
@@ -135,6 +148,7 @@ struct change {
     struct seqset source_uids; /* COPY, MOVE: those copied or moved, matching `uids` one to one in order */
     struct seqset modified;    /* STORE: failed the UNCHANGEDSINCE test */
     struct seqset missing;     /* STORE, COPY, MOVE: asked for, but not there */
+    bool soft_quota;           /* a limit is passed now, within the grace */
 };
 
 #endif

@@ -184,6 +184,10 @@ void delta_encode(const struct delta *d, uint64_t *modseq_before, struct buf *ou
     case DELTA_ACL:
         put_text(out, d->acl.bytes);
         break;
+    case DELTA_QUOTA:
+        buf_put_varint(out, d->mailbox_id);
+        quota_root_encode(&d->quota, out);
+        break;
     }
 }
 
@@ -355,6 +359,10 @@ static void get_delta(struct reader *r, struct arena *arena, struct delta *d)
         return;
     case DELTA_ACL:
         d->acl.bytes = get_text(r, ACL_BYTES_MAX);
+        return;
+    case DELTA_QUOTA:
+        d->quota.mailbox_id = d->mailbox_id = reader_varint(r);
+        quota_root_decode(r, &d->quota);
         return;
     }
     r->bad = true;

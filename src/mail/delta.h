@@ -15,6 +15,7 @@
  *   DELETE     mailbox id
  *   RENAME     from, to                                                 the mailbox `from`, if any, and all below
  *   SUBSCRIBE  name, 0 or 1
+ *   QUOTA      mailbox id or 0, limits and warning (quota_root_encode)  replace those of that root
  *   CHUNK_IDS  next chunk id                                            a fold that needed several commits
  *   ANNOTATION mailbox id, bytes more (zigzag), count; user, entry        values are state of their own ("N")
  *   USE        mailbox id, use                                          of a mailbox that exists
@@ -38,6 +39,7 @@ enum delta_kind {
     DELTA_SUBSCRIBE,
     DELTA_CHUNK_IDS,
     DELTA_ACL = 11,
+    DELTA_QUOTA = 13,
     DELTA_ANNOTATION = 14,
     DELTA_USE = 15,
 };
@@ -97,6 +99,7 @@ struct delta {
         struct {
             struct str bytes; /* acl_encode */
         } acl;
+        struct quota_root quota;
     };
 };
 

@@ -61,6 +61,8 @@ static size_t fill(struct arena *arena, struct delta out[16])
     out[n++] = (struct delta){ DELTA_ANNOTATION, 15, 3, .annotation = { -70000, annotations, 2 } };
     out[n++] = (struct delta){ DELTA_USE, 16, 3, .use = 0x7fff };
     out[n++] = (struct delta){ DELTA_ACL, 16, 3, .acl = { STR("\0\0") } };
+    out[n++] = (struct delta){ DELTA_QUOTA, 16, 7,
+                               .quota = { 7, { { QUOTA_DEFAULT, QUOTA_NONE, 0, QUOTA_LIMIT_MAX } }, 100 } };
     return n;
 }
 
@@ -112,6 +114,11 @@ static void assert_same(const struct delta *a, const struct delta *b)
     case DELTA_CREATE:
         assert_true(str_eq(a->create.name, b->create.name) && a->create.uidvalidity == b->create.uidvalidity);
         assert_true(a->create.use == b->create.use && a->create.subscribed == b->create.subscribed);
+        break;
+    case DELTA_QUOTA:
+        assert_int_equal(a->quota.mailbox_id, b->quota.mailbox_id);
+        assert_int_equal(a->quota.told, b->quota.told);
+        assert_memory_equal(&a->quota.limits, &b->quota.limits, sizeof a->quota.limits);
         break;
     case DELTA_DELETE:
         break;

@@ -346,6 +346,20 @@ static void write_references(struct fold *f)
     }
 }
 
+static void write_quota(struct fold *f)
+{
+    const struct quota *quota = f->account->quota;
+    struct buf to = BUF_INIT;
+
+    batch_delete_range(&f->batch, key_letter(KEY_QUOTA, &f->key), key_letter(KEY_REFERENCES, &to));
+    for (size_t i = 0; i < quota->count; i++) {
+        buf_clear(&f->value);
+        quota_root_encode(&quota->roots[i], &f->value);
+        batch_put(&f->batch, key_number(KEY_QUOTA, quota->roots[i].mailbox_id, &f->key), buf_str(&f->value));
+    }
+    buf_deinit(&to);
+}
+
 /* Chunks first: should they be too many for one commit, only they go ahead. */
 static int write_all(struct fold *f, struct err *err)
 {
@@ -372,6 +386,8 @@ static int write_all(struct fold *f, struct err *err)
         delete_mailbox(f, a->deleted_ids[i]);
     if (a->subscriptions_changed)
         write_subscriptions(f);
+    if (a->quota_changed)
+        write_quota(f);
     write_references(f);
     batch_delete_range(&f->batch, key_letter(KEY_LOG, &f->key), key_letter(KEY_MAILBOX, &to));
     buf_deinit(&to);
@@ -395,7 +411,7 @@ static void settle(struct fold *f)
     }
     a->refs_changed_count = 0;
     a->deleted_count = 0;
-    a->subscriptions_changed = false;
+    a->subscriptions_changed = a->quota_changed = false;
 }
 
 static int run(struct fold *f, struct err *err)

@@ -129,11 +129,24 @@ void mail_forget(struct account *account)
 
 /* ---- background ---- */
 
+static void warn(struct account *a)
+{
+    const struct quota_settings *quota = &a->mail->options.quota;
+
+    pthread_mutex_lock(&a->mutex);
+    unsigned level = a->gone ? 0 : account_warning_due(a);
+    pthread_mutex_unlock(&a->mutex);
+    if (level)
+        quota->warn(quota->warn_ctx, a, level);
+}
+
 static void run_jobs(struct account *a, unsigned jobs)
 {
     struct err err; /* who uses the account next meets the error again */
 
     int r = jobs & JOB_REFRESH ? account_refresh(a, &err) : 0;
+    if (r == 0 && (jobs & JOB_WARN))
+        warn(a);
     if (r == 0 && (jobs & JOB_FOLD))
         r = account_fold(a, &err);
     (void)r;
@@ -331,6 +344,8 @@ int mail_account_open(struct mail *mail, struct account_id id, struct account **
         a->open_result = r;
         a->open_err = open_err;
         a->state = r < 0 ? ACCOUNT_FAILED : ACCOUNT_OPEN;
+        if (r == 0 && account_warning_due(a)) /* we ended before it was given */
+            queue_job(a, JOB_WARN);
         if (r < 0) {
             a->forgotten = true;
             map_remove(&mail->accounts, map_key_u64(&id.n));
@@ -351,6 +366,7 @@ static int plan_mailbox(struct plan *p, const struct first_mailbox *first, struc
 {
     struct change c = { .kind = CHANGE_CREATE,
                         .arena = &p->arena,
+                        .ignore_quota = true,
                         .create = { str_c(first->name), first->use, true } };
     plan_change(p, &c);
     if (c.result < 0 && err)

@@ -12,9 +12,11 @@ void plan_init(struct plan *p, struct account *account, bool fresh)
     if (fresh) {
         p->record = (struct account_record){ .next_mailbox_id = 1, .next_email_id = 1, .next_chunk_id = 1 };
         p->tree = tree_new_empty();
+        p->quota = quota_new_empty();
     } else {
         p->record = account->record;
         p->tree = tree_ref(account->tree);
+        p->quota = quota_ref(account->quota);
     }
 }
 
@@ -40,6 +42,8 @@ void plan_deinit(struct plan *p)
         box_free(box);
     }
     tree_unref(&p->tree);
+    quota_unref(&p->quota);
+    plan_quota_settle(p, false);
     map_deinit(&p->refs);
     map_deinit(&p->threads);
     free(p->refs_changed);
@@ -139,17 +143,19 @@ void plan_set_blob_count(struct plan *p, uint64_t blob, uint64_t count)
 void plan_change(struct plan *p, struct change *c)
 {
     static plan_fn *const kinds[] = {
-        [CHANGE_APPEND] = plan_append,     [CHANGE_STORE] = plan_store,
-        [CHANGE_EXPUNGE] = plan_expunge,   [CHANGE_COPY] = plan_copy,
-        [CHANGE_CREATE] = plan_create,     [CHANGE_DELETE] = plan_delete,
-        [CHANGE_RENAME] = plan_rename,     [CHANGE_SUBSCRIBE] = plan_subscribe,
-        [CHANGE_ANNOTATE] = plan_annotate, [CHANGE_SET_ACL] = plan_set_acl,
+        [CHANGE_APPEND] = plan_append,      [CHANGE_STORE] = plan_store,
+        [CHANGE_EXPUNGE] = plan_expunge,    [CHANGE_COPY] = plan_copy,
+        [CHANGE_CREATE] = plan_create,      [CHANGE_DELETE] = plan_delete,
+        [CHANGE_RENAME] = plan_rename,      [CHANGE_SUBSCRIBE] = plan_subscribe,
+        [CHANGE_ANNOTATE] = plan_annotate,  [CHANGE_SET_ACL] = plan_set_acl,
+        [CHANGE_QUOTA] = plan_change_quota,
     };
 
     assert((size_t)c->kind < ARRAY_COUNT(kinds));
     c->err = (struct err){ 0 };
     c->modseq = c->mailbox_id = 0;
     c->uidvalidity = 0;
+    c->soft_quota = false;
     seqset_init(&c->uids, c->arena);
     seqset_init(&c->source_uids, c->arena);
     seqset_init(&c->modified, c->arena);
@@ -194,6 +200,15 @@ int plan_accept(struct plan *p, struct change *c, const struct delta_list *delta
             put_vanished(p, &deltas->items[i]);
         if (deltas->items[i].kind == DELTA_ANNOTATION)
             plan_put_annotations(p, &deltas->items[i]);
+    }
+    struct delta less;
+    if (plan_quota_told_less(p, &less)) {
+        int r = plan_apply_quota(p, &less, err);
+        if (r < 0) {
+            p->broken = true;
+            return r;
+        }
+        delta_encode(&less, &p->log_modseq, &p->log);
     }
     p->record.version = modseq;
     c->modseq = modseq;
@@ -333,8 +348,11 @@ void plan_publish(struct plan *p)
     if (p->fresh) {
         a->deleted_count = 0;
         a->subscriptions_changed = p->subscriptions_changed;
+        a->quota_changed = p->quota_changed;
     }
     a->subscriptions_changed |= p->subscriptions_changed;
+    a->quota_changed |= p->quota_changed;
+    plan_quota_settle(p, true);
 
     pthread_mutex_lock(&a->mutex);
     if (p->fresh)
@@ -346,6 +364,9 @@ void plan_publish(struct plan *p)
     struct tree *old = a->tree;
     a->tree = p->tree;
     p->tree = old;
+    struct quota *old_quota = a->quota;
+    a->quota = p->quota;
+    p->quota = old_quota;
     a->record = p->record;
     atomic_store(&a->version, a->record.version);
     pthread_mutex_unlock(&a->mutex);

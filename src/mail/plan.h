@@ -36,6 +36,9 @@ struct plan {
     struct account_record record;
     struct tree *tree; /* own reference */
     bool tree_changed, subscriptions_changed;
+    struct quota *quota; /* own reference */
+    bool quota_changed;
+    struct quota_amounts reserved; /* in the domain */
     struct plan_box *boxes;
     struct map refs;        /* blob -> count, at least 1, where the plan changed it */
     uint64_t *refs_changed; /* their blobs; may repeat */
@@ -128,6 +131,28 @@ struct plan_rows {
 MUST_USE int plan_read(struct plan *p, struct plan_box *box, const struct seqset *uids,
                        struct plan_rows *rows_out, struct err *err);
 
+/* plan_quota.c: may the change add so much? Asked before anything leaves a trace.
+ * 0 (change->soft_quota may be set); -ERR_OVERQUOTA. */
+struct quota_need {
+    struct str mailbox; /* that it comes to; need not exist yet; NIL: none */
+    struct str from; /* a mailbox of this account that loses as much; NIL: none. Roots of both do not count */
+    struct quota_amounts add;
+};
+MUST_USE int plan_quota(struct plan *p, struct change *c, const struct quota_need *need, struct err *err);
+/* For the mailboxes and annotations that `deltas` make. */
+MUST_USE int plan_quota_deltas(struct plan *p, struct change *c, struct str mailbox,
+                               const struct delta_list *deltas, struct err *err);
+MUST_USE int plan_quota_rename(struct plan *p, struct change *c, struct str from, struct str to,
+                               struct err *err);
+MUST_USE int plan_apply_quota(struct plan *p, const struct delta *d, struct err *err);
+void plan_quota_forget(struct plan *p, uint64_t mailbox_id); /* the mailbox goes */
+/* A warning of `level` is told by this change: a delta. False: it was told already. */
+bool plan_quota_tell(struct plan *p, unsigned level, struct delta_list *deltas);
+/* Usage fell below what was told: the delta that forgets it. */
+bool plan_quota_told_less(const struct plan *p, struct delta *delta_out);
+/* The domain counts what was committed, or gets back what was reserved. */
+void plan_quota_settle(struct plan *p, bool committed);
+
 /* Blobs that lose a message each: the REFS delta, and the blobs to drop. */
 struct plan_drops {
     uint64_t *blobs;
@@ -158,6 +183,6 @@ void plan_put_annotations(struct plan *p, const struct delta *delta);
 
 typedef int plan_fn(struct plan *p, struct change *c, struct err *err);
 plan_fn plan_append, plan_store, plan_expunge, plan_copy, plan_create, plan_delete, plan_rename,
-    plan_subscribe, plan_annotate, plan_set_acl;
+    plan_subscribe, plan_annotate, plan_set_acl, plan_change_quota;
 
 #endif

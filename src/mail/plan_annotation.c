@@ -228,7 +228,7 @@ static bool is_named_again(const struct change *c, size_t i)
 }
 
 /* The delta for those values that change something; a name given twice counts with its last value. */
-static int plan_values(struct plan *p, const struct change *c, struct delta_list *deltas, struct err *err)
+static int plan_values(struct plan *p, struct change *c, struct delta_list *deltas, struct err *err)
 {
     uint32_t max = p->account->mail->options.annotations_max;
     struct delta d = { DELTA_ANNOTATION, plan_modseq(p), c->annotate.mailbox_id };
@@ -254,13 +254,9 @@ static int plan_values(struct plan *p, const struct change *c, struct delta_list
     }
     if (d.annotation.count == 0)
         return 0;
-    uint64_t total_max = p->account->mail->options.annotations_bytes_max;
-    if (d.annotation.bytes > 0 && p->record.annotation_bytes + (uint64_t)d.annotation.bytes > total_max)
-        return err_set(err, ERR_OVERQUOTA, "the annotations of an account may have %llu bytes in all",
-                       (unsigned long long)total_max);
     d.annotation.items = items;
     *delta_add(deltas, d.kind, d.mailbox_id, d.modseq) = d;
-    return 0;
+    return plan_quota_deltas(p, c, STR_NIL, deltas, err);
 }
 
 /* ---- special use ---- */

@@ -63,7 +63,18 @@ static int find_target(struct plan *p, struct change *c, struct delta_list *delt
     if (!c->append.create)
         return err_set(err, ERR_NOT_FOUND, "no such mailbox");
     struct plan_new_boxes ids = plan_new_boxes(p);
-    return plan_make_boxes(p, &ids, name, 0, true, deltas, target_out, err);
+    r = plan_make_boxes(p, &ids, name, 0, true, deltas, target_out, err);
+    return r < 0 ? r : plan_quota_deltas(p, c, name, deltas, err);
+}
+
+static int check_quota(struct plan *p, struct change *c, struct err *err)
+{
+    struct quota_need need = { .add.of[QUOTA_MESSAGE] = c->append.count };
+
+    for (size_t i = 0; i < c->append.count; i++)
+        need.add.of[QUOTA_STORAGE] += c->append.messages[i].size_bytes;
+    int r = mailbox_name_check(c->append.mailbox, &p->arena, &need.mailbox, err);
+    return r < 0 ? r : plan_quota(p, c, &need, err);
 }
 
 static int make_rows(struct plan *p, const struct change *c, struct plan_target *target,
@@ -111,7 +122,11 @@ int plan_append(struct plan *p, struct change *c, struct err *err)
     struct delta_list deltas = { .arena = &p->arena };
     struct plan_target target = { 0 };
 
+    if (c->append.warning && !plan_quota_tell(p, c->append.warning, &deltas))
+        return err_set(err, ERR_EXISTS, "the warning was given before");
     int r = find_target(p, c, &deltas, &target, err);
+    if (r == 0)
+        r = check_quota(p, c, err);
     if (r == 0 && c->append.count > 0)
         r = make_rows(p, c, &target, &deltas, err);
     if (r == 0 && deltas.count > 0)

@@ -103,6 +103,19 @@ static int copy_rows(struct plan *p, struct change *c, struct plan_box *source, 
     return r;
 }
 
+/* RFC 9208: what moves inside a root adds nothing to it. */
+static int check_quota(struct plan *p, struct change *c, const struct plan_box *source,
+                       const struct plan_box *target, const struct plan_rows *rows, struct err *err)
+{
+    struct quota_need need = { .mailbox = target->name,
+                               .from = c->copy.move ? source->name : STR_NIL,
+                               .add.of[QUOTA_MESSAGE] = rows->count };
+
+    for (size_t i = 0; i < rows->count; i++)
+        need.add.of[QUOTA_STORAGE] += rows->items[i].size_bytes;
+    return plan_quota(p, c, &need, err);
+}
+
 int plan_copy(struct plan *p, struct change *c, struct err *err)
 {
     struct plan_target target;
@@ -127,6 +140,9 @@ int plan_copy(struct plan *p, struct change *c, struct err *err)
     c->uidvalidity = box->mailbox->uidvalidity;
     if (rows.count == 0)
         return 0;
+    r = check_quota(p, c, source, box, &rows, err);
+    if (r < 0)
+        return r;
     plan_target_of(box, &target);
     r = copy_rows(p, c, source, &rows, &target, err);
     plan_target_deinit(&target);

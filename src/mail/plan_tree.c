@@ -117,7 +117,8 @@ int plan_create(struct plan *p, struct change *c, struct err *err)
     c->mailbox_id = target.mailbox_id;
     c->uidvalidity = target.uidvalidity;
     plan_target_deinit(&target);
-    return plan_accept(p, c, &deltas, err);
+    r = plan_quota_deltas(p, c, name, &deltas, err);
+    return r < 0 ? r : plan_accept(p, c, &deltas, err);
 }
 
 static bool has_child_mailbox(const struct plan *p, struct str name)
@@ -164,11 +165,6 @@ int plan_delete(struct plan *p, struct change *c, struct err *err)
 
 /* ---- RENAME ---- */
 
-static bool is_below(struct str name, struct str parent)
-{
-    return name.n > parent.n && str_starts(name, parent) && name.p[parent.n] == MAILBOX_SEPARATOR;
-}
-
 /* RFC 9051, 6.3.6: the messages move to a new mailbox, INBOX stays, empty; its children stay. */
 static int rename_inbox(struct plan *p, struct change *c, struct str to, struct err *err)
 {
@@ -185,6 +181,11 @@ static int rename_inbox(struct plan *p, struct change *c, struct str to, struct 
     int r = plan_read(p, box, NULL, &rows, err);
     if (r < 0)
         return r;
+    const struct quota_need need = {
+        .mailbox = to,
+        .from = inbox,
+        .add.of = { [QUOTA_MESSAGE] = rows.count, [QUOTA_STORAGE] = plan_box_size_bytes(box) }
+    };
     r = plan_make_boxes(p, &ids, to, 0, false, &deltas, &target, err);
     if (r == 0 && rows.count > 0)
         r = plan_transfer(p, &rows, box->keywords, &target, plan_modseq(p), &deltas, err);
@@ -195,6 +196,10 @@ static int rename_inbox(struct plan *p, struct change *c, struct str to, struct 
     }
     if (r == 0)
         r = plan_copy_annotations(p, box->mailbox->id, target.mailbox_id, &deltas, err);
+    if (r == 0)
+        r = plan_quota_deltas(p, c, to, &deltas, err);
+    if (r == 0)
+        r = plan_quota(p, c, &need, err);
     if (r == 0)
         r = plan_accept(p, c, &deltas, err);
     if (r == 0) {
@@ -246,11 +251,15 @@ int plan_rename(struct plan *p, struct change *c, struct err *err)
         return err_set(err, ERR_EXISTS, "a mailbox of the new name already exists");
     if (str_eq(from, inbox))
         return rename_inbox(p, c, to, err);
-    if (is_below(to, from) || str_eq(to, from))
+    if (mailbox_name_is_below(to, from) || str_eq(to, from))
         return err_set(err, ERR_INVALID, "a mailbox cannot be renamed below itself");
     r = check_new_names(p, from, to, err);
     if (r == 0)
         r = make_parents(p, &ids, to, &deltas, err);
+    if (r == 0)
+        r = plan_quota_deltas(p, c, to, &deltas, err);
+    if (r == 0)
+        r = plan_quota_rename(p, c, from, to, err);
     if (r < 0)
         return r;
     struct delta *d = delta_add(&deltas, DELTA_RENAME, 0, plan_modseq(p));

@@ -46,6 +46,11 @@ static uint32_t lower_bound(const struct tree *tree, struct str name)
     return low;
 }
 
+bool mailbox_name_is_below(struct str name, struct str parent)
+{
+    return name.n > parent.n && str_starts(name, parent) && name.p[parent.n] == MAILBOX_SEPARATOR;
+}
+
 const struct tree_entry *tree_find(const struct tree *tree, struct str name)
 {
     uint32_t i = lower_bound(tree, name);

@@ -41,6 +41,9 @@ void tree_unref(struct tree **tree);
 /* The order of names: INBOX and what lies below it first, then by bytes, '/' lowest. < 0, 0, > 0. */
 int mailbox_name_compare(struct str a, struct str b);
 
+/* Does `name` lie below `parent`, at any depth? */
+bool mailbox_name_is_below(struct str name, struct str parent);
+
 /* By name, or the first that has `use`. NULL: none. */
 const struct tree_entry *tree_find(const struct tree *tree, struct str name);
 const struct tree_entry *tree_find_use(const struct tree *tree, enum special_use use);
