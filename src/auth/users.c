@@ -1,4 +1,4 @@
-#include "auth/users.h"
+#include "auth/users_private.h"
 
 #include "auth/password.h"
 #include "auth/sasl.h"
@@ -26,14 +26,6 @@ enum {
 #define USERS_TO     STR("U0") /* '0' follows '/' */
 #define DELETED_FROM STR("X/")
 #define DELETED_TO   STR("X0")
-
-struct users {
-    struct users_params params;
-    pthread_mutex_t change_lock; /* one change at a time here, so that only other machines conflict */
-    pthread_mutex_t cache_lock;
-    uint64_t cache_version; /* of the directory, when `cache` was empty; what is in it is as new or newer */
-    struct map cache;       /* name -> struct user */
-};
 
 /* ---- names ---- */
 
@@ -185,10 +177,7 @@ void users_free(struct users **users)
 
 /* ---- changes ---- */
 
-/* Fills `batch` for a directory at `version`; a conflict calls it again with a newer one. */
-typedef int plan_fn(struct users *users, void *args, uint64_t version, struct batch *batch, struct err *err);
-
-static int change(struct users *users, plan_fn *plan, void *args, struct err *err)
+int users_change(struct users *users, users_plan_fn *plan, void *args, struct err *err)
 {
     struct store *store = users->params.store;
     struct batch batch = BATCH_INIT;
@@ -220,7 +209,7 @@ static void put_user(const struct user *user, struct batch *batch)
     buf_deinit(&key);
 }
 
-static int next_account_id(struct users *users, uint64_t *id_out, struct err *err)
+int users_next_id(struct users *users, uint64_t *id_out, struct err *err)
 {
     struct buf value = BUF_INIT;
     int r = store_get(users->params.store, DIRECTORY_ACCOUNT, KEY_NEXT_ID, &value, err);
@@ -237,22 +226,27 @@ static int next_account_id(struct users *users, uint64_t *id_out, struct err *er
     return r;
 }
 
+void users_put_next_id(uint64_t next, struct batch *batch)
+{
+    char value[8];
+    store_be64(value, next);
+    batch_put(batch, KEY_NEXT_ID, str_make(value, sizeof value));
+}
+
 static int add_plan(struct users *users, void *args, uint64_t version, struct batch *batch, struct err *err)
 {
     struct user *user = args, existing;
-    char next[8];
     int r = read_user(users, user->name, &existing, err);
     if (r == 0)
         return err_set(err, ERR_EXISTS, "user %.200s exists already", user->name);
     if (r != -ERR_NOT_FOUND)
         return r;
-    r = next_account_id(users, &user->account.n, err);
+    r = users_next_id(users, &user->account.n, err);
     if (r < 0)
         return r;
     user->revision = version + 1;
     put_user(user, batch);
-    store_be64(next, user->account.n + 1);
-    batch_put(batch, KEY_NEXT_ID, str_make(next, sizeof next));
+    users_put_next_id(user->account.n + 1, batch);
     return 0;
 }
 
@@ -280,7 +274,7 @@ int users_add(struct users *users, struct str name, struct str password, struct 
         return err_set(err, ERR_EXISTS, "user %.200s exists already", user.name);
     r = hash_password(users, password, user.hash, err);
     if (r == 0)
-        r = change(users, add_plan, &user, err);
+        r = users_change(users, add_plan, &user, err);
     if (r == 0)
         *user_out = user;
     return r;
@@ -326,14 +320,14 @@ int users_set_password(struct users *users, struct str name, struct str password
         r = users_find(users, str_c(edit.name), &user, err);
     if (r == 0)
         r = hash_password(users, password, edit.hash, err);
-    return r < 0 ? r : change(users, edit_plan, &edit, err);
+    return r < 0 ? r : users_change(users, edit_plan, &edit, err);
 }
 
 int users_set_disabled(struct users *users, struct str name, bool disabled, struct err *err)
 {
     struct edit edit = { .what = EDIT_DISABLED, .disabled = disabled };
     int r = normalise_existing(name, edit.name, err);
-    return r < 0 ? r : change(users, edit_plan, &edit, err);
+    return r < 0 ? r : users_change(users, edit_plan, &edit, err);
 }
 
 static int delete_plan(struct users *users, void *args, uint64_t version, struct batch *batch,
@@ -348,6 +342,7 @@ static int delete_plan(struct users *users, void *args, uint64_t version, struct
         batch_delete(batch, buf_str(&key));
         deleted_key(user->account, &key);
         batch_put(batch, buf_str(&key), str_c(user->name));
+        r = groups_forget_user(users, user->account, batch, err);
     }
     buf_deinit(&key);
     return r;
@@ -358,7 +353,7 @@ int users_delete(struct users *users, struct str name, struct account_id *accoun
     struct user user;
     int r = normalise_existing(name, user.name, err);
     if (r == 0)
-        r = change(users, delete_plan, &user, err);
+        r = users_change(users, delete_plan, &user, err);
     if (r == 0)
         *account_out = user.account;
     return r;
@@ -389,7 +384,7 @@ int users_purge(struct users *users, struct account_id account, struct err *err)
                        (unsigned long long)account.n);
     if (r == 0)
         r = store_drop_account(users->params.store, account, err);
-    return r < 0 ? r : change(users, forget_deleted_plan, &account, err);
+    return r < 0 ? r : users_change(users, forget_deleted_plan, &account, err);
 }
 
 struct first_deleted {

@@ -69,6 +69,8 @@ struct account;
 /* A new, empty account with INBOX and options.first_mailboxes, all subscribed.
  * -ERR_EXISTS; -ERR_INVALID, -ERR_EXISTS for their names. */
 MUST_USE int mail_account_create(struct mail *mail, struct account_id id, struct err *err);
+/* The same without any mailbox: for what belongs to no person. -ERR_EXISTS. */
+MUST_USE int mail_account_create_empty(struct mail *mail, struct account_id id, struct err *err);
 /* Remove for good. Open references see -ERR_UNAVAILABLE from then on; watchers are told with ACCOUNT_GONE. */
 MUST_USE int mail_account_delete(struct mail *mail, struct account_id id, struct err *err);
 /* Open (or find in memory). Own reference. -ERR_NOT_FOUND, -ERR_CORRUPT, -ERR_IO. */

@@ -399,6 +399,23 @@ int mail_account_create(struct mail *mail, struct account_id id, struct err *err
     return r;
 }
 
+int mail_account_create_empty(struct mail *mail, struct account_id id, struct err *err)
+{
+    struct account_record record = {
+        .version = 1, .fold_version = 1, .next_mailbox_id = 1, .next_email_id = 1, .next_chunk_id = 1
+    };
+    struct batch batch = BATCH_INIT;
+    struct buf key = BUF_INIT, value = BUF_INIT;
+
+    account_record_encode(&record, &value);
+    batch_put(&batch, key_letter(KEY_ACCOUNT, &key), buf_str(&value));
+    int r = store_commit(mail->options.store, id, 0, record.version, &batch, err);
+    batch_deinit(&batch);
+    buf_deinit(&key);
+    buf_deinit(&value);
+    return r == -ERR_CONFLICT ? err_set(err, ERR_EXISTS, "account already exists") : r;
+}
+
 int mail_account_delete(struct mail *mail, struct account_id id, struct err *err)
 {
     struct request request = { .kind = REQUEST_DROP };

@@ -1,0 +1,32 @@
+/* users_private.h: what the files that keep the directory share: users.c, groups.c, grants.c. */
+#ifndef LOFT_AUTH_USERS_PRIVATE_H
+#define LOFT_AUTH_USERS_PRIVATE_H
+
+#include "auth/users.h"
+#include "base/map.h"
+
+#include <pthread.h>
+
+struct users {
+    struct users_params params;
+    pthread_mutex_t change_lock; /* one change at a time here, so that only other machines conflict */
+    pthread_mutex_t cache_lock;
+    uint64_t cache_version; /* of the directory, when `cache` was empty; what is in it is as new or newer */
+    struct map cache;       /* name -> struct user */
+};
+
+/* Fills `batch` for a directory at `version`; a conflict calls it again with a newer one. An empty batch is
+ * committed too. */
+typedef int users_plan_fn(struct users *users, void *args, uint64_t version, struct batch *batch,
+                          struct err *err);
+MUST_USE int users_change(struct users *users, users_plan_fn *plan, void *args, struct err *err);
+
+/* The next id of an account or a group: neither is ever given twice. */
+MUST_USE int users_next_id(struct users *users, uint64_t *id_out, struct err *err);
+void users_put_next_id(uint64_t next, struct batch *batch);
+
+/* groups.c: the user is no longer a member of any group. */
+MUST_USE int groups_forget_user(struct users *users, struct account_id user, struct batch *batch,
+                                struct err *err);
+
+#endif
