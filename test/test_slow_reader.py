@@ -1,0 +1,107 @@
+"""What is told unasked goes at the pace of its reader: memory does not grow with what a client does not read."""
+import re
+import socket
+import time
+
+import loft
+import pytest
+import transcript
+
+MESSAGES = 10000
+KEYWORDS = " ".join(f"k{i:02}" + "x" * 97 for i in range(10))  # 10 MB of FETCH responses for all messages
+LIMIT_BYTES = 24 << 20
+
+
+def rss_bytes(server):
+    with open(f"/proc/{server.process.pid}/status") as f:
+        return int(re.search(r"VmRSS:\s+(\d+) kB", f.read()).group(1)) * 1024
+
+
+class SlowClient(transcript.Client):
+    """Its socket takes little in advance."""
+
+    def __init__(self, server, user):
+        self.server, self.buffer = server, b""
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        self.socket.connect(("127.0.0.1", server.imap_port))
+        self.response()
+        self.run(b'L LOGIN %s "%s"' % (user.encode(), loft.PASSWORD.encode()))
+
+    def run(self, command):
+        """The responses to a command, without the tagged one, which must be OK."""
+        self.send(command + b"\r\n")
+        return self.until(command.split(b" ")[0])
+
+    def until(self, tag):
+        lines = []
+        while not (line := self.response(120)).startswith(tag + b" "):
+            lines.append(line)
+        assert line.startswith(tag + b" OK"), line
+        return lines
+
+
+@pytest.fixture(scope="module")
+def filled():
+    with loft.Loft({"limits.connections_per_account": "1000"}) as server:
+        user = server.add_user("slow@example.org")
+        client = SlowClient(server, user)
+        for _ in range(MESSAGES // 1000):
+            client.run(b"A APPEND INBOX " + b" ".join([b"{15+}\r\nSubject: x\r\n\r\n."] * 1000))
+        client.close()
+        yield server, user
+
+
+def toggle(client, on):
+    client.run(b"T UID STORE 1:* %sFLAGS.SILENT (%s)" % (b"+" if on else b"-", KEYWORDS.encode()))
+
+
+def check_flags(lines):
+    """FETCH of every message, in order, and nothing else but FLAGS."""
+    seqs = [int(m.group(1)) for line in lines if (m := re.match(rb"\* (\d+) FETCH \(", line))]
+    assert seqs == list(range(1, MESSAGES + 1))
+    rest = [line for line in lines if b" FETCH (" not in line]
+    assert all(line.startswith((b"* FLAGS ", b"* OK [PERMANENTFLAGS ")) for line in rest), rest[:5]
+
+
+@pytest.mark.parametrize("waits_in", ["IDLE", "NOOP", "STORE", "SELECT"])
+def test_memory_stays_when_nobody_reads(filled, waits_in):
+    server, user = filled
+    actor = SlowClient(server, user)
+    actor.run(b"S SELECT INBOX")
+    toggle(actor, False)
+    slow = [SlowClient(server, user) for _ in range(6)]
+    for client in slow:
+        client.run(b"E ENABLE QRESYNC")
+        opened = client.run(b"S SELECT INBOX")
+        if waits_in == "IDLE":
+            client.send(b"I IDLE\r\n")
+            assert client.response() == b"+ idling"
+    text = b" ".join(opened)
+    validity = re.search(rb"UIDVALIDITY (\d+)", text).group(1)
+    modseq = re.search(rb"HIGHESTMODSEQ (\d+)", text).group(1)
+    before = rss_bytes(server)
+    if waits_in != "STORE":
+        toggle(actor, True)
+    for client in slow:
+        if waits_in == "NOOP":
+            client.send(b"N NOOP\r\n")
+        elif waits_in == "SELECT":
+            client.send(b"N SELECT INBOX (QRESYNC (%s %s))\r\n" % (validity, modseq))
+        elif waits_in == "STORE":
+            client.send(b"N UID STORE 1:* FLAGS (%s)\r\n" % KEYWORDS.encode())
+    time.sleep(2)
+    grown = rss_bytes(server) - before
+    assert grown < LIMIT_BYTES, f"{len(slow)} clients that do not read took {grown} bytes"
+    actor.run(b"N NOOP")  # and they hold nobody up
+    if waits_in == "IDLE":
+        slow[0].send(b"DONE\r\n")
+        lines = slow[0].until(b"I")
+    else:
+        lines = slow[0].until(b"N")
+    if waits_in == "SELECT":
+        lines = [line for line in lines if b" FETCH (" in line]
+    check_flags(lines)
+    slow[0].run(b"M NOOP")
+    for client in slow + [actor]:
+        client.close()
