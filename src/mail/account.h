@@ -33,6 +33,8 @@
 #include "mail/change.h"
 #include "mail/quota.h"
 
+#include <stdatomic.h>
+
 struct mail; /* all accounts on one store */
 
 struct first_mailbox {
@@ -160,13 +162,21 @@ enum watch_event {
     WATCH_ANNOTATIONS = 1u << 3, /* of any mailbox or the account; account_annotation_changes tells which */
 };
 
+/* One of the mailboxes that a watcher has named. */
+struct watched {
+    uint64_t mailbox_id;
+    atomic_bool changed; /* set before fn is called; its owner clears it */
+};
+
 /* Called after a commit was published, on the committing thread (maybe one's own), or after another
  * instance's commit was seen, with no lock held: be short (wake a connection). May be called from several
  * threads at once. WATCH_MAILBOX comes also when a watched mailbox is deleted; WATCH_TREE for names,
  * subscriptions, special use and rights; a change of rights is one of the mailbox too. */
 struct watcher {
     void (*fn)(struct watcher *watcher, unsigned events);
-    uint64_t mailbox_id;             /* 0: every mailbox */
+    uint64_t mailbox_id;       /* 0: every mailbox */
+    struct watched *mailboxes; /* in place of mailbox_id, these, their ids ascending; borrows; or NULL */
+    size_t mailbox_count;
     unsigned events;                 /* which */
     struct watcher *next, *previous; /* from here on the account's: its list, and calls under way */
     unsigned running;

@@ -126,3 +126,74 @@ int view_sync(struct view *view, bool may_expunge, struct arena *arena, struct v
     *update_out = update;
     return 0;
 }
+
+/* ---- view_sync_only ---- */
+
+/* A message as it is now; 0 when it is gone. */
+static int present_row(const struct snapshot *now, uint32_t uid, struct message *row_out, struct err *err)
+{
+    uint32_t seq;
+    int r = snapshot_seq_of_uid(now, uid, &seq, err);
+    if (r < 0 || seq == 0)
+        return r;
+    r = snapshot_message(now, seq, row_out, err);
+    return r < 0 ? r : 1;
+}
+
+static int bring_up(void *now, struct message *row, struct err *err)
+{
+    struct message present;
+    int r = present_row(now, row->uid, &present, err);
+    if (r <= 0 || present.modseq == row->modseq)
+        return r < 0 ? r : 0;
+    row->flags = present.flags;
+    row->keywords = present.keywords;
+    row->modseq = present.modseq;
+    return 1;
+}
+
+static int is_gone(void *now, struct message *row, struct err *err)
+{
+    struct message present;
+    int r = present_row(now, row->uid, &present, err);
+    return r < 0 ? r : r == 0;
+}
+
+static int bring_up_only(struct snapshot *shown, struct snapshot *now, const struct seqset *uids,
+                         bool may_expunge, struct snapshot **out, struct err *err)
+{
+    struct snapshot_draft *draft = snapshot_draft_new(shown);
+    snapshot_draft_set_keywords(draft, now->keywords);
+    int r = snapshot_draft_edit(draft, uids, bring_up, now, err);
+    if (r == 0 && may_expunge)
+        r = snapshot_draft_remove(draft, uids, is_gone, now, err);
+    if (r == 0)
+        *out = snapshot_draft_finish(draft);
+    snapshot_draft_free(&draft);
+    return r;
+}
+
+int view_sync_only(struct view *view, const struct seqset *uids, bool may_expunge, struct arena *arena,
+                   struct view_update *update_out, struct err *err)
+{
+    struct view_update update = { 0 };
+    struct snapshot *shown = NULL;
+
+    int r = account_refresh(view->mailbox->account, err);
+    if (r < 0)
+        return r;
+    update.mailbox_deleted = mailbox_is_deleted(view->mailbox);
+    struct snapshot *now = mailbox_snapshot(view->mailbox);
+    r = bring_up_only(view->snapshot, now, uids, may_expunge, &shown, err);
+    if (r == 0)
+        r = snapshot_diff(view->snapshot, shown, arena, &update.diff, err);
+    snapshot_unref(&now);
+    if (r < 0) {
+        snapshot_unref(&shown);
+        return r;
+    }
+    snapshot_unref(&view->snapshot);
+    view->snapshot = shown;
+    *update_out = update;
+    return 0;
+}

@@ -47,4 +47,9 @@ struct view_update {
 MUST_USE int view_sync(struct view *view, bool may_expunge, struct arena *arena,
                        struct view_update *update_out, struct err *err);
 
+/* The same for the messages `uids` alone; all else stays as the client knows it: for a client that wants to be told of
+ * nothing but what it does itself (RFC 5465, 3.1). view_sync() goes on from there. */
+MUST_USE int view_sync_only(struct view *view, const struct seqset *uids, bool may_expunge,
+                            struct arena *arena, struct view_update *update_out, struct err *err);
+
 #endif

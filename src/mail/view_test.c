@@ -154,6 +154,48 @@ static void test_view_outlives_its_mailbox(void **state)
     bench_deinit(&b);
 }
 
+/* RFC 5465, 3.1: one who wants to hear of nothing is told what he does himself, and all the rest when he asks again. */
+static void test_view_can_follow_some_messages_only(void **state)
+{
+    struct bench b;
+    struct view view;
+    struct view_update update;
+    struct seqset own;
+    struct message row;
+    (void)state;
+    bench_init(&b, NULL);
+    for (int i = 0; i < 6; i++)
+        append_one(&b, "INBOX", "x", 0);
+    struct mailbox *box = open_box(&b, "INBOX");
+    view_open(box, false, &view);
+    assert_int_equal(store_flags(&b, "INBOX", "1,4", STORE_ADD, FLAG_SEEN), 0);
+    assert_int_equal(expunge(&b, "INBOX", "2,5"), 0);
+    append_one(&b, "INBOX", "y", 0);
+    seqset_init(&own, &b.arena);
+    seqset_add_range(&own, 4, 5);
+    assert_int_equal(view_sync_only(&view, &own, false, &b.arena, &update, &b.err), 0);
+    assert_int_equal(update.diff.changed_count, 1);
+    assert_int_equal(update.diff.changed_seqs[0], 4);
+    assert_int_equal(update.diff.expunged_count + update.diff.added_count, 0);
+    assert_int_equal(view.snapshot->exists, 6);
+    assert_int_equal(view_sync_only(&view, &own, true, &b.arena, &update, &b.err), 0);
+    assert_int_equal(update.diff.expunged_count, 1);
+    assert_string_equal(uids_text(&b, &update.diff.vanished), "5");
+    assert_int_equal(view.snapshot->exists, 5);
+    assert_int_equal(snapshot_message(view.snapshot, 1, &row, &b.err), 0);
+    assert_int_equal(row.flags, 0); /* not followed */
+    assert_true(view_is_stale(&view));
+    update = sync_view(&b, &view, true);
+    assert_string_equal(uids_text(&b, &update.diff.vanished), "2");
+    assert_int_equal(update.diff.changed_count, 1); /* message 1; message 4 has been told */
+    assert_int_equal(update.diff.changed_seqs[0], 1);
+    assert_int_equal(update.diff.added_count, 1);
+    assert_false(view_is_stale(&view));
+    view_close(&view);
+    mailbox_unref(&box);
+    bench_deinit(&b);
+}
+
 /* ---- watchers ---- */
 
 struct counter {
@@ -229,6 +271,33 @@ static void test_watchers_hear_of_what_they_asked_for(void **state)
     bench_deinit(&b);
 }
 
+/* A commit on a mailbox that nobody watches wakes nobody. */
+static void test_watchers_may_name_their_mailboxes(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, NULL);
+    struct watched named[] = { { .mailbox_id = box_id(&b, "INBOX") }, { .mailbox_id = box_id(&b, "Sent") } };
+    assert_true(named[0].mailbox_id < named[1].mailbox_id);
+    struct counter some = { .watcher = { .fn = count,
+                                         .mailboxes = named,
+                                         .mailbox_count = ARRAY_COUNT(named),
+                                         .events = WATCH_MAILBOX } };
+    account_watch(b.account, &some.watcher);
+    append_one(&b, "Trash", "x", 0);
+    append_one(&b, "Drafts", "x", 0);
+    assert_int_equal(create_box(&b, "new"), 0);
+    assert_int_equal(some.events, 0);
+    append_one(&b, "Sent", "x", 0);
+    assert_int_equal(some.events, WATCH_MAILBOX);
+    assert_false(atomic_load(&named[0].changed));
+    assert_true(atomic_load(&named[1].changed));
+    append_one(&b, "INBOX", "x", 0);
+    assert_true(atomic_load(&named[0].changed));
+    account_unwatch(b.account, &some.watcher);
+    bench_deinit(&b);
+}
+
 /* ---- another machine folds under a view ---- */
 
 static void test_view_follows_folds_of_another_instance(void **state)
@@ -273,7 +342,9 @@ int main(void)
         cmocka_unit_test(test_view_holds_expunge_back),
         cmocka_unit_test(test_recent_goes_to_the_first_session_told),
         cmocka_unit_test(test_view_outlives_its_mailbox),
+        cmocka_unit_test(test_view_can_follow_some_messages_only),
         cmocka_unit_test(test_watchers_hear_of_what_they_asked_for),
+        cmocka_unit_test(test_watchers_may_name_their_mailboxes),
         cmocka_unit_test(test_view_follows_folds_of_another_instance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

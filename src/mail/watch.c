@@ -50,15 +50,47 @@ void account_unwatch(struct account *account, struct watcher *watcher)
     pthread_mutex_unlock(&account->watch_mutex);
 }
 
+static struct watched *find_watched(const struct watcher *watcher, uint64_t mailbox_id)
+{
+    size_t low = 0, high = watcher->mailbox_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (watcher->mailboxes[middle].mailbox_id < mailbox_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < watcher->mailbox_count && watcher->mailboxes[low].mailbox_id == mailbox_id;
+    return found ? &watcher->mailboxes[low] : NULL;
+}
+
+static bool mark_changed(const struct watcher *watcher, const struct notice *notice)
+{
+    bool any = false;
+    for (size_t i = 0; i < notice->count; i++) {
+        struct watched *watched = find_watched(watcher, notice->mailbox_ids[i]);
+        if (watched)
+            atomic_store(&watched->changed, any = true);
+    }
+    return any;
+}
+
+static bool watches_any(const struct watcher *watcher, const struct notice *notice)
+{
+    if (watcher->mailboxes)
+        return mark_changed(watcher, notice);
+    for (size_t i = 0; i < notice->count; i++)
+        if (watcher->mailbox_id == 0 || watcher->mailbox_id == notice->mailbox_ids[i])
+            return true;
+    return false;
+}
+
 static unsigned events_for(const struct watcher *watcher, const struct notice *notice)
 {
     unsigned events = (notice->tree ? WATCH_TREE : 0u) | (notice->gone ? WATCH_ACCOUNT_GONE : 0u) |
                       (notice->annotations ? WATCH_ANNOTATIONS : 0u);
-    for (size_t i = 0; i < notice->count; i++)
-        if (watcher->mailbox_id == 0 || watcher->mailbox_id == notice->mailbox_ids[i]) {
-            events |= WATCH_MAILBOX;
-            break;
-        }
+    if (watcher->events & WATCH_MAILBOX && watches_any(watcher, notice))
+        events |= WATCH_MAILBOX;
     return events & watcher->events;
 }
 
