@@ -5,6 +5,7 @@
 #include "imap/wire/list_args.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/message_args.h"
+#include "imap/wire/notify_args.h"
 #include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/sort_args.h"
@@ -70,6 +71,28 @@ static void check_mailbox(const void *args)
     buf_deinit(&out);
 }
 
+static void check_notify(const void *args)
+{
+    const struct notify_args *notify = args;
+    struct arena arena = ARENA_INIT;
+    const struct notify_args *copy = notify_args_copy(notify, &arena);
+    const unsigned both = EVENT_MESSAGE_NEW | EVENT_MESSAGE_EXPUNGE;
+    size_t selected = 0;
+    assert(notify->none == (notify->group_count == 0) && copy->group_count == notify->group_count);
+    for (size_t i = 0; i < copy->group_count; i++) {
+        const struct notify_group *group = &copy->groups[i];
+        bool named = group->filter == NOTIFY_SUBTREE || group->filter == NOTIFY_MAILBOXES;
+        assert(named == (group->name_count > 0));
+        assert(!(group->events & EVENTS_OF_MESSAGES) || (group->events & both) == both);
+        assert(!group->fetch || group->filter <= NOTIFY_SELECTED_DELAYED);
+        if (group->fetch)
+            check_fetch(group->fetch);
+        selected += group->filter <= NOTIFY_SELECTED_DELAYED;
+    }
+    assert(selected <= 1);
+    arena_deinit(&arena);
+}
+
 static const struct command_row {
     struct str name;
     int (*parse)(struct parser *p, const void **args_out, struct err *err);
@@ -95,6 +118,7 @@ static const struct command_row {
     { STR_INIT("STORE"), store_args_parse, NULL },
     { STR_INIT("COPY"), copy_args_parse, NULL },
     { STR_INIT("EXPUNGE"), set_args_parse, NULL },
+    { STR_INIT("NOTIFY"), notify_args_parse, check_notify },
     { STR_INIT("APPEND"), append_args_parse, NULL },
 };
 

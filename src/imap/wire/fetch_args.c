@@ -229,12 +229,9 @@ static bool try_macro(struct parser *p, struct fetch_args *args, size_t *cap)
     return false;
 }
 
-/* "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */
-static bool parse_atts(struct parser *p, struct fetch_args *args)
+bool parse_fetch_att_list(struct parser *p, struct fetch_args *args)
 {
     size_t cap = 0;
-    if (parser_peek(p) != '(')
-        return try_macro(p, args, &cap) || parse_att(p, args, &cap);
     if (!parse_list_open(p))
         return false;
     for (size_t i = 0; parse_list_next(p, i); i++)
@@ -243,6 +240,15 @@ static bool parse_atts(struct parser *p, struct fetch_args *args)
     if (args->att_count == 0)
         return parser_fail(p, "a FETCH item");
     return !parser_failed(p);
+}
+
+/* "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */
+static bool parse_atts(struct parser *p, struct fetch_args *args)
+{
+    size_t cap = 0;
+    if (parser_peek(p) == '(')
+        return parse_fetch_att_list(p, args);
+    return try_macro(p, args, &cap) || parse_att(p, args, &cap);
 }
 
 /* fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"     RFC 4466; RFC 7162, 7; RFC 9394, 4 */
@@ -278,4 +284,25 @@ int fetch_args_parse(struct parser *p, const void **args_out, struct err *err)
         return parser_error(p, err);
     *args_out = args;
     return 0;
+}
+
+struct fetch_args *fetch_args_copy_atts(const struct fetch_args *args, struct arena *arena)
+{
+    struct fetch_args *copy = arena_new(arena, struct fetch_args);
+    *copy = (struct fetch_args){ .att_count = args->att_count,
+                                 .items = args->items,
+                                 .sets_seen = args->sets_seen };
+    copy->atts = arena_new_array(arena, struct fetch_att, args->att_count);
+    for (size_t i = 0; i < args->att_count; i++) {
+        const struct fetch_section *from = &args->atts[i].section;
+        struct fetch_section *to = &copy->atts[i].section;
+        copy->atts[i] = args->atts[i];
+        to->parts = arena_new_array(arena, uint32_t, from->part_count);
+        for (size_t k = 0; k < from->part_count; k++)
+            to->parts[k] = from->parts[k];
+        to->fields = arena_new_array(arena, struct str, from->field_count);
+        for (size_t k = 0; k < from->field_count; k++)
+            to->fields[k] = arena_dup(arena, from->fields[k]);
+    }
+    return copy;
 }

@@ -76,6 +76,13 @@ struct fetch_args {
  *   returns   0; -ERR_SYNTAX, -ERR_LIMIT */
 MUST_USE int fetch_args_parse(struct parser *p, const void **args_out, struct err *err);
 
+/* "(" fetch-att *(SP fetch-att) ")", what is to be told of new messages (RFC 5465, 8). Fills atts, att_count, items and
+ * sets_seen. */
+bool parse_fetch_att_list(struct parser *p, struct fetch_args *args);
+
+/* The same items once more; all is in `arena` and nothing borrowed. */
+struct fetch_args *fetch_args_copy_atts(const struct fetch_args *args, struct arena *arena);
+
 /* Append the name of an item as the answer tells it: "BODY[1.HEADER.FIELDS (Date)]<0>", "BINARY.SIZE[2]",
  * "RFC822.TEXT", "FLAGS". */
 void fetch_att_write_name(const struct fetch_att *att, struct buf *out);
