@@ -193,6 +193,39 @@ static void test_a_tree_counts_what_lies_in_it_and_below(void **state)
     bench_deinit(&b);
 }
 
+/* RFC 8508, 3.4: only the difference counts, where the old message counted. */
+static void test_a_replaced_message_does_not_count(void **state)
+{
+    static const struct {
+        const char *target, *body;
+        int r;
+    } cases[] = {
+        { "INBOX", "12345678901", -ERR_OVERQUOTA }, /* the account holds 10 */
+        { "INBOX", "1234567890", 0 },
+        { "work", "12345", -ERR_OVERQUOTA }, /* the tree holds 4, and has lost nothing */
+        { "work", "1234", 0 },
+    };
+    struct bench b;
+    (void)state;
+    bench_init(&b,
+               &(struct mail_options){ .quota.limits.of = { [QUOTA_STORAGE] = 10, [QUOTA_MESSAGE] = 1 } });
+    assert_int_equal(create_box(&b, "work"), 0);
+    assert_int_equal(set_limit(&b, "work", QUOTA_STORAGE, 4), 0);
+    uint64_t inbox = box_id(&b, "INBOX");
+    uint32_t uid = (uint32_t)append_one(&b, "INBOX", "123456789", 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct new_message m = message_of(&b, cases[i].body);
+        struct change c = append_change(&b, cases[i].target, &m, 1);
+        c.append.replaced_mailbox_id = inbox;
+        c.append.replaced_uid = uid;
+        assert_row(commit_one(&b, &c) == cases[i].r, i, cases[i].body);
+        if (cases[i].r == 0)
+            uid = seqset_first(&c.uids);
+    }
+    assert_int_equal(used(&b, "work", QUOTA_STORAGE), 4);
+    bench_deinit(&b);
+}
+
 static void test_a_tree_follows_its_mailbox(void **state)
 {
     struct bench b;
@@ -466,6 +499,7 @@ int main(void)
         cmocka_unit_test(test_limits_live_through_fold_and_restart),
         cmocka_unit_test(test_limits_that_cannot_be_are_refused),
         cmocka_unit_test(test_a_tree_counts_what_lies_in_it_and_below),
+        cmocka_unit_test(test_a_replaced_message_does_not_count),
         cmocka_unit_test(test_a_tree_follows_its_mailbox),
         cmocka_unit_test(test_a_race_at_the_limit_lets_exactly_so_many_through),
         cmocka_unit_test(test_accounts_of_a_domain_cannot_pass_its_limit_together),

@@ -64,6 +64,9 @@ struct change {
             /* The messages warn the owner that the account is so full (percent). -ERR_EXISTS when that was
              * told already. */
             unsigned warning;
+            /* REPLACE (RFC 8508): the message that goes in the same change, in whatever mailbox; 0: none. */
+            uint64_t replaced_mailbox_id;
+            uint32_t replaced_uid;
         } append;
         struct {
             uint64_t mailbox_id;
@@ -137,18 +140,20 @@ struct change {
      *                      USEATTR); QUOTA: a limit that there cannot be
      *   -ERR_OVERQUOTA     it would hold more than it may
      *   -ERR_HAS_CHILDREN  DELETE of a name that has only children
+     *   -ERR_EXPUNGED      APPEND: the message to be replaced, or its mailbox, is gone
      *   -ERR_UNAVAILABLE   the account was deleted, or other machines change it all the time
      *   or an error of the store: -ERR_FULL, -ERR_IO, -ERR_CORRUPT ... */
     int result;
     struct err err;
-    uint64_t modseq;           /* given to what changed; 0 when nothing did */
-    uint64_t mailbox_id;       /* APPEND, COPY: target; CREATE: the new one */
-    uint32_t uidvalidity;      /* of that mailbox */
-    struct seqset uids;        /* APPEND, COPY, MOVE: new uids. STORE: really changed. EXPUNGE: gone */
-    struct seqset source_uids; /* COPY, MOVE: those copied or moved, matching `uids` one to one in order */
-    struct seqset modified;    /* STORE: failed the UNCHANGEDSINCE test */
-    struct seqset missing;     /* STORE, COPY, MOVE: asked for, but not there */
-    bool soft_quota;           /* a limit is passed now, within the grace */
+    uint64_t modseq;      /* given to what changed; 0 when nothing did */
+    uint64_t mailbox_id;  /* APPEND, COPY: target; CREATE: the new one */
+    uint32_t uidvalidity; /* of that mailbox */
+    struct seqset uids;   /* APPEND, COPY, MOVE: new uids. STORE: really changed. EXPUNGE: gone */
+    /* COPY, MOVE: those copied or moved, matching `uids` one to one in order. REPLACE: the one replaced */
+    struct seqset source_uids;
+    struct seqset modified; /* STORE: failed the UNCHANGEDSINCE test */
+    struct seqset missing;  /* STORE, COPY, MOVE: asked for, but not there */
+    bool soft_quota;        /* a limit is passed now, within the grace */
 };
 
 #endif

@@ -444,6 +444,47 @@ static void test_move_takes_messages_along(void **state)
     bench_deinit(&b);
 }
 
+static int replace(struct bench *b, const char *target, uint64_t mailbox_id, uint32_t uid,
+                   struct change *c_out)
+{
+    struct new_message m = message_of(b, "new text");
+    *c_out = append_change(b, target, &m, 1);
+    c_out->append.replaced_mailbox_id = mailbox_id;
+    c_out->append.replaced_uid = uid;
+    return commit_one(b, c_out);
+}
+
+/* RFC 8508: append and expunge are one change. */
+static void test_replace_takes_the_old_message_away(void **state)
+{
+    struct bench b;
+    struct change c;
+    (void)state;
+    bench_init(&b, NULL);
+    for (int i = 0; i < 3; i++)
+        append_one(&b, "INBOX", "xy", 0);
+    uint64_t blob = row_of(&b, "INBOX", 2).blob, inbox = box_id(&b, "INBOX");
+    assert_int_equal(replace(&b, "INBOX", inbox, 2, &c), 0);
+    assert_string_equal(uids_text(&b, &c.uids), "4");
+    assert_string_equal(uids_text(&b, &c.source_uids), "2");
+    assert_int_equal(row_of(&b, "INBOX", 4).modseq, c.modseq);
+    assert_int_equal(replace(&b, "Sent", inbox, 1, &c), 0);
+    assert_int_equal(c.mailbox_id, box_id(&b, "Sent"));
+    assert_int_equal(replace(&b, "INBOX", inbox, 2, &c), -ERR_EXPUNGED);
+    assert_int_equal(replace(&b, "nowhere", inbox, 3, &c), -ERR_NOT_FOUND);
+    assert_int_equal(replace(&b, "INBOX", 999, 3, &c), -ERR_EXPUNGED);
+    in_all_states(&b, {
+        struct account_totals totals;
+        assert_string_equal(box_uids(&b, "INBOX"), "3:4");
+        assert_string_equal(box_uids(&b, "Sent"), "1");
+        assert_false(blob_is_there(&b, blob));
+        account_totals(b.account, &totals);
+        assert_int_equal(totals.message_count, 3);
+        assert_int_equal(totals.size_bytes, 18);
+    });
+    bench_deinit(&b);
+}
+
 /* A line of operations on an account with INBOX alone, and the tree afterwards. */
 static void test_tree_changes(void **state)
 {
@@ -677,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_expunge_removes_and_remembers),
         cmocka_unit_test(test_copies_share_their_blob),
         cmocka_unit_test(test_move_takes_messages_along),
+        cmocka_unit_test(test_replace_takes_the_old_message_away),
         cmocka_unit_test(test_tree_changes),
         cmocka_unit_test(test_special_use_has_one_holder),
         cmocka_unit_test(test_identity_of_mailboxes),

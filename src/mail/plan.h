@@ -137,6 +137,9 @@ struct quota_need {
     struct str mailbox; /* that it comes to; need not exist yet; NIL: none */
     struct str from; /* a mailbox of this account that loses as much; NIL: none. Roots of both do not count */
     struct quota_amounts add;
+    struct quota_amounts
+        lost; /* by the mailbox `lost_from`, in the same change: roots of both need only the rest */
+    struct str lost_from;
 };
 MUST_USE int plan_quota(struct plan *p, struct change *c, const struct quota_need *need, struct err *err);
 /* For the mailboxes and annotations that `deltas` make. */

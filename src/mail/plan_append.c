@@ -1,4 +1,4 @@
-/* APPEND, MULTIAPPEND, delivery, import.    RFC 9051, 6.3.12; RFC 3502 */
+/* APPEND, MULTIAPPEND, REPLACE, delivery, import.    RFC 9051, 6.3.12; RFC 3502; RFC 8508 */
 #include "mail/plan.h"
 
 #include <assert.h>
@@ -67,16 +67,6 @@ static int find_target(struct plan *p, struct change *c, struct delta_list *delt
     return r < 0 ? r : plan_quota_deltas(p, c, name, deltas, err);
 }
 
-static int check_quota(struct plan *p, struct change *c, struct err *err)
-{
-    struct quota_need need = { .add.of[QUOTA_MESSAGE] = c->append.count };
-
-    for (size_t i = 0; i < c->append.count; i++)
-        need.add.of[QUOTA_STORAGE] += c->append.messages[i].size_bytes;
-    int r = mailbox_name_check(c->append.mailbox, &p->arena, &need.mailbox, err);
-    return r < 0 ? r : plan_quota(p, c, &need, err);
-}
-
 static int make_rows(struct plan *p, const struct change *c, struct plan_target *target,
                      struct delta_list *deltas, struct err *err)
 {
@@ -117,18 +107,75 @@ static int make_rows(struct plan *p, const struct change *c, struct plan_target 
     return 0;
 }
 
+/* The message that REPLACE takes away, as if by UID EXPUNGE. */
+struct replaced {
+    struct plan_rows rows; /* one, or none when nothing is replaced */
+    struct plan_drops drops;
+};
+
+static int release_replaced(struct plan *p, struct change *c, struct delta_list *deltas,
+                            struct replaced *replaced, struct err *err)
+{
+    struct seqset_range range = { c->append.replaced_uid, c->append.replaced_uid };
+    struct seqset uids = { .ranges = &range, .count = 1 };
+    struct plan_box *box;
+
+    if (c->append.replaced_uid == 0)
+        return 0;
+    box = plan_box(p, c->append.replaced_mailbox_id);
+    if (!box)
+        return err_set(err, ERR_EXPUNGED, "the mailbox of the message to replace was deleted");
+    int r = plan_read(p, box, &uids, &replaced->rows, err);
+    if (r < 0)
+        return r;
+    if (replaced->rows.count == 0)
+        return err_set(err, ERR_EXPUNGED, "the message to replace is gone");
+    return plan_release(p, &replaced->rows, plan_modseq(p), deltas, &replaced->drops, err);
+}
+
+/* RFC 8508, 3.4: what is replaced does not count. */
+static int check_quota(struct plan *p, struct change *c, const struct replaced *replaced, struct err *err)
+{
+    struct quota_need need = { .add.of[QUOTA_MESSAGE] = c->append.count };
+
+    for (size_t i = 0; i < c->append.count; i++)
+        need.add.of[QUOTA_STORAGE] += c->append.messages[i].size_bytes;
+    if (replaced->rows.count > 0) {
+        need.lost.of[QUOTA_MESSAGE] = 1;
+        need.lost.of[QUOTA_STORAGE] = replaced->rows.items[0].size_bytes;
+        need.lost_from = plan_box(p, c->append.replaced_mailbox_id)->name;
+    }
+    int r = mailbox_name_check(c->append.mailbox, &p->arena, &need.mailbox, err);
+    return r < 0 ? r : plan_quota(p, c, &need, err);
+}
+
+/* After ADD: within one mailbox the old uid goes, the new one stays. */
+static void vanish_replaced(const struct plan *p, struct change *c, struct delta_list *deltas)
+{
+    if (c->append.replaced_uid == 0)
+        return;
+    seqset_add(&c->source_uids, c->append.replaced_uid);
+    delta_add(deltas, DELTA_VANISH, c->append.replaced_mailbox_id, plan_modseq(p))->vanish.uids =
+        c->source_uids;
+}
+
 int plan_append(struct plan *p, struct change *c, struct err *err)
 {
     struct delta_list deltas = { .arena = &p->arena };
     struct plan_target target = { 0 };
+    struct replaced replaced = { 0 };
 
     if (c->append.warning && !plan_quota_tell(p, c->append.warning, &deltas))
         return err_set(err, ERR_EXISTS, "the warning was given before");
     int r = find_target(p, c, &deltas, &target, err);
     if (r == 0)
-        r = check_quota(p, c, err);
+        r = release_replaced(p, c, &deltas, &replaced, err);
+    if (r == 0)
+        r = check_quota(p, c, &replaced, err);
     if (r == 0 && c->append.count > 0)
         r = make_rows(p, c, &target, &deltas, err);
+    if (r == 0)
+        vanish_replaced(p, c, &deltas);
     if (r == 0 && deltas.count > 0)
         r = plan_accept(p, c, &deltas, err);
     if (r == 0) {
@@ -138,6 +185,7 @@ int plan_append(struct plan *p, struct change *c, struct err *err)
             seqset_add_range(&c->uids, target.uidnext, target.uidnext + (uint32_t)c->append.count - 1);
         for (size_t i = 0; i < c->append.count; i++)
             batch_add_blob(&p->batch, c->append.messages[i].blob);
+        plan_drop_blobs(p, &replaced.drops);
     }
     plan_target_deinit(&target);
     return r;

@@ -57,20 +57,29 @@ static struct quota_amounts account_limits(const struct account *a, const struct
 
 /* ---- what a change may add ---- */
 
+static struct quota_amounts net_need(const struct quota_need *need)
+{
+    struct quota_amounts net = need->add;
+    for (int i = 0; i < QUOTA_RESOURCES; i++)
+        net.of[i] -= net.of[i] < need->lost.of[i] ? net.of[i] : need->lost.of[i];
+    return net;
+}
+
 static int check_account(struct plan *p, struct change *c, const struct quota_need *need, struct err *err)
 {
     struct quota_amounts used = record_used(&p->record), limits = account_limits(p->account, p->quota);
+    struct quota_amounts add = net_need(need);
     unsigned grace = p->account->mail->options.quota.grace_percent;
 
-    int r = quota_check(&used, &need->add, &limits, grace, "account", err);
+    int r = quota_check(&used, &add, &limits, grace, "account", err);
     if (r < 0)
         return r;
     c->soft_quota |= r > 0;
     if (!p->account->domain_member)
         return 0;
-    r = quota_member_reserve(p->account->domain_member, &need->add, err);
+    r = quota_member_reserve(p->account->domain_member, &add, err);
     for (int i = 0; r == 0 && i < QUOTA_RESOURCES; i++)
-        p->reserved.of[i] += need->add.of[i];
+        p->reserved.of[i] += add.of[i];
     return r;
 }
 
@@ -84,7 +93,9 @@ static int check_trees(struct plan *p, struct change *c, const struct quota_need
         if (!box || !covers(box->name, need->mailbox) || (need->from.n && covers(box->name, need->from)))
             continue;
         struct quota_amounts used = tree_used(p->tree, box->name, true);
-        int r = quota_check(&used, &need->add, &root->limits, grace, "mailbox and those below it", err);
+        bool loses = need->lost_from.n && covers(box->name, need->lost_from);
+        struct quota_amounts add = loses ? net_need(need) : need->add;
+        int r = quota_check(&used, &add, &root->limits, grace, "mailbox and those below it", err);
         if (r < 0)
             return r;
         c->soft_quota |= r > 0;
