@@ -165,13 +165,34 @@ static enum framer_event refuse_literal(struct framer *f, const struct announcem
 
 /* ---- commands ---- */
 
-/* tag SP "APPEND" SP: where the mailbox begins; 0 when the first line is another command. */
+/* tag SP "APPEND" SP, or tag SP ["UID" SP] "REPLACE" SP number SP: where the mailbox begins; 0 when the first
+ * line is another command. */
 static size_t find_append_args(struct str line)
 {
-    struct str rest, args;
+    struct str rest, args, number;
     str_cut(line, ' ', &rest);
     struct str name = str_cut(rest, ' ', &args);
-    return str_eq_nocase(name, STR("APPEND")) && !str_is_nil(args) ? (size_t)(args.p - line.p) : 0;
+    bool uid = str_eq_nocase(name, STR("UID"));
+    if (uid)
+        name = str_cut(args, ' ', &rest);
+    if (str_eq_nocase(name, STR("REPLACE"))) {
+        number = uid ? rest : args;
+        str_cut(number, ' ', &args);
+    } else if (uid || !str_eq_nocase(name, STR("APPEND"))) {
+        return 0;
+    }
+    return str_is_nil(args) ? 0 : (size_t)(args.p - line.p);
+}
+
+/* CATENATE: a literal behind the word URL is an argument, no message (RFC 4469, 5). Not when that word is the
+ * mailbox: "a APPEND URL {5}". */
+static bool follows_url(const struct framer *f, struct str bytes, size_t at)
+{
+    static const size_t n = 5; /* " URL " or "(URL " */
+    if (at < f->line_at + n || at - n < f->args_at)
+        return false;
+    struct str word = str_sub(bytes, at - n, n);
+    return (word.p[0] == ' ' || word.p[0] == '(') && str_eq_nocase(str_skip(word, 1), STR("URL "));
 }
 
 static enum framer_event begin_message(struct framer *f, const struct announcement *a, size_t end,
@@ -179,7 +200,7 @@ static enum framer_event begin_message(struct framer *f, const struct announceme
 {
     const struct framer_limits *limits = f->limits;
     if (f->message_count >= limits->messages_max) {
-        err_set(err, ERR_LIMIT, "more than %u messages in one APPEND", limits->messages_max);
+        err_set(err, ERR_LIMIT, "more than %u messages or texts in one command", limits->messages_max);
         return refuse_literal(f, a, end);
     }
     if (a->bytes > limits->message_max || (!a->sync && a->bytes > limits->nonsync_max)) {
@@ -243,8 +264,8 @@ static enum framer_event end_line(struct framer *f, struct str bytes, size_t end
         f->args_at = f->limits->messages_max ? find_append_args(str_sub(bytes, 0, end)) : 0;
         f->is_append = f->args_at > 0;
     }
-    bool is_message = f->is_append &&
-                      a.at > f->args_at; /* the mailbox may be a literal too: it stands right at args_at */
+    /* The mailbox may be a literal too: it stands right at args_at. */
+    bool is_message = f->is_append && a.at > f->args_at && !follows_url(f, bytes, a.at);
     return is_message ? begin_message(f, &a, end, err) : begin_literal(f, &a, end, err);
 }
 
@@ -296,7 +317,7 @@ void framer_resume(struct framer *f)
     assert(f->state == FRAMER_AT_MESSAGE);
     f->state = FRAMER_IN_LINE;
     f->line_at = f->looked = 0;
-    f->args_at = 0; /* every literal from here on is a message */
+    f->args_at = 0; /* every literal from here on is a message, or a URL */
 }
 
 void framer_refuse_message(struct framer *f)

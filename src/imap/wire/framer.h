@@ -1,5 +1,5 @@
 /* framer.h: where one command ends in the stream of bytes from a client.
- * RFC 9051, 2.2.1 and 4.3; RFC 7888; RFC 3502
+ * RFC 9051, 2.2.1 and 4.3; RFC 7888; RFC 3502; RFC 4469; RFC 8508
  *
  * A command is lines joined by literals: a line that ends in {n} or {n+} (before CRLF) is followed by n bytes
  * and a further line. The framer is shown what has been read so far, always from the first byte that was not
@@ -12,9 +12,10 @@
  *     case FRAMER_CONTINUE:  answer "+ OK" (the client waits for it before it sends its literal), call again
  *     case FRAMER_COMMAND:   the first f.n bytes are one command, literals inline: parse (parser.h), run,
  *                            drop them, framer_start
- *     case FRAMER_MESSAGE:   APPEND only: the first f.n bytes are the arguments up to a message literal
- *                            ("a APPEND box (\Seen) {300}\r\n", and for MULTIAPPEND later
- *                            " (\Draft) {20}\r\n"). Parse and drop them, then either
+ *     case FRAMER_MESSAGE:   APPEND and REPLACE only: the first f.n bytes are the arguments up to a message
+ *                            literal ("a APPEND box (\Seen) {300}\r\n", and for MULTIAPPEND later
+ *                            " (\Draft) {20}\r\n"), or to a text of CATENATE ("... (TEXT {9}\r\n",
+ *                            " URL /a/;UID=1 TEXT {9}\r\n"). Parse and drop them, then either
  *                              take it:    answer "+ OK" if f.literal_sync, take f.literal_bytes bytes off
  *                                          the stream, framer_resume(&f), call again with what follows; the
  *                                          command's end comes as FRAMER_COMMAND with what is left of the
@@ -45,8 +46,8 @@ struct framer_limits {
     uint64_t nonsync_max;
     size_t command_max;    /* bytes of the whole command: lines and literals, but not streamed messages */
     unsigned literals_max; /* literals in one command, streamed messages apart */
-    uint64_t message_max;  /* bytes of one APPEND message */
-    /* Messages of one MULTIAPPEND; 0: nothing is streamed, APPEND is a command like others. */
+    uint64_t message_max;  /* bytes of one APPEND message, or of one text of CATENATE */
+    /* Messages of one MULTIAPPEND, and texts of CATENATE; 0: nothing is streamed, APPEND is a command like others. */
     unsigned messages_max;
     uint64_t swallow_max; /* bytes of one refused command, then FRAMER_CLOSE */
 };
@@ -89,7 +90,8 @@ struct framer {
     size_t looked;      /* no LF in [line_at, looked); in a literal: its end */
     uint64_t drop;      /* FRAMER_DROP_LITERAL: bytes left */
     uint64_t swallowed; /* bytes of a refused command so far */
-    size_t args_at;     /* APPEND: where its mailbox begins; 0: this is no APPEND, or that is behind us */
+    size_t
+        args_at; /* APPEND, REPLACE: where the mailbox begins; 0: this is no APPEND, or that is behind us */
     unsigned literal_count, message_count;
     bool single_line; /* framer_start_line: no literals */
     bool is_append, has_name;

@@ -101,6 +101,23 @@ static const struct framer_case {
     { "append without literal",                      "a APPEND x\r\n",                                                         0,  "C(a APPEND x\r\n)"                          },
     { "append without anything",                     "a APPEND\r\n",                                                           0,  "C(a APPEND\r\n)"                            },
     { "append in place of a tag",                    "APPEND x {3+}\r\nabc\r\n",                                               0,  "C(APPEND x {3+}\r\nabc\r\n)"                },
+
+ /* REPLACE, CATENATE */
+    { "replace", "a REPLACE 4 x {5}\r\n12345\r\n", 0, "M(a REPLACE 4 x {5}\r\n|5)C(\r\n)" },
+    { "uid replace", "a UID replace 4 x ~{5+}\r\n12345\r\n", 0, "M(a UID replace 4 x ~{5+}\r\n|5+~)C(\r\n)" },
+    { "uid replace, mailbox is a literal", "a UID REPLACE 4 {1+}\r\nx {5+}\r\n12345\r\n", 0,
+     "M(a UID REPLACE 4 {1+}\r\nx {5+}\r\n|5+)C(\r\n)" },
+    { "uid append is no append", "a UID APPEND x {3+}\r\nabc\r\n", 0, "C(a UID APPEND x {3+}\r\nabc\r\n)" },
+    { "replace without mailbox", "a REPLACE {3+}\r\nabc\r\n", 0, "C(a REPLACE {3+}\r\nabc\r\n)" },
+    { "catenate, texts", "a APPEND x CATENATE (TEXT {3}\r\nabc TEXT {2+}\r\nde)\r\n", 0,
+     "M(a APPEND x CATENATE (TEXT {3}\r\n|3)M( TEXT {2+}\r\n|2+)C()\r\n)" },
+    { "catenate, URL is a literal", "a APPEND x CATENATE (URL {3+}\r\n/ab)\r\n", 0,
+     "C(a APPEND x CATENATE (URL {3+}\r\n/ab)\r\n)" },
+    { "catenate, literal URLs around a text", "a APPEND x (URL {2}\r\n/a TEXT {1+}\r\nb url {2+}\r\n/c)\r\n", 0,
+     "+M(a APPEND x (URL {2}\r\n/a TEXT {1+}\r\n|1+)C( url {2+}\r\n/c)\r\n)" },
+    { "append to a mailbox of the name URL", "a APPEND URL {3+}\r\nabc\r\n", 0, "M(a APPEND URL {3+}\r\n|3+)C(\r\n)" },
+    { "append to a literal mailbox that ends in URL", "a APPEND {5+}\r\na URL {3+}\r\nabc\r\n", 0,
+     "M(a APPEND {5+}\r\na URL {3+}\r\n|3+)C(\r\n)" },
 };
 
 /* Here the session refuses each message. */
