@@ -130,21 +130,30 @@ static bool parse_section_text(struct parser *p, struct fetch_section *section)
     return true;
 }
 
-/* section = "[" [section-spec] "]" */
-static bool parse_section(struct parser *p, bool with_text, struct fetch_section *section)
+/* section-spec, or section-part alone */
+static bool parse_spec(struct parser *p, bool with_text, struct fetch_section *section)
 {
     bool text_follows = with_text;
-    if (!parse_char(p, '[', "\"[\""))
-        return false;
-    if (try_char(p, ']'))
-        return true;
     if (parser_peek(p) >= '0' && parser_peek(p) <= '9' && !parse_section_part(p, section, &text_follows))
         return false;
     if (text_follows && !with_text)
         return parser_fail(p, "a body part by numbers");
-    if (text_follows && !parse_section_text(p, section))
+    return !text_follows || parse_section_text(p, section);
+}
+
+bool parse_section_spec(struct parser *p, struct fetch_section *section_out)
+{
+    return parse_spec(p, true, section_out);
+}
+
+/* section = "[" [section-spec] "]" */
+static bool parse_section(struct parser *p, bool with_text, struct fetch_section *section)
+{
+    if (!parse_char(p, '[', "\"[\""))
         return false;
-    return parse_char(p, ']', "\"]\"");
+    if (try_char(p, ']'))
+        return true;
+    return parse_spec(p, with_text, section) && parse_char(p, ']', "\"]\"");
 }
 
 /* partial = "<" number64 "." nz-number64 ">" */

@@ -71,6 +71,9 @@ struct fetch_args {
     bool vanished;
 };
 
+/* What stands in the brackets of BODY[...], here without them: section-spec. `section_out` is zeroed before. */
+bool parse_section_spec(struct parser *p, struct fetch_section *section_out);
+
 /* `p` stands behind the command name.
  *   args_out  struct fetch_args in p->arena
  *   returns   0; -ERR_SYNTAX, -ERR_LIMIT */

@@ -127,6 +127,9 @@ bool parse_mailbox(struct parser *p, struct str *out);
  * It is told as OLDNAME: RFC 9051, 6.3.9.7 */
 bool parse_mailbox_given(struct parser *p, struct str *out, struct str *given_out);
 
+/* The same for a name that is plain UTF-8, as in a URL. False: it is no UTF-8. */
+bool mailbox_name_from_utf8(struct str utf8, struct arena *arena, struct str *out);
+
 /* The same for LIST: nothing cut, "%" and "*" allowed without quotes (list-mailbox); INBOX kept as it stands,
  * glob.h compares it right. */
 bool parse_list_mailbox(struct parser *p, struct str *out);

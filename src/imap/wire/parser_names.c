@@ -32,13 +32,13 @@ static bool decode_name(struct parser *p, struct str in, struct str *decoded_out
 }
 
 /* RFC 9051, 5.1: INBOX in any case is one mailbox; so is what lies below it. */
-static struct str fold_inbox(struct parser *p, struct str name)
+static struct str fold_inbox(struct arena *arena, struct str name)
 {
     struct str inbox = STR("INBOX");
     if (!str_starts_nocase(name, inbox) || (name.n > inbox.n && name.p[inbox.n] != '/') ||
         str_starts(name, inbox))
         return name;
-    return arena_printf(p->arena, "INBOX" STR_FMT, STR_ARG(str_skip(name, inbox.n)));
+    return arena_printf(arena, "INBOX" STR_FMT, STR_ARG(str_skip(name, inbox.n)));
 }
 
 static struct str cut_separator(struct str name)
@@ -56,9 +56,18 @@ bool parse_mailbox_given(struct parser *p, struct str *out, struct str *given_ou
         p->error_at = from;
         return false;
     }
-    *out = fold_inbox(p, cut_separator(name));
+    *out = fold_inbox(p->arena, cut_separator(name));
     decoded = cut_separator(decoded);
     *given_out = str_eq(decoded, *out) ? STR_NIL : decoded;
+    return true;
+}
+
+bool mailbox_name_from_utf8(struct str utf8, struct arena *arena, struct str *out)
+{
+    struct str name;
+    if (!utf8_to_nfc(utf8, arena, &name))
+        return false;
+    *out = fold_inbox(arena, cut_separator(name));
     return true;
 }
 
