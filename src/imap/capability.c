@@ -54,6 +54,8 @@ static const struct {
     { "CREATE-SPECIAL-USE", AFTER_LOGIN },                 /* RFC 6154 */
     { "BINARY", AFTER_LOGIN },                             /* RFC 3516 */
     { "MULTIAPPEND", AFTER_LOGIN },                        /* RFC 3502 */
+    { "CATENATE", AFTER_LOGIN },                           /* RFC 4469 */
+    { "REPLACE", AFTER_LOGIN },                            /* RFC 8508 */
     { "OBJECTID", AFTER_LOGIN },                           /* RFC 8474 */
     { "SAVEDATE", AFTER_LOGIN },                           /* RFC 8514 */
     { "PREVIEW", AFTER_LOGIN },                            /* RFC 8970 */

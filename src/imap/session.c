@@ -123,7 +123,7 @@ void session_drop_command(struct session *s)
     s->cursor = NULL;
     s->ending = NULL;
     s->tag = s->reply_code = s->reply_text = STR_NIL;
-    s->uid_form = s->updates_sent = s->half_said = s->answered = s->failure_logged = false;
+    s->uid_form = s->updates_sent = s->exists_first = s->half_said = s->answered = s->failure_logged = false;
     session_free_arena(s);
 }
 

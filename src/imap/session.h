@@ -79,6 +79,7 @@ struct session {
     struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */
     struct str reply_text;  /* NIL: "NAME completed" */
     bool updates_sent;      /* the command told all updates itself */
+    bool exists_first;      /* what is new is told before what is gone: REPLACE (RFC 8508, 3.2) */
     bool half_said;         /* a response is half out and waits for its reader: nothing else may be said */
     bool answered;          /* it sent its tagged reply itself: STARTTLS */
     bool failure_logged;    /* with more than log_failure() knows: cmd_login.c */

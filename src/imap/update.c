@@ -88,13 +88,13 @@ static int is_as_assumed(const struct assumption *a, const struct message *m, st
 
 /* ---- what is being told ----
  *
- *   EXPUNGES -> COUNTS -> FLAGS -> done
+ *   (NEWCOMERS ->) EXPUNGES -> COUNTS -> FLAGS -> done
  *
  * Each step keeps its place in `next`, so that it goes on where its client stopped to read. */
 
 enum { VANISHED_RANGES_AT_ONCE = 1000 };
 
-enum update_step { UPDATE_EXPUNGES, UPDATE_COUNTS, UPDATE_FLAGS, UPDATE_DONE };
+enum update_step { UPDATE_NEWCOMERS, UPDATE_EXPUNGES, UPDATE_COUNTS, UPDATE_FLAGS, UPDATE_DONE };
 
 struct update {
     enum update_step step;
@@ -139,13 +139,26 @@ static int write_expunges(struct session *s, struct update *u)
     return 0;
 }
 
+static void write_exists(struct session *s, uint32_t exists)
+{
+    buf_printf(session_out(s), "* %u EXISTS\r\n", exists);
+    if (!s->rev2)
+        buf_printf(session_out(s), "* %u RECENT\r\n", view_recent_count(&s->view));
+}
+
+/* Before the EXPUNGEs: new messages stand behind all others, so the numbers of those that go still hold. */
+static void write_newcomers(struct session *s, struct update *u)
+{
+    if (!s->exists_first || !u->changes.exists_changed)
+        return;
+    write_exists(s, s->view.snapshot->exists + u->changes.diff.expunged_count);
+    u->changes.exists_changed = false;
+}
+
 static void write_counts(struct session *s, const struct update *u)
 {
-    if (u->changes.exists_changed) {
-        buf_printf(session_out(s), "* %u EXISTS\r\n", s->view.snapshot->exists);
-        if (!s->rev2)
-            buf_printf(session_out(s), "* %u RECENT\r\n", view_recent_count(&s->view));
-    }
+    if (u->changes.exists_changed)
+        write_exists(s, s->view.snapshot->exists);
     if (u->changes.diff.keywords_changed)
         update_write_flags(s);
 }
@@ -197,7 +210,9 @@ static int tell(struct session *s, struct update *u, const struct update_own *ow
 {
     for (; u->step != UPDATE_DONE; u->step++, u->next = 0) {
         int r = 0;
-        if (u->step == UPDATE_EXPUNGES)
+        if (u->step == UPDATE_NEWCOMERS)
+            write_newcomers(s, u);
+        else if (u->step == UPDATE_EXPUNGES)
             r = write_expunges(s, u);
         else if (u->step == UPDATE_COUNTS)
             write_counts(s, u);

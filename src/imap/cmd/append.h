@@ -1,9 +1,11 @@
-/* append.h: APPEND, whose messages are streamed to where they are stored, never held whole in the session.
- * RFC 9051, 6.3.12; RFC 3502
+/* append.h: APPEND and REPLACE, whose messages are streamed to where they are stored, never held whole in the
+ * session.
+ * RFC 9051, 6.3.12; RFC 3502; RFC 4469; RFC 8508
  *
  *   "a APPEND box (\Seen) {300}"  append_piece   -- refused early? the framer swallows what follows
  *   300 bytes                     append_take    (INPUT_MESSAGE)
  *   " (\Draft) {20}"              append_piece   ... MULTIAPPEND
+ *   " CATENATE (URL u TEXT {9}"   append_piece   ... copies what the URL names, then takes the text
  *   CRLF                          append_end     all messages in one commit, or none */
 #ifndef LOFT_IMAP_CMD_APPEND_H
 #define LOFT_IMAP_CMD_APPEND_H

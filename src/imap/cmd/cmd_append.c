@@ -1,5 +1,8 @@
+/* cmd_append.c: APPEND, REPLACE and UID REPLACE: append.h.
+ * RFC 9051, 6.3.12; RFC 3502 (MULTIAPPEND); RFC 4469 (CATENATE); RFC 8508 (REPLACE) */
 #include "base/utf8.h"
 #include "imap/cmd/append.h"
+#include "imap/cmd/catenate.h"
 #include "imap/cmd/command.h"
 #include "imap/door.h"
 #include "imap/wire/append_args.h"
@@ -11,33 +14,39 @@
 
 enum { MESSAGES_MAX = 1000 }; /* of one MULTIAPPEND */
 
+enum append_state {
+    APPEND_NEXT,    /* a message begins, or the command ends */
+    APPEND_LITERAL, /* the bytes of a message come */
+    APPEND_PARTS,   /* between the parts of a CATENATE */
+    APPEND_TEXT,    /* the bytes of a TEXT come */
+};
+
 struct append {
     struct str mailbox;           /* as the client named it */
     struct account *account;      /* where it lies; own reference */
+    uint32_t replaced_uid;        /* REPLACE; 0: APPEND */
     struct new_message *messages; /* in the session's arena, like what they point to */
     size_t count, cap;
+    enum append_state state;
+    bool has_part;             /* APPEND_PARTS: one was there */
     struct incoming *incoming; /* the message that is coming in */
-    uint64_t left;             /* bytes of it that have not come yet */
-    size_t args_bytes;         /* of flags and dates so far: they stay in the arena to the end */
+    uint64_t left;             /* APPEND_LITERAL, APPEND_TEXT: bytes that have not come yet */
     bool literal8;
-    int failed; /* 0, or the error that the tagged reply will tell; what still comes is dropped */
+    uint64_t copied_bytes; /* by URLs */
+    size_t args_bytes;     /* of flags, dates and URLs so far: they stay in the arena to the end */
+    int failed;            /* 0, or the error that the tagged reply will tell; what still comes is dropped */
     struct err err;
 };
 
-static void abandon_all(struct append *a)
-{
-    for (size_t i = 0; i < a->count; i++)
-        incoming_abandon(a->account, &a->messages[i]);
-    a->count = 0;
-}
-
-static void forget(struct session *s)
+/* The command has ended: what it took in and did not commit is dropped. */
+static void release(struct session *s)
 {
     struct append *a = s->append;
     if (!a)
         return;
     incoming_free(&a->incoming);
-    abandon_all(a);
+    for (size_t i = 0; i < a->count; i++)
+        incoming_abandon(a->account, &a->messages[i]);
     account_unref(&a->account);
     free(a);
     s->append = NULL;
@@ -47,19 +56,61 @@ void append_drop(struct session *s)
 {
     if (!s->append)
         return;
-    forget(s);
+    release(s);
     session_drop_command(s);
 }
 
 /* Refuse the message that the framer stands before: the tagged reply now, the rest is swallowed. */
 static void refuse(struct session *s, int r, const struct err *err)
 {
-    forget(s);
+    release(s);
     framer_refuse_message(&s->framer);
     session_finish(s, r, err);
 }
 
-/* "a APPEND mailbox": check what can be checked before the client sends its megabytes. */
+/* ---- what is checked before the client sends its megabytes ---- */
+
+/* The message that REPLACE takes away. A number that is not there is the client's fault, a UID may be gone. */
+static int find_replaced(struct session *s, uint32_t number, uint32_t *uid_out, struct err *err)
+{
+    struct snapshot *snapshot = s->view.snapshot;
+    struct message m;
+    uint32_t seq = number ? number : snapshot->exists;
+    if (s->uid_form && number) {
+        int r = snapshot_seq_of_uid(snapshot, number, &seq, err);
+        if (r < 0)
+            return r;
+    }
+    if (seq == 0 && s->uid_form)
+        return err_set(err, ERR_NOT_FOUND, "no message with this UID");
+    if (seq == 0)
+        return err_set(err, ERR_INVALID, "The mailbox is empty");
+    if (seq > snapshot->exists)
+        return err_set(err, ERR_INVALID, "No message %u, there are %u", seq, snapshot->exists);
+    int r = snapshot_message(snapshot, seq, &m, err);
+    if (r == 0)
+        *uid_out = m.uid;
+    return r;
+}
+
+static int open_append(struct session *s, const struct append_args *args, struct err *err)
+{
+    struct place place;
+    s->append = calloc(1, sizeof *s->append);
+    if (!s->append)
+        abort();
+    s->append->mailbox = args->mailbox;
+    int r = door_open(s, args->mailbox, RIGHT_INSERT, &place, err);
+    if (r == -ERR_NOT_FOUND)
+        session_code(s, "TRYCREATE"); /* RFC 9051, 6.3.12 */
+    if (r < 0)
+        return r;
+    s->append->account = account_ref(place.account);
+    place_leave(&place);
+    return args->replaces ? find_replaced(s, args->number, &s->append->replaced_uid, err) : 0;
+}
+
+/* "a APPEND mailbox", "a UID REPLACE 7 mailbox" */
 static int begin(struct session *s, struct parser *p, struct err *err)
 {
     struct str name;
@@ -72,71 +123,27 @@ static int begin(struct session *s, struct parser *p, struct err *err)
     }
     if (!parse_sp(p) || !parse_command_name(p, &name))
         return parser_error(p, err);
-    if (!(s->state & IN_AUTHENTICATED))
-        return err_set(err, ERR_STATE, "Log in first");
-    int r = append_args_parse(p, &args, err);
-    if (r < 0)
-        return r;
-    s->append = calloc(1, sizeof *s->append);
-    if (!s->append)
-        abort();
-    s->append->mailbox = ((const struct append_args *)args)->mailbox;
-    struct place place;
-    r = door_open(s, s->append->mailbox, RIGHT_INSERT, &place, err);
-    if (r == -ERR_NOT_FOUND)
-        session_code(s, "TRYCREATE"); /* RFC 9051, 6.3.12 */
-    if (r < 0)
-        return r;
-    s->append->account = account_ref(place.account);
-    place_leave(&place);
-    return 0;
+    const struct command *command = command_find(name, p->uid);
+    if (command != &command_append && command != &command_replace)
+        return err_set(err, ERR_SYNTAX, "Unknown command");
+    s->command = command;
+    s->uid_form = p->uid;
+    if (!(command->states & s->state))
+        return err_set(err, ERR_STATE, "No mailbox selected");
+    if ((command->flags & CMD_WRITES) && s->view.read_only)
+        return err_set(err, ERR_DENIED, "The mailbox is open for reading only");
+    int r = command == &command_replace ? replace_args_parse(p, &args, err)
+                                        : append_args_parse(p, &args, err);
+    return r < 0 ? r : open_append(s, args, err);
 }
 
-/* The next message's flags and date; its bytes follow. */
-static int expect_message(struct session *s, struct parser *p, struct err *err)
-{
-    struct append *a = s->append;
-    struct append_message args;
-    int r = append_message_parse(p, &args, err);
-    if (r < 0)
-        return r;
-    if (a->count == MESSAGES_MAX)
-        return err_set(err, ERR_LIMIT, "More than %d messages in one APPEND", MESSAGES_MAX);
-    if (args.size_bytes == 0) /* RFC 3502, 6.3.11: an empty message cancels the whole command */
-        return err_set(err, ERR_CANNOT, "Empty message: nothing was appended");
-    a->messages = arena_grow(&s->arena, a->messages, a->count, &a->cap, sizeof *a->messages);
-    struct new_message *m = &a->messages[a->count];
-    *m = (struct new_message){ .flags = args.flags.flags,
-                               .keywords = args.flags.keywords,
-                               .keyword_count = args.flags.keyword_count };
-    m->internal_date_s = args.has_date ? args.date.unix_s : clock_wall_ms(s->server->clock) / 1000;
-    m->internal_zone_min = args.has_date ? args.date.zone_min : 0;
-    a->literal8 = args.literal8;
-    a->left = args.size_bytes;
-    a->incoming = incoming_new(account_mail(a->account), s->server->settings.message_bytes_max);
-    return 0;
-}
+/* ---- messages and their parts ---- */
 
-void append_piece(struct session *s, struct str piece)
+static void expect_literal(struct append *a, const struct append_literal *literal, enum append_state state)
 {
-    const struct framer_limits *limits = &s->server->settings.after_login;
-    struct parser p;
-    struct err err = { 0 };
-    int r = 0;
-    parser_init(&p, piece, &parser_limits_after_login, session_utf8(s), &s->arena);
-    if (!s->append)
-        r = begin(s, &p, &err);
-    if (r == 0 && (s->append->args_bytes += piece.n) > limits->command_max)
-        r = err_set(&err, ERR_LIMIT, "command above %zu bytes", limits->command_max);
-    if (r == 0)
-        r = expect_message(s, &p, &err);
-    if (r < 0) {
-        refuse(s, r, &err);
-        return;
-    }
-    if (s->framer.literal_sync)
-        buf_add_lit(session_out(s), "+ OK\r\n");
-    s->input = INPUT_MESSAGE;
+    a->state = state;
+    a->literal8 = literal->literal8;
+    a->left = literal->size_bytes;
 }
 
 /* RFC 9755: header fields with 8-bit bytes are for clients that have said that they know UTF-8. Old mail is full of them, though, and
@@ -153,18 +160,109 @@ static int check_8bit_header(struct session *s, struct err *err)
 }
 
 /* The message is whole: parse it and make it a pending blob. */
-static void take_whole(struct session *s)
+static int take_whole(struct session *s, struct err *err)
 {
     struct append *a = s->append;
-    if (a->failed == 0)
-        a->failed = check_8bit_header(s, &a->err);
-    if (a->failed == 0)
-        a->failed = incoming_prepare(a->incoming, a->account, STR_NIL, &a->messages[a->count], &a->err);
-    if (a->failed == 0)
+    int r = 0;
+    if (incoming_size(a->incoming) == 0) /* RFC 3502, 6.3.11: an empty message cancels the whole command */
+        r = err_set(err, ERR_CANNOT, "Empty message: nothing was appended");
+    if (r == 0)
+        r = check_8bit_header(s, err);
+    if (r == 0)
+        r = incoming_prepare(a->incoming, a->account, STR_NIL, &a->messages[a->count], err);
+    if (r == 0)
         a->count++;
     incoming_free(&a->incoming);
-    s->input = INPUT_COMMAND;
-    framer_resume(&s->framer);
+    a->state = APPEND_NEXT;
+    return r;
+}
+
+/* The next message's flags and date; its bytes or parts follow. */
+static int next_message(struct session *s, struct parser *p, struct err *err)
+{
+    struct append *a = s->append;
+    struct append_message args;
+    int r = append_message_parse(p, &args, err);
+    if (r < 0)
+        return r;
+    if (a->replaced_uid && a->count > 0) /* RFC 8508, 4.7 */
+        return err_set(err, ERR_SYNTAX, "REPLACE takes one message");
+    if (a->count == MESSAGES_MAX)
+        return err_set(err, ERR_LIMIT, "More than %d messages in one APPEND", MESSAGES_MAX);
+    if (!args.is_catenate && args.literal.size_bytes == 0)
+        return err_set(err, ERR_CANNOT, "Empty message: nothing was appended");
+    a->messages = arena_grow(&s->arena, a->messages, a->count, &a->cap, sizeof *a->messages);
+    struct new_message *m = &a->messages[a->count];
+    *m = (struct new_message){ .flags = args.flags.flags,
+                               .keywords = args.flags.keywords,
+                               .keyword_count = args.flags.keyword_count };
+    m->internal_date_s = args.has_date ? args.date.unix_s : clock_wall_ms(s->server->clock) / 1000;
+    m->internal_zone_min = args.has_date ? args.date.zone_min : 0;
+    a->incoming = incoming_new(account_mail(a->account), s->server->settings.message_bytes_max);
+    a->state = APPEND_PARTS;
+    a->has_part = false;
+    if (!args.is_catenate)
+        expect_literal(a, &args.literal, APPEND_LITERAL);
+    return 0;
+}
+
+static int next_part(struct session *s, struct parser *p, struct err *err)
+{
+    struct append *a = s->append;
+    struct append_part part;
+    int r = append_part_parse(p, !a->has_part, &part, err);
+    if (r < 0)
+        return r;
+    a->has_part = true;
+    switch (part.kind) {
+    case APPEND_PART_TEXT:
+        expect_literal(a, &part.literal, APPEND_TEXT);
+        return 0;
+    case APPEND_PART_URL:
+        return catenate_url(s, part.url, a->incoming, &a->copied_bytes, err);
+    case APPEND_PART_END:
+        break;
+    }
+    return take_whole(s, err);
+}
+
+/* Read on until a literal must come, or, in the last piece, to the end of the command. */
+static int read_args(struct session *s, struct parser *p, bool is_last, struct err *err)
+{
+    struct append *a = s->append;
+    for (;;) {
+        if (a->state == APPEND_NEXT && a->count > 0 && (parser_at_end(p) || parser_peek(p) != ' '))
+            return parse_end(p) ? 0 : parser_error(p, err);
+        int r = a->state == APPEND_NEXT ? next_message(s, p, err) : next_part(s, p, err);
+        if (r < 0)
+            return r;
+        if (a->state == APPEND_LITERAL || a->state == APPEND_TEXT)
+            return is_last ? err_set(err, ERR_SYNTAX, "expected a message literal") : 0;
+    }
+}
+
+void append_piece(struct session *s, struct str piece)
+{
+    const struct framer_limits *limits = &s->server->settings.after_login;
+    struct parser p;
+    struct err err = { 0 };
+    int r = 0;
+    parser_init(&p, piece, &parser_limits_after_login, session_utf8(s), &s->arena);
+    if (!s->append)
+        r = begin(s, &p, &err);
+    else if ((r = s->append->failed) < 0)
+        err = s->append->err;
+    if (r == 0 && (s->append->args_bytes += piece.n) > limits->command_max)
+        r = err_set(&err, ERR_LIMIT, "command above %zu bytes", limits->command_max);
+    if (r == 0)
+        r = read_args(s, &p, false, &err);
+    if (r < 0) {
+        refuse(s, r, &err);
+        return;
+    }
+    if (s->framer.literal_sync)
+        buf_add_lit(session_out(s), "+ OK\r\n");
+    s->input = INPUT_MESSAGE;
 }
 
 bool append_take(struct session *s)
@@ -178,13 +276,70 @@ bool append_take(struct session *s)
     /* RFC 9051, 4.3: no NUL in a literal. */
     if (a->failed == 0 && !a->literal8 && str_find_char(bytes, '\0') >= 0)
         a->failed = err_set(&a->err, ERR_CANNOT, "NUL in a message: send it as literal8");
-    if (a->failed == 0)
+    if (a->failed == 0) {
         a->failed = incoming_write(a->incoming, bytes, &a->err);
+        if (a->failed == -ERR_LIMIT) /* the texts together, or with what URLs brought: RFC 4469, 4.2 */
+            session_code(s, "TOOBIG");
+    }
     a->left -= bytes.n;
     conn_consume(s->conn, bytes.n);
-    if (a->left == 0)
-        take_whole(s);
+    if (a->left > 0)
+        return true;
+    if (a->state == APPEND_LITERAL && a->failed == 0)
+        a->failed = take_whole(s, &a->err);
+    else if (a->state == APPEND_TEXT)
+        a->state = APPEND_PARTS;
+    s->input = INPUT_COMMAND;
+    framer_resume(&s->framer);
     return true;
+}
+
+/* ---- the end ---- */
+
+/* Across two accounts: the new message first. When the old one cannot go, the new one does not stay. */
+static int replace_across(struct session *s, struct account *account, struct change *append, struct err *err)
+{
+    struct seqset old;
+    struct change expunge = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
+    struct change undo = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
+    struct err undo_err;
+    seqset_init(&old, &s->arena);
+    seqset_add(&old, append->append.replaced_uid);
+    expunge.expunge.mailbox_id = append->append.replaced_mailbox_id;
+    expunge.expunge.uids = &old;
+    append->append.replaced_uid = 0;
+    int r = account_commit(account, append, 1, err);
+    if (r < 0)
+        return r;
+    r = account_commit(s->selected_account, &expunge, 1, err);
+    if (r == 0 && seqset_is_empty(&expunge.uids))
+        r = err_set(err, ERR_EXPUNGED, "the message to replace is gone");
+    if (r == 0) {
+        append->modseq = expunge.modseq; /* of the selected mailbox */
+        return 0;
+    }
+    undo.expunge.mailbox_id = append->mailbox_id;
+    undo.expunge.uids = &append->uids;
+    if (account_commit(account, &undo, 1, &undo_err) < 0)
+        log_warn(&s->log, "replace-half-done", KV("text", (const char *)undo_err.text));
+    return r;
+}
+
+static int commit_to(struct session *s, const struct place *place, struct change *change, struct err *err)
+{
+    struct append *a = s->append;
+    if (place->account != a->account)
+        return err_set(err, ERR_NOT_FOUND, "the mailbox was moved");
+    change->append.mailbox = place->name;
+    change->append.messages = a->messages;
+    change->append.count = a->count;
+    change->append.replaced_uid = a->replaced_uid;
+    change->append.replaced_mailbox_id = a->replaced_uid ? mailbox_id(s->view.mailbox) : 0;
+    int r = a->replaced_uid && s->selected_account != a->account ? replace_across(s, a->account, change, err)
+                                                                 : account_commit(a->account, change, 1, err);
+    if (r == 0)
+        a->count = 0; /* they are the mailbox's now */
+    return r;
 }
 
 /* "APPENDUID uidvalidity uids" once the commit is through. */
@@ -194,54 +349,89 @@ static int commit(struct session *s, struct append *a, struct err *err)
     struct place place;
     int r = door_open(s, a->mailbox, RIGHT_INSERT, &place, err); /* again: it took its time to come */
     if (r == 0) {
-        change.append.mailbox = place.name;
-        change.append.messages = a->messages;
-        change.append.count = a->count;
-        r = place.account == a->account ? account_commit(a->account, &change, 1, err)
-                                        : err_set(err, ERR_NOT_FOUND, "the mailbox was moved");
+        r = commit_to(s, &place, &change, err);
         place_leave(&place);
     }
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE");
     if (r < 0)
         return r;
-    a->count = 0; /* they are the mailbox's now */
-    struct buf uids = BUF_INIT;
-    seqset_write(&change.uids, &uids);
-    session_code(s, "APPENDUID %u " STR_FMT, change.uidvalidity, STR_ARG(buf_str(&uids)));
-    buf_deinit(&uids);
+    struct buf code = BUF_INIT;
+    buf_printf(&code, "APPENDUID %u ", change.uidvalidity);
+    seqset_write(&change.uids, &code);
+    s->reply_code = arena_dup(&s->arena, buf_str(&code));
+    buf_deinit(&code);
+    if (!a->replaced_uid)
+        return 0;
+    /* RFC 8508, 3.4 and 4.3: APPENDUID and EXISTS come before the EXPUNGE. As with UID EXPUNGE the tagged reply
+     * tells the modseq (4.5; RFC 7162, 3.2.10). */
+    session_untagged(s, "OK", s->reply_code.p, "Replacement message ready");
+    s->reply_code = STR_NIL;
+    s->exists_first = true;
+    if (s->qresync)
+        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
     return 0;
+}
+
+static int read_last(struct session *s, struct parser *p, struct err *err)
+{
+    struct append *a = s->append;
+    int r = a->failed;
+    if (r < 0)
+        *err = a->err;
+    if (r == 0)
+        r = read_args(s, p, true, err);
+    if (r == 0)
+        r = commit(s, a, err);
+    release(s);
+    return r;
 }
 
 void append_end(struct session *s, struct str line)
 {
-    struct append *a = s->append;
     struct parser p;
     struct err err = { 0 };
     parser_init(&p, line, &parser_limits_after_login, session_utf8(s), &s->arena);
-    int r = append_end_parse(&p, &err);
-    if (r == 0 && (r = a->failed) < 0)
-        err = a->err;
-    if (r == 0)
-        r = commit(s, a, &err);
-    forget(s);
+    int r = read_last(s, &p, &err);
     command_finish(s, r, &err);
 }
 
-/* An APPEND without a message literal: "a APPEND INBOX" and the line ends. */
+/* A command that came in one piece: all of its messages are URLs, or it is wrong. */
+struct whole_args {
+    const void *args;
+    struct parser rest; /* behind the mailbox */
+};
+
+static int parse_whole(struct parser *p, command_parse_fn *parse, const void **args_out, struct err *err)
+{
+    struct whole_args *whole = arena_new(p->arena, struct whole_args);
+    int r = parse(p, &whole->args, err);
+    whole->rest = *p;
+    *args_out = whole;
+    return r;
+}
+
 static int append_parse(struct parser *p, const void **args_out, struct err *err)
 {
-    struct append_message message;
-    int r = append_args_parse(p, args_out, err);
-    if (r == 0)
-        r = append_message_parse(p, &message, err);
-    return r < 0 ? r : err_set(err, ERR_SYNTAX, "expected a message literal");
+    return parse_whole(p, append_args_parse, args_out, err);
+}
+
+static int replace_parse(struct parser *p, const void **args_out, struct err *err)
+{
+    return parse_whole(p, replace_args_parse, args_out, err);
 }
 
 static int append_run(struct session *s, const void *args, struct err *err)
 {
-    (void)s, (void)args;
-    return err_set(err, ERR_SYNTAX, "expected a message literal");
+    const struct whole_args *whole = args;
+    struct parser rest = whole->rest;
+    int r = open_append(s, whole->args, err);
+    if (r == 0)
+        return read_last(s, &rest, err);
+    release(s);
+    return r;
 }
 
 const struct command command_append = { STR_INIT("APPEND"), IN_AUTHENTICATED, 0, append_parse, append_run };
+const struct command command_replace = { STR_INIT("REPLACE"), IN_SELECTED, CMD_HAS_UID | CMD_WRITES,
+                                         replace_parse, append_run };

@@ -41,8 +41,8 @@ struct command {
 /* NULL: no such command, or not in this form. */
 const struct command *command_find(struct str name, bool uid_form);
 
-extern const struct command
-    command_append; /* not in the table's hands alone: its messages are streamed (append.h) */
+/* Not in the table's hands alone: their messages are streamed (append.h). */
+extern const struct command command_append, command_replace;
 
 command_run_fn noop_run, capability_run, logout_run, starttls_run, login_run, authenticate_run, enable_run,
     id_run, idle_run, namespace_run, select_run, examine_run, unselect_run, close_run, create_run, delete_run,

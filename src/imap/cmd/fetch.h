@@ -64,6 +64,7 @@ MUST_USE int fetch_write_binary(struct session *s, struct fetch_message *m, cons
 MUST_USE int fetch_write_decoded_piece(struct session *s, struct fetch_literal *literal, struct err *err);
 
 /* What they share. */
+enum section_kind fetch_section_kind(const struct fetch_section *section);
 MUST_USE int fetch_read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length,
                              struct buf *out, struct err *err);
 /* To the range <offset.length>. */

@@ -141,7 +141,7 @@ static void write_none(struct session *s, const struct fetch_att *att)
     buf_add(session_out(s), att->item == FETCH_BINARY_SIZE ? STR(" 0") : STR(" NIL"));
 }
 
-static enum section_kind kind_of(const struct fetch_section *section)
+enum section_kind fetch_section_kind(const struct fetch_section *section)
 {
     switch (section->text) {
     case TEXT_HEADER:
@@ -196,7 +196,7 @@ static int write_section(struct session *s, struct fetch_message *m, const struc
     r = need_view(s, m, err);
     if (r < 0)
         return r;
-    r = meta_find_section(m->view, want->parts, want->part_count, kind_of(want), &where, err);
+    r = meta_find_section(m->view, want->parts, want->part_count, fetch_section_kind(want), &where, err);
     if (r == -ERR_NOT_FOUND) {
         write_none(s, att);
         return 0;

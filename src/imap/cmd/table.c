@@ -55,8 +55,10 @@ static bool has_form(const struct command *row, bool uid_form)
 
 const struct command *command_find(struct str name, bool uid_form)
 {
-    if (str_eq_nocase(name, command_append.name))
-        return uid_form ? NULL : &command_append;
+    static const struct command *const streamed[] = { &command_append, &command_replace };
+    for (size_t i = 0; i < ARRAY_COUNT(streamed); i++)
+        if (str_eq_nocase(name, streamed[i]->name))
+            return has_form(streamed[i], uid_form) ? streamed[i] : NULL;
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
         if (str_eq_nocase(name, commands[i].name) && has_form(&commands[i], uid_form))
             return &commands[i];

@@ -120,7 +120,17 @@ static const struct command_row {
     { STR_INIT("EXPUNGE"), set_args_parse, NULL },
     { STR_INIT("NOTIFY"), notify_args_parse, check_notify },
     { STR_INIT("APPEND"), append_args_parse, NULL },
+    { STR_INIT("REPLACE"), replace_args_parse, NULL },
 };
+
+static void parse_message(struct parser *p)
+{
+    struct append_message message;
+    struct append_part part = { .kind = APPEND_PART_URL };
+    int r = append_message_parse(p, &message, NULL);
+    for (bool first = true; r == 0 && message.is_catenate && part.kind == APPEND_PART_URL; first = false)
+        r = append_part_parse(p, first, &part, NULL);
+}
 
 static void parse(struct str in, const struct parser_limits *limits, bool utf8)
 {
@@ -137,9 +147,8 @@ static void parse(struct str in, const struct parser_limits *limits, bool utf8)
         assert(r <= 0 && (r == 0 || !row || (int)err.kind == -r));
         if (r == 0 && row->check)
             row->check(args);
-        struct append_message message;
-        if (r == 0 && row->parse == append_args_parse)
-            r = append_message_parse(&p, &message, &err);
+        if (r == 0 && (row->parse == append_args_parse || row->parse == replace_args_parse))
+            parse_message(&p);
     }
     assert(p.at <= in.n);
     arena_deinit(&arena);

@@ -678,7 +678,8 @@ static void test_append_head(void **state)
                          false);
         if (message.has_date)
             buf_printf(&out, " %lld/%d", (long long)message.date.unix_s, message.date.zone_min);
-        buf_printf(&out, " %s{%llu}", message.literal8 ? "~" : "", (unsigned long long)message.size_bytes);
+        buf_printf(&out, " %s{%llu}", message.literal.literal8 ? "~" : "",
+                   (unsigned long long)message.literal.size_bytes);
         assert_row(str_eq(buf_str(&out), str_c(cases[i].want)), i, buf_c(&out));
     }
     arena_deinit(&arena);
@@ -686,7 +687,7 @@ static void test_append_head(void **state)
     buf_deinit(&out);
 }
 
-static void test_append_goes_on_and_ends(void **state)
+static void test_append_goes_on(void **state)
 {
     (void)state;
     struct arena arena = ARENA_INIT;
@@ -694,12 +695,84 @@ static void test_append_goes_on_and_ends(void **state)
     struct append_message message;
     parser_init(&p, STR(" (\\Seen) {20}\r\n"), &parser_limits_after_login, false, &arena);
     assert_int_equal(append_message_parse(&p, &message, NULL), 0);
-    assert_true(message.flags.flags == FLAG_SEEN && message.size_bytes == 20);
-    parser_init(&p, STR("\r\n"), &parser_limits_after_login, false, &arena);
-    assert_int_equal(append_end_parse(&p, NULL), 0);
-    parser_init(&p, STR(" x\r\n"), &parser_limits_after_login, false, &arena);
-    assert_int_equal(append_end_parse(&p, NULL), -ERR_SYNTAX);
+    assert_true(message.flags.flags == FLAG_SEEN && message.literal.size_bytes == 20);
     arena_deinit(&arena);
+}
+
+/* REPLACE up to its message; CATENATE part by part. A text ends the line, the next line begins behind it. */
+static void test_replace_and_catenate(void **state)
+{
+    (void)state;
+    static const struct line_case cases[] = {
+        /* lines are cut at "|", where a text has been streamed away; NULL: refused */
+        { "4 Drafts (\\Seen \\Draft) {312}", "4 <Drafts> (\\Seen \\Draft) {312}" },
+        { "* x ~{3+}", "0 <x> () ~{3}" },
+        { "7 x CATENATE (URL /a/;UID=1)", "7 <x> () URL[/a/;UID=1] ." },
+        { "7 x (\\Seen) catenate (text {3}| url \"/a b\" TEXT ~{9+}|)",
+          "7 <x> (\\Seen) TEXT{3} URL[/a b] TEXT~{9} ." },
+        { "7 x CATENATE (URL {3+}\r\n/ab URL /c)", "7 <x> () URL[/ab] URL[/c] ." },
+        { "7 x CATENATE ()", NULL },
+        { "7 x CATENATE(URL /a)", NULL },
+        { "7 x CATENATE (URL /a URL)", NULL },
+        { "7 x CATENATE (URL)", NULL },
+        { "7 x CATENATE (TEXT \"abc\")", NULL },
+        { "7 x CATENATE (TEXT {3}|x)", NULL },
+        { "7 x CATENATE (MORE {3})", NULL },
+        { "7 x CATENATE (URL ~{3+}\r\nabc)", NULL },
+        { "7 x CATENATE (URL /a", NULL },
+        { "7 x CATENATE ( URL /a)", NULL },
+        { "0 x {3}", NULL },
+        { "1:2 x {3}", NULL },
+        { "$ x {3}", NULL },
+        { "x {3}", NULL },
+    };
+    struct arena arena = ARENA_INIT;
+    struct buf line = BUF_INIT, out = BUF_INIT;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct str rest, head = str_cut(str_c(cases[i].in), '|', &rest);
+        struct parser p;
+        struct append_message message;
+        struct append_part part = { .kind = APPEND_PART_TEXT };
+        const void *args;
+        buf_clear(&line);
+        buf_clear(&out);
+        buf_printf(&line, " " STR_FMT "\r\n", STR_ARG(head));
+        parser_init(&p, arena_dup(&arena, buf_str(&line)), &parser_limits_after_login, false, &arena);
+        int r = replace_args_parse(&p, &args, NULL);
+        if (r == 0)
+            r = append_message_parse(&p, &message, NULL);
+        if (r == 0) {
+            const struct append_args *replace = args;
+            buf_printf(&out, "%u <" STR_FMT "> ", replace->number, STR_ARG(replace->mailbox));
+            write_flag_names(&out, message.flags.flags, NULL, 0, false);
+            if (!message.is_catenate)
+                buf_printf(&out, " %s{%llu}", message.literal.literal8 ? "~" : "",
+                           (unsigned long long)message.literal.size_bytes);
+        }
+        for (bool first = true; r == 0 && message.is_catenate && (first || part.kind != APPEND_PART_END);
+             first = false) {
+            r = append_part_parse(&p, first, &part, NULL);
+            if (r < 0)
+                break;
+            if (part.kind == APPEND_PART_END) {
+                buf_add_lit(&out, " .");
+            } else if (part.kind == APPEND_PART_URL) {
+                buf_printf(&out, " URL[" STR_FMT "]", STR_ARG(part.url));
+            } else {
+                buf_printf(&out, " TEXT%s{%llu}", part.literal.literal8 ? "~" : "",
+                           (unsigned long long)part.literal.size_bytes);
+                head = str_cut(rest, '|', &rest);
+                parser_init(&p, arena_printf(&arena, STR_FMT "\r\n", STR_ARG(head)),
+                            &parser_limits_after_login, false, &arena);
+            }
+        }
+        assert_row(r == (cases[i].want ? 0 : -ERR_SYNTAX), i, cases[i].in);
+        if (r == 0)
+            assert_row(str_eq(buf_str(&out), str_c(cases[i].want)), i, buf_c(&out));
+    }
+    arena_deinit(&arena);
+    buf_deinit(&line);
+    buf_deinit(&out);
 }
 
 int main(void)
@@ -723,7 +796,8 @@ int main(void)
         cmocka_unit_test(test_compress),
         cmocka_unit_test(test_id),
         cmocka_unit_test(test_append_head),
-        cmocka_unit_test(test_append_goes_on_and_ends),
+        cmocka_unit_test(test_append_goes_on),
+        cmocka_unit_test(test_replace_and_catenate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
