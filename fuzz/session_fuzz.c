@@ -25,6 +25,7 @@ struct world {
     struct limits *limits;
     struct net *net;
     struct imap_server imap;
+    struct languages *languages;
     struct sockaddr_un at;
     unsigned inputs;
 };
@@ -77,6 +78,7 @@ static void begin(struct world *w)
                                       .hash_passes = 1,
                                       .hash_memory_bytes = 8192 };
     must(auth_new(&auth, &w->auth, &err), &err);
+    must(languages_load("", "en", &w->languages, &err), &err);
     w->imap = (struct imap_server){ .settings = { .login_timeout_ms = 60000,
                                                   .autologout_ms = 1800000,
                                                   .idle_heartbeat_ms = 120000,
@@ -88,6 +90,7 @@ static void begin(struct world *w)
                                     .auth = w->auth,
                                     .limits = w->limits,
                                     .presence = presence_new(),
+                                    .languages = w->languages,
                                     .clock = &clock_system };
     w->imap.settings.after_login.message_max = 65536;
     listen_here(w);
@@ -98,6 +101,7 @@ static void end(struct world *w)
     net_stop(w->net, 1000);
     net_free(&w->net);
     presence_free(&w->imap.presence);
+    languages_free(&w->languages);
     auth_free(&w->auth);
     users_free(&w->users);
     mail_close(&w->mail);

@@ -29,6 +29,7 @@ struct server {
     struct auth *auth;
     struct limits *limits;
     struct presence *presence;
+    struct languages *languages;
     struct tls_context *tls;
     struct net *net;
     struct imap_server imap;
@@ -251,7 +252,9 @@ static int start(struct server *s, struct err *err)
         snprintf(s->host_name, sizeof s->host_name, "localhost");
     s->limits = limits_new();
     s->presence = presence_new();
-    int r = backend_open(c, s->log, &s->backend, err);
+    int r = languages_load(c->imap.language_folder, c->imap.language, &s->languages, err);
+    if (r == 0)
+        r = backend_open(c, s->log, &s->backend, err);
     if (r == 0)
         r = start_auth(s, err);
     if (r == 0)
@@ -263,6 +266,7 @@ static int start(struct server *s, struct err *err)
                                     .auth = s->auth,
                                     .limits = s->limits,
                                     .presence = s->presence,
+                                    .languages = s->languages,
                                     .clock = &clock_system };
     s->lmtp = (struct lmtp_server){ .settings = { .message_bytes_max = c->lmtp.max_message_bytes,
                                                   .recipients_max = (uint32_t)c->lmtp.max_recipients,
@@ -295,6 +299,7 @@ static void end(struct server *s)
     auth_free(&s->auth);
     backend_close(&s->backend);
     presence_free(&s->presence);
+    languages_free(&s->languages);
     limits_free(&s->limits);
     config_free(&s->config);
 }

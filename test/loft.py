@@ -42,6 +42,7 @@ class Loft:
             "store.ballast_bytes": "0",
             "store.watermark_bytes": "0",
             "limits.connections_per_address": "1000",
+            "imap.language_folder": os.path.join(os.path.dirname(HERE), "languages"),
         }
         self.options.update(options or {})
         self.process = None

@@ -57,6 +57,7 @@ struct config {
         bool proxy_protocol;
         uint64_t login_timeout_s, autologout_s, idle_heartbeat_s;
         bool unauthenticate, refuse_8bit_header;
+        const char *language_folder, *language;
         uint64_t max_line_bytes, max_literal_bytes, max_command_bytes, max_append_bytes;
     } imap;
     struct {

@@ -72,6 +72,14 @@ const struct config_setting config_settings[] = {
     { "imap.unauthenticate", CONFIG_BOOL, .standard = "yes", .offset = FIELD(imap.unauthenticate),
       .help = "Clients may go back to before their login, to sign in as somebody else on the same connection "
               "(RFC 8437). Say no behind a proxy that checks only the first login." },
+    { "imap.language_folder", CONFIG_PATH, .standard = LOFT_LANGUAGE_FOLDER, .max = PATH_BYTES_MAX,
+      .offset = FIELD(imap.language_folder),
+      .help = "Translations of what the server tells people, for clients that ask for them with LANGUAGE: "
+              "files like "
+              "de.po. Empty for none." },
+    { "imap.language", CONFIG_STRING, .standard = "en", .min = 1, .max = 35, .offset = FIELD(imap.language),
+      .help = "The language that clients get who ask for the \"default\" one. All are told English until "
+              "they ask." },
     { "imap.refuse_8bit_header", CONFIG_BOOL, .standard = "no", .offset = FIELD(imap.refuse_8bit_header),
       .help =
           "Refuse APPEND of a message with 8-bit header fields by clients that have not enabled UTF8=ACCEPT "

@@ -10,6 +10,7 @@ enum when {
     IF_LOGIN = 16,   /* passwords may be sent */
     IF_NO_LOGIN = 32,
     IF_UNAUTHENTICATE = 64, /* it is not switched off */
+    IF_LANGUAGES = 128,     /* there is a catalogue */
 };
 
 static const struct {
@@ -26,6 +27,7 @@ static const struct {
     { "AUTH=PLAIN", BEFORE_LOGIN | IF_LOGIN },
     { "ID", ALWAYS },                                      /* RFC 2971 */
     { "ENABLE", ALWAYS },                                  /* RFC 5161 */
+    { "LANGUAGE", IF_LANGUAGES },                          /* RFC 5255, 3.1: also in the greeting */
     { "UTF8=ACCEPT", AFTER_LOGIN },                        /* RFC 9755 */
     { "IDLE", AFTER_LOGIN },                               /* RFC 2177 */
     { "COMPRESS=DEFLATE", AFTER_LOGIN },                   /* RFC 4978 */
@@ -75,6 +77,8 @@ static bool applies(const struct session *s, unsigned when)
     if (when & IF_STARTTLS && !conn_can_start_tls(s->conn))
         return false;
     if (when & IF_UNAUTHENTICATE && !s->server->settings.unauthenticate)
+        return false;
+    if (when & IF_LANGUAGES && !languages_has_catalogue(s->server->languages))
         return false;
     if (when & IF_LOGIN && !capability_login_allowed(s))
         return false;

@@ -124,7 +124,7 @@ static void run_line(struct session *s, struct str line)
         goto gone;
     if (!parse_tag(&p, &s->tag)) {
         parser_error(&p, &err);
-        write_status(session_out(s), STR_NIL, "BAD", STR_NIL, str_c(err.text), false);
+        session_status(s, STR_NIL, "BAD", STR_NIL, str_c(err.text));
         goto gone;
     }
     if (!parse_sp(&p) || !parse_command_name(&p, &name)) {
@@ -149,7 +149,7 @@ static void run_line(struct session *s, struct str line)
         session_run_command(s);
     return;
 bad:
-    write_status(session_out(s), s->tag, "BAD", STR_NIL, str_c(err.text), session_utf8(s));
+    session_status(s, s->tag, "BAD", STR_NIL, str_c(err.text));
 gone:
     if (s->state == STATE_NOT_AUTHENTICATED)
         count_garbage(s, line);
@@ -173,8 +173,8 @@ static void refuse(struct session *s, const struct err *err)
 {
     /* The tag of an APPEND has been taken off the stream with its first message. */
     struct str tag = s->append ? s->tag : framer_tag(conn_input(s->conn));
-    write_status(session_out(s), tag, s->framer.too_big ? "NO" : "BAD",
-                 s->framer.too_big ? STR("TOOBIG") : STR_NIL, str_c(err->text), session_utf8(s));
+    session_status(s, tag, s->framer.too_big ? "NO" : "BAD", s->framer.too_big ? STR("TOOBIG") : STR_NIL,
+                   str_c(err->text));
     LOG_AT(&s->log, s->state == STATE_NOT_AUTHENTICATED ? LEVEL_DEBUG : LEVEL_INFO, "command-refused",
            KV("text", (const char *)err->text));
     append_drop(s);

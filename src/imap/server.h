@@ -4,6 +4,7 @@
 
 #include "auth/auth.h"
 #include "auth/presence.h"
+#include "imap/language.h"
 #include "imap/wire/framer.h"
 #include "mail/account.h"
 #include "net/conn.h"
@@ -25,8 +26,9 @@ struct imap_server {
     struct imap_settings settings;
     struct mail *mail;
     struct auth *auth;
-    struct limits *limits;     /* connections per account are counted as "account/" id */
-    struct presence *presence; /* who is here, for `loft who` and `loft kick` */
+    struct limits *limits;             /* connections per account are counted as "account/" id */
+    struct presence *presence;         /* who is here, for `loft who` and `loft kick` */
+    const struct languages *languages; /* RFC 5255 */
     const struct clock *clock;
 };
 

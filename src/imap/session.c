@@ -48,9 +48,31 @@ bool session_must_wait(struct session *s)
     return true;
 }
 
+void session_status(struct session *s, struct str tag, const char *kind, struct str code, struct str text)
+{
+    struct buf translated = BUF_INIT;
+    if (s->language) {
+        language_translate(s->language, text, &translated);
+        text = buf_str(&translated);
+    }
+    write_status(session_out(s), tag, kind, code, text, session_utf8(s) || s->language); /* RFC 5255, 3.5 */
+    buf_deinit(&translated);
+}
+
 void session_untagged(struct session *s, const char *kind, const char *code, const char *text)
 {
-    write_status(session_out(s), STR_NIL, kind, str_c(code), str_c(text), session_utf8(s));
+    session_status(s, STR_NIL, kind, str_c(code), str_c(text));
+}
+
+void session_untagged_code(struct session *s, const char *text, const char *fmt, ...)
+{
+    struct buf code = BUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&code, fmt, ap);
+    va_end(ap);
+    session_status(s, STR_NIL, "OK", buf_str(&code), str_c(text));
+    buf_deinit(&code);
 }
 
 void session_code(struct session *s, const char *fmt, ...)
@@ -94,8 +116,8 @@ void session_enable_condstore(struct session *s)
         return;
     s->condstore = true;
     if (s->state == STATE_SELECTED)
-        buf_printf(session_out(s), "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
-                   (unsigned long long)s->view.snapshot->highest_modseq);
+        session_untagged_code(s, "Highest", "HIGHESTMODSEQ %llu",
+                              (unsigned long long)s->view.snapshot->highest_modseq);
 }
 
 static void log_failure(struct session *s, const struct reply_rule *rule, const struct err *err)
@@ -129,19 +151,17 @@ void session_drop_command(struct session *s)
 
 void session_finish(struct session *s, int r, const struct err *err)
 {
-    struct buf *out = session_out(s);
     if (r == 0 && s->answered) {
         /* STARTTLS: its reply went out in clear, before the handshake */
     } else if (r == 0) {
         if (str_is_nil(s->reply_text))
             s->reply_text = arena_printf(&s->arena, "%s" STR_FMT " completed", s->uid_form ? "UID " : "",
                                          STR_ARG(s->command->name));
-        write_status(out, s->tag, "OK", s->reply_code, s->reply_text, session_utf8(s));
+        session_status(s, s->tag, "OK", s->reply_code, s->reply_text);
     } else {
         const struct reply_rule *rule = reply_rule(err->kind);
         struct str code = str_is_nil(s->reply_code) ? str_c(rule->code) : s->reply_code;
-        write_status(out, s->tag, rule->kind, code, str_c(rule->text ? rule->text : err->text),
-                     session_utf8(s));
+        session_status(s, s->tag, rule->kind, code, str_c(rule->text ? rule->text : err->text));
         if (!s->failure_logged)
             log_failure(s, rule, err);
     }
@@ -276,6 +296,7 @@ void session_sign_out(struct session *s)
     s->holds_account_limit = false;
     memset(s->user_name, 0, sizeof s->user_name);
     s->rev2 = s->condstore = s->qresync = s->utf8_accept = false;
+    s->language = NULL; /* RFC 8437, 3 */
     s->heartbeat_ms = 0;
     s->command_count = 0;
     if (s->state != STATE_LOGOUT)

@@ -54,6 +54,8 @@ struct session {
     bool rev2, condstore, qresync;
     bool utf8_accept; /* RFC 9755 */
 
+    const struct language *language; /* of the texts; NULL: as they are written. RFC 5255 */
+
     /* SELECTED: */
     struct account *
         selected_account; /* of the selected mailbox, not always `account`; own reference, until the view is closed */
@@ -113,8 +115,13 @@ static inline struct buf *session_out(struct session *s)
  * socket takes is written first), or others have waited long enough for this worker. */
 bool session_must_wait(struct session *s);
 
-/* Untagged status line: "* OK [code] text". */
+/* A status line, its text in the client's language: "tag OK [code] text".   tag NIL: "*"; code NIL or "": none */
+void session_status(struct session *s, struct str tag, const char *kind, struct str code, struct str text);
+/* Untagged: "* OK [code] text". */
 void session_untagged(struct session *s, const char *kind, const char *code, const char *text);
+
+/* Untagged, with a code that has arguments: session_untagged_code(s, "First unseen", "UNSEEN %u", seq). */
+void session_untagged_code(struct session *s, const char *text, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* The response code of the tagged reply, without brackets: session_code(s, "APPENDUID %u %s", ...). */
 void session_code(struct session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

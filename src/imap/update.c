@@ -11,13 +11,16 @@ void update_write_flags(struct session *s)
     const struct keyword_table *table = s->view.snapshot->keywords;
     buf_add_lit(out, "* FLAGS ");
     write_flag_names(out, FLAG_ALL, table->names, table->count, false);
-    buf_add_lit(out, "\r\n* OK [PERMANENTFLAGS ");
+    buf_add_lit(out, "\r\n");
+    struct buf code = BUF_INIT;
+    buf_add_lit(&code, "PERMANENTFLAGS ");
     if (s->view.read_only)
-        buf_add_lit(out, "()] Nothing can be changed here\r\n");
-    else {
-        write_flag_names(out, FLAG_ALL, table->names, table->count, table->count < KEYWORDS_MAX);
-        buf_add_lit(out, "] Flags that can be set\r\n");
-    }
+        buf_add_lit(&code, "()");
+    else
+        write_flag_names(&code, FLAG_ALL, table->names, table->count, table->count < KEYWORDS_MAX);
+    session_status(s, STR_NIL, "OK", buf_str(&code),
+                   s->view.read_only ? STR("Nothing can be changed here") : STR("Flags that can be set"));
+    buf_deinit(&code);
 }
 
 void update_write_fetch(struct session *s, uint32_t seq, const struct message *m, bool with_flags)

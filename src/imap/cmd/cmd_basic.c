@@ -25,7 +25,7 @@ int logout_run(struct session *s, const void *args, struct err *err)
 {
     (void)args, (void)err;
     session_untagged(s, "BYE", NULL, "See you");
-    write_status(session_out(s), s->tag, "OK", STR_NIL, STR("LOGOUT completed"), false);
+    session_status(s, s->tag, "OK", STR_NIL, STR("LOGOUT completed"));
     s->state = STATE_LOGOUT;
     conn_close_after_flush(s->conn);
     return 0;
@@ -39,7 +39,7 @@ int starttls_run(struct session *s, const void *args, struct err *err)
         return err_set(err, ERR_STATE, "TLS is on already");
     if (!conn_can_start_tls(s->conn))
         return err_set(err, ERR_CANNOT, "TLS is not available here");
-    write_status(session_out(s), s->tag, "OK", STR_NIL, STR("Begin TLS negotiation now"), false);
+    session_status(s, s->tag, "OK", STR_NIL, STR("Begin TLS negotiation now"));
     int r = conn_start_tls(s->conn, err);
     if (r < 0)
         session_bye(s, NULL, "TLS cannot be started");

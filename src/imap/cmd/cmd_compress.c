@@ -14,7 +14,7 @@ int compress_run(struct session *s, const void *args, struct err *err)
         return err_set(err, ERR_CANNOT, "DEFLATE is active already, by COMPRESS");
     }
     /* The last words in clear. */
-    write_status(session_out(s), s->tag, "OK", STR_NIL, STR("DEFLATE active"), false);
+    session_status(s, s->tag, "OK", STR_NIL, STR("DEFLATE active"));
     s->answered = true;
     int r = conn_start_deflate(s->conn, err);
     if (r < 0)

@@ -20,13 +20,13 @@ static int respond_opened(struct session *s, const struct select_args *a, struct
             return r;
         buf_printf(out, "* %u RECENT\r\n", view_recent_count(&s->view));
         if (unseen)
-            buf_printf(out, "* OK [UNSEEN %u] First unseen\r\n", unseen);
+            session_untagged_code(s, "First unseen", "UNSEEN %u", unseen);
     }
-    buf_printf(out, "* OK [UIDVALIDITY %u] UIDs valid\r\n", mailbox_uidvalidity(s->view.mailbox));
-    buf_printf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", snapshot->uidnext);
-    buf_printf(out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n", (unsigned long long)snapshot->highest_modseq);
-    buf_printf(out, "* OK [MAILBOXID (" STR_FMT ")] Ok\r\n",
-               STR_ARG(mailbox_id_text(mailbox_id(s->view.mailbox), &s->arena)));
+    session_untagged_code(s, "UIDs valid", "UIDVALIDITY %u", mailbox_uidvalidity(s->view.mailbox));
+    session_untagged_code(s, "Predicted next UID", "UIDNEXT %u", snapshot->uidnext);
+    session_untagged_code(s, "Highest", "HIGHESTMODSEQ %llu", (unsigned long long)snapshot->highest_modseq);
+    session_untagged_code(s, "Ok", "MAILBOXID (" STR_FMT ")",
+                          STR_ARG(mailbox_id_text(mailbox_id(s->view.mailbox), &s->arena)));
     if (s->rev2) /* RFC 9051, 6.3.2: LIST tells the name as it really is */
         write_list(
             out, "",

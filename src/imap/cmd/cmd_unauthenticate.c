@@ -10,7 +10,7 @@ int unauthenticate_run(struct session *s, const void *args, struct err *err)
     if (!s->server->settings.unauthenticate) /* RFC 8437, 3: BAD; 8: there must be a way to switch it off */
         return err_set(err, ERR_SYNTAX, "Unknown command");
     session_sign_out(s);
-    write_status(session_out(s), s->tag, "OK", STR_NIL, STR("UNAUTHENTICATE completed"), false);
+    session_status(s, s->tag, "OK", STR_NIL, STR("UNAUTHENTICATE completed"));
     s->answered = true;
     /* RFC 8437, 4.1: both sides end their compression here. It may not answer NO: RFC 8437, 3. */
     if (conn_stop_deflate(s->conn, err) < 0)

@@ -16,6 +16,7 @@ static const struct command commands[] = {
     { STR_INIT("CHECK"),          IN_SELECTED,          0,                                       no_args_parse,           noop_run           }, /* RFC 3501, 6.4.1 */
     { STR_INIT("LOGOUT"),         IN_ANY_STATE,         0,                                       no_args_parse,           logout_run         },
     { STR_INIT("ID"),             IN_ANY_STATE,         0,                                       id_args_parse,           id_run             },
+    { STR_INIT("LANGUAGE"),       IN_ANY_STATE,         0,                                       language_args_parse,     language_run       },
     { STR_INIT("STARTTLS"),       IN_NOT_AUTHENTICATED, 0,                                       no_args_parse,           starttls_run       },
     { STR_INIT("LOGIN"),          IN_NOT_AUTHENTICATED, 0,                                       login_args_parse,        login_run          },
     { STR_INIT("AUTHENTICATE"),   IN_NOT_AUTHENTICATED, 0,                                       authenticate_args_parse, authenticate_run   },

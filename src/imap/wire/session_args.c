@@ -63,6 +63,30 @@ int enable_args_parse(struct parser *p, const void **args_out, struct err *err)
     return 0;
 }
 
+/* language-cmd = "LANGUAGE" *(SP lang-range-quoted) */
+int language_args_parse(struct parser *p, const void **args_out, struct err *err)
+{
+    struct language_args *args = arena_new(p->arena, struct language_args);
+    args->ranges = arena_new_array(p->arena, struct str, LANGUAGE_RANGES_MAX);
+    while (!parser_at_end(p)) {
+        struct str *range = &args->ranges[args->count];
+        if (args->count++ == LANGUAGE_RANGES_MAX) {
+            parser_fail_limit(p, "languages");
+            return parser_error(p, err);
+        }
+        if (!parse_sp(p) || !parse_astring(p, range))
+            return parser_error(p, err);
+        if (range->n > LANGUAGE_RANGE_BYTES_MAX) {
+            parser_fail_limit(p, "a language range");
+            return parser_error(p, err);
+        }
+    }
+    if (!parse_end(p))
+        return parser_error(p, err);
+    *args_out = args;
+    return 0;
+}
+
 /* string SPACE nstring, within the limits of RFC 2971, 3.3 */
 static bool parse_id_pair(struct parser *p, struct id_args *args, size_t *cap)
 {

@@ -1,11 +1,12 @@
-/* session_args.h: commands about the session: LOGIN, AUTHENTICATE, ENABLE, ID, COMPRESS, and those
+/* session_args.h: commands about the session: LOGIN, AUTHENTICATE, ENABLE, ID, COMPRESS, LANGUAGE, and those
  * without arguments.
- * RFC 9051, 6.1 to 6.3.1 and 9; RFC 4959 (initial response); RFC 5161; RFC 2971; RFC 4978 */
+ * RFC 9051, 6.1 to 6.3.1 and 9; RFC 4959 (initial response); RFC 5161; RFC 2971; RFC 4978; RFC 5255, 3.5 */
 #ifndef LOFT_IMAP_WIRE_SESSION_ARGS_H
 #define LOFT_IMAP_WIRE_SESSION_ARGS_H
 
 #include "imap/wire/parser.h"
 
+enum { LANGUAGE_RANGES_MAX = 16, LANGUAGE_RANGE_BYTES_MAX = 255 };
 enum { ID_PAIRS_MAX = 30, ID_FIELD_BYTES_MAX = 30, ID_VALUE_BYTES_MAX = 1024 }; /* RFC 2971, 3.3 */
 
 struct login_args {
@@ -21,6 +22,11 @@ struct authenticate_args {
 struct enable_args {
     struct str *names; /* unknown ones too: they are to be ignored (RFC 5161, 3.1) */
     size_t count;
+};
+
+struct language_args {
+    struct str *ranges; /* RFC 4647 language ranges as sent, or "default" */
+    size_t count;       /* 0: which ones are there? */
 };
 
 struct id_pair {
@@ -44,6 +50,7 @@ MUST_USE int no_args_parse(struct parser *p, const void **args_out, struct err *
 MUST_USE int login_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int authenticate_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int enable_args_parse(struct parser *p, const void **args_out, struct err *err);
+MUST_USE int language_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int compress_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int id_args_parse(struct parser *p, const void **args_out, struct err *err);
 
