@@ -54,6 +54,14 @@ const struct cli_command cli_commands[] = {
     { "mailbox delete", "USER MAILBOX", 2, 2, "delete a mailbox and its messages; those below it stay", NULL,
       yes_options, cli_mailbox_delete },
 
+    { "metadata list", "", 0, 0, "list the annotations of the server that all users see", NULL, NULL,
+      cli_metadata_list },
+    { "metadata set", "NAME VALUE", 2, 2, "set one, such as /shared/comment or /shared/admin",
+      "/shared/admin says how to reach the administrator: a URI, such as mailto:postmaster@example.org.\n"
+      "/shared/filters/values/NAME is a search that all users may refer to as FILTER NAME (RFC 5466).",
+      NULL, cli_metadata_set },
+    { "metadata delete", "NAME", 1, 1, "delete one", NULL, NULL, cli_metadata_delete },
+
     { "import", "USER PATH", 2, 2,
       "take over mail from a Maildir, an mbox file, a message, or a folder of such",
       "Folders, flags and dates are kept. It may be run again at any time: messages that are there already, "

@@ -20,6 +20,8 @@ static const struct admin_command commands[] = {
       false,
       admin_mailbox_rename },
     { "mailbox-delete", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_mailbox_delete },
+    { "metadata-list", { { NULL } }, false, admin_metadata_list },
+    { "metadata-set", { { "name", ARG_TEXT }, { "value", ARG_TEXT, true } }, false, admin_metadata_set },
     { "deliver", { { "recipient", ARG_TEXT }, { "sender", ARG_TEXT } }, true, admin_deliver },
     { "import-begin", { { "user", ARG_TEXT } }, false, admin_import_begin },
     { "import-mailbox", { { "mailbox", ARG_TEXT } }, false, admin_import_mailbox },

@@ -86,6 +86,7 @@ struct config {
     struct {
         uint64_t connections, connections_per_address, connections_per_account;
         uint64_t mailboxes_per_account;
+        uint64_t annotation_bytes, annotations_per_mailbox, account_annotation_bytes;
     } limits;
     struct {
         const char *drafts, *sent, *trash, *junk, *archive; /* made for a new account; "": not made */

@@ -184,6 +184,17 @@ const struct config_setting config_settings[] = {
       .help = "Connections signed in to one account. Some clients open one for each mailbox." },
     { "limits.mailboxes_per_account", CONFIG_NUMBER, .standard = "10000", .min = 10, .max = 1000000,
       .offset = FIELD(limits.mailboxes_per_account), .help = "Mailboxes of one account." },
+    { "limits.annotation_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64K", 1 * K, 8 * M,
+      .offset = FIELD(limits.annotation_bytes),
+      .help =
+          "Longest value of an annotation (METADATA, RFC 5464). It must fit into imap.max_literal_bytes." },
+    { "limits.annotations_per_mailbox", CONFIG_NUMBER, .standard = "100", .min = 10, .max = 10000,
+      .offset = FIELD(limits.annotations_per_mailbox),
+      .help = "Annotations on one mailbox that are shared, and as many for each of its users; and on an "
+              "account itself." },
+    { "limits.account_annotation_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 64 * K, 1 * G,
+      .offset = FIELD(limits.account_annotation_bytes),
+      .help = "All annotations of one account, names and values." },
 
     { "mailboxes.drafts", CONFIG_STRING, .standard = "Drafts", .max = MAILBOX_NAME_BYTES_MAX,
       .offset = FIELD(mailboxes.drafts),

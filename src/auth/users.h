@@ -4,6 +4,7 @@
  *   "N"             be64  the next account id to give. Ids are never reused, also not after a deletion.
  *   "U/" name       one record, laid out in users.c, with a format version; the store adds the checksum
  *   "G.." "I.." "P/" groups, what was granted to whom, public accounts: groups.h, grants.h
+ *   "A/" entry      an annotation of the server: server_metadata.h
  *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()
  * A name is held normalised (users_normalise_name), so that it is found whichever way it is spelled.
  * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is

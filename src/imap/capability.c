@@ -50,6 +50,9 @@ static const struct {
     { "THREAD=REFERENCES", AFTER_LOGIN },                  /* RFC 5256 */
     { "THREAD=REFS", AFTER_LOGIN },                        /* draft-ietf-morg-inthread */
     { "LIST-EXTENDED", AFTER_LOGIN },                      /* RFC 5258 */
+    { "METADATA", AFTER_LOGIN },                           /* RFC 5464 */
+    { "METADATA-SERVER", AFTER_LOGIN },                    /* RFC 5464 */
+    { "LIST-METADATA", AFTER_LOGIN },                      /* RFC 9590 */
     { "LIST-STATUS", AFTER_LOGIN },                        /* RFC 5819 */
     { "STATUS=SIZE", AFTER_LOGIN },                        /* RFC 8438 */
     { "SPECIAL-USE", AFTER_LOGIN },                        /* RFC 6154 */

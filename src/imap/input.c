@@ -29,12 +29,12 @@ struct ending {
     struct err err;
 };
 
-/* Tell what has changed in the selected mailbox before the tagged reply. -ERR_AGAIN: its client does not read. */
+/* Tell what has changed, in the selected mailbox above all, before the tagged reply. -ERR_AGAIN: its client does not read. */
 static int send_updates(struct session *s, int r, struct err *err)
 {
     const struct command *command = s->command;
-    if (s->state != STATE_SELECTED || s->updates_sent || (command->flags & CMD_NO_UPDATES) ||
-        r == -ERR_SYNTAX)
+    if (!(s->state & (STATE_AUTHENTICATED | STATE_SELECTED)) || s->updates_sent ||
+        (command->flags & CMD_NO_UPDATES) || r == -ERR_SYNTAX)
         return r;
     bool may_expunge = !(command->flags & CMD_USES_SEQ) || s->uid_form;
     struct err update_err;
@@ -169,15 +169,28 @@ static struct str take(struct session *s, size_t n)
     return line;
 }
 
+/* RFC 5464, 4.3: a value that is too long is told so; RFC 7888, 5 has a code for all others. */
+static struct str too_big_code(struct session *s)
+{
+    struct str line = conn_input(s->conn), tag = framer_tag(line);
+    if (s->append || !str_starts_nocase(str_skip(line, tag.n), STR(" SETMETADATA ")) ||
+        s->state == STATE_NOT_AUTHENTICATED)
+        return STR("TOOBIG");
+    return arena_printf(&s->arena, "METADATA MAXSIZE %u",
+                        mail_options(s->server->mail)->annotation_bytes_max);
+}
+
 static void refuse(struct session *s, const struct err *err)
 {
     /* The tag of an APPEND has been taken off the stream with its first message. */
     struct str tag = s->append ? s->tag : framer_tag(conn_input(s->conn));
-    session_status(s, tag, s->framer.too_big ? "NO" : "BAD", s->framer.too_big ? STR("TOOBIG") : STR_NIL,
-                   str_c(err->text));
+    struct str code = s->framer.too_big ? too_big_code(s) : STR_NIL;
+    session_status(s, tag, s->framer.too_big ? "NO" : "BAD", code, str_c(err->text));
     LOG_AT(&s->log, s->state == STATE_NOT_AUTHENTICATED ? LEVEL_DEBUG : LEVEL_INFO, "command-refused",
            KV("text", (const char *)err->text));
     append_drop(s);
+    if (!s->command)
+        session_free_arena(s);
     conn_consume(s->conn, s->framer.n);
 }
 

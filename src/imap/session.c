@@ -191,18 +191,19 @@ static void on_home_change(struct watcher *watcher, unsigned events)
 
 void session_watch(struct session *s)
 {
+    unsigned annotations = s->metadata.server || s->metadata.mailboxes ? WATCH_ANNOTATIONS : 0;
     assert(!s->watching);
     if (!s->waker)
         s->waker = conn_waker(s->conn);
     s->watcher = (struct watcher){ .fn = on_change,
                                    .mailbox_id = s->state == STATE_SELECTED ? mailbox_id(s->view.mailbox) : 0,
-                                   .events = (s->state == STATE_SELECTED ? WATCH_MAILBOX : 0) |
+                                   .events = (s->state == STATE_SELECTED ? WATCH_MAILBOX : 0) | annotations |
                                              WATCH_ACCOUNT_GONE };
     account_watch(s->selected_account ? s->selected_account : s->account, &s->watcher);
     s->watching = true;
     if (!s->selected_account || s->selected_account == s->account)
         return;
-    s->home_watcher = (struct watcher){ .fn = on_home_change, .events = WATCH_ACCOUNT_GONE };
+    s->home_watcher = (struct watcher){ .fn = on_home_change, .events = annotations | WATCH_ACCOUNT_GONE };
     account_watch(s->account, &s->home_watcher);
     s->watching_home = true;
 }
@@ -297,6 +298,7 @@ void session_sign_out(struct session *s)
     memset(s->user_name, 0, sizeof s->user_name);
     s->rev2 = s->condstore = s->qresync = s->utf8_accept = false;
     s->language = NULL; /* RFC 8437, 3 */
+    memset(&s->metadata, 0, sizeof s->metadata);
     s->heartbeat_ms = 0;
     s->command_count = 0;
     if (s->state != STATE_LOGOUT)

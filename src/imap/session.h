@@ -53,6 +53,14 @@ struct session {
     /* What the client understands. RFC 5161 */
     bool rev2, condstore, qresync;
     bool utf8_accept; /* RFC 9755 */
+    struct { /* RFC 5464: which news it has asked for, and up to where it knows them; metadata_news.c */
+        bool server, mailboxes;
+        struct metadata_watch {
+            uint64_t account, seen;
+            uint64_t skip; /* its own last change */
+        } own, selected;
+        uint64_t server_seen;
+    } metadata;
 
     const struct language *language; /* of the texts; NULL: as they are written. RFC 5255 */
 

@@ -1,5 +1,7 @@
 #include "imap/update.h"
 
+#include "imap/metadata_news.h"
+
 #include "imap/wire/writer.h"
 #include "mail/delta.h"
 
@@ -229,6 +231,8 @@ static int tell(struct session *s, struct update *u, const struct update_own *ow
 
 int update_send(struct session *s, bool may_expunge, const struct update_own *own, struct err *err)
 {
+    if (!s->update && s->state & (STATE_AUTHENTICATED | STATE_SELECTED))
+        metadata_news_tell(s);
     if (s->state != STATE_SELECTED || (!s->update && !view_is_stale(&s->view)))
         return 0;
     int r = s->update ? 0 : begin(s, may_expunge, err);

@@ -15,7 +15,7 @@ struct update_own {
     const struct change *assumed;
 };
 
-/* Move the view to the present and tell what is new. Without changes nothing is sent.
+/* Move the view to the present and tell what is new, and the news of metadata_news.h. Without changes nothing is sent.
  *   may_expunge  false while a command by sequence number is answered
  *   own          may be NULL
  *   errors       of view_sync. When the mailbox has been deleted the session says BYE (RFC 2180, 3.3) and 0

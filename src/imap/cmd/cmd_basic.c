@@ -3,6 +3,7 @@
  * RFC 9051, 6.1, 6.2.1, 6.3.1 */
 #include "imap/capability.h"
 #include "imap/cmd/command.h"
+#include "imap/metadata_news.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/writer.h"
 
@@ -53,14 +54,13 @@ int enable_run(struct session *s, const void *args, struct err *err)
     (void)err;
     const struct enable_args *a = args;
     struct buf *out = session_out(s);
-    bool condstore = s->condstore;
+    bool condstore = s->condstore, metadata = s->metadata.mailboxes, metadata_server = s->metadata.server;
     struct {
         const char *name;
         bool *on;
-    } known[] = { { "IMAP4rev2", &s->rev2 },
-                  { "CONDSTORE", &condstore },
-                  { "QRESYNC", &s->qresync },
-                  { "UTF8=ACCEPT", &s->utf8_accept } };
+    } known[] = { { "IMAP4rev2", &s->rev2 },  { "CONDSTORE", &condstore },
+                  { "QRESYNC", &s->qresync }, { "UTF8=ACCEPT", &s->utf8_accept },
+                  { "METADATA", &metadata },  { "METADATA-SERVER", &metadata_server } };
     buf_add_lit(out, "* ENABLED");
     for (size_t i = 0; i < a->count; i++) {
         for (size_t k = 0; k < ARRAY_COUNT(known); k++) {
@@ -71,6 +71,10 @@ int enable_run(struct session *s, const void *args, struct err *err)
         }
     }
     buf_add_lit(out, "\r\n");
+    if (metadata > s->metadata.mailboxes)
+        metadata_news_enable(s, true);
+    if (metadata_server > s->metadata.server)
+        metadata_news_enable(s, false);
     if (condstore || s->qresync) /* RFC 7162, 3.2.3 */
         session_enable_condstore(s);
     return 0;

@@ -3,6 +3,7 @@
  * Names come from the tree, which is sorted so that what lies below a name follows it; a level that has no
  * entry of its own is made up where its first descendant stands. */
 #include "imap/cmd/command.h"
+#include "imap/cmd/metadata.h"
 #include "imap/cmd/status.h"
 #include "imap/wire/glob.h"
 #include "imap/wire/list_args.h"
@@ -139,6 +140,17 @@ static void write_name(struct session *s, struct str name)
     write_mailbox(session_out(s), name, session_utf8(s));
 }
 
+/* RFC 9590, 3: what cannot be looked up is left out. */
+static void write_metadata(struct session *s, const struct list_args *a, const struct tree_entry *entry,
+                           struct str name)
+{
+    const struct metadata_query query = { .entries = &a->metadata };
+    uint64_t longest;
+    struct err ignored;
+    int r = metadata_write(s, s->account, entry->mailbox, name, &query, &longest, &ignored);
+    (void)r;
+}
+
 static void list_one(struct session *s, const struct list_args *a, const struct list_cursor *c,
                      const struct candidate *candidate)
 {
@@ -171,6 +183,8 @@ static void list_one(struct session *s, const struct list_args *a, const struct 
     buf_add_lit(out, "\r\n");
     if (exists && selected && a->ret & LIST_RETURN_STATUS && !mailbox_is_deleted(entry->mailbox))
         status_write(s, entry->mailbox, candidate->name, a->status);
+    if (exists && selected && a->ret & LIST_RETURN_METADATA)
+        write_metadata(s, a, entry, candidate->name);
 }
 
 typedef void list_one_fn(struct session *s, const struct list_args *a, const struct list_cursor *c,

@@ -47,7 +47,7 @@ extern const struct command command_append, command_replace;
 command_run_fn noop_run, capability_run, logout_run, starttls_run, login_run, authenticate_run, enable_run,
     id_run, idle_run, namespace_run, select_run, examine_run, unselect_run, close_run, create_run, delete_run,
     rename_run, subscribe_run, unsubscribe_run, list_run, lsub_run, status_run, store_run, expunge_run,
-    uid_expunge_run, copy_run, move_run, fetch_run, search_run, sort_run, thread_run, compress_run,
-    unauthenticate_run, language_run;
+    getmetadata_run, setmetadata_run, uid_expunge_run, copy_run, move_run, fetch_run, search_run, sort_run,
+    thread_run, compress_run, unauthenticate_run, language_run;
 
 #endif

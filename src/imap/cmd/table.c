@@ -4,6 +4,7 @@
 #include "imap/wire/list_args.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/message_args.h"
+#include "imap/wire/metadata_args.h"
 #include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/sort_args.h"
@@ -32,6 +33,8 @@ static const struct command commands[] = {
     { STR_INIT("LIST"),           IN_AUTHENTICATED,     0,                                       list_args_parse,         list_run           },
     { STR_INIT("LSUB"),           IN_AUTHENTICATED,     0,                                       lsub_args_parse,         lsub_run           },
     { STR_INIT("STATUS"),         IN_AUTHENTICATED,     0,                                       status_args_parse,       status_run         },
+    { STR_INIT("GETMETADATA"),    IN_AUTHENTICATED,     0,                                       getmetadata_args_parse,  getmetadata_run    },
+    { STR_INIT("SETMETADATA"),    IN_AUTHENTICATED,     0,                                       setmetadata_args_parse,  setmetadata_run    },
     { STR_INIT("SELECT"),         IN_AUTHENTICATED,     CMD_NO_UPDATES,                          select_args_parse,       select_run         },
     { STR_INIT("EXAMINE"),        IN_AUTHENTICATED,     CMD_NO_UPDATES,                          select_args_parse,       examine_run        },
     { STR_INIT("UNSELECT"),       IN_SELECTED,          CMD_NO_UPDATES,                          no_args_parse,           unselect_run       },

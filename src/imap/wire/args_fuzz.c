@@ -6,6 +6,7 @@
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/message_args.h"
 #include "imap/wire/notify_args.h"
+#include "imap/wire/metadata_args.h"
 #include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/sort_args.h"
@@ -60,6 +61,24 @@ static void check_thread(const void *args)
     const struct thread_args *thread = args;
     assert(thread->algorithm <= THREAD_REFS && !thread->search.has_return && thread->search.charset.p);
     check_search(&thread->search);
+}
+
+static void check_entries(const struct metadata_entries *entries)
+{
+    assert(entries->count >= 1 && entries->count <= METADATA_ENTRIES_MAX);
+    for (size_t i = 0; i < entries->count; i++)
+        for (size_t k = 0; k < entries->items[i].name.n; k++)
+            assert(entries->items[i].name.p[k] >= 0x20 && entries->items[i].name.p[k] < 0x7f);
+}
+
+static void check_getmetadata(const void *args)
+{
+    check_entries(&((const struct getmetadata_args *)args)->entries);
+}
+
+static void check_setmetadata(const void *args)
+{
+    check_entries(&((const struct setmetadata_args *)args)->entries);
 }
 
 static void check_mailbox(const void *args)
@@ -119,6 +138,8 @@ static const struct command_row {
     { STR_INIT("COPY"), copy_args_parse, NULL },
     { STR_INIT("EXPUNGE"), set_args_parse, NULL },
     { STR_INIT("NOTIFY"), notify_args_parse, check_notify },
+    { STR_INIT("GETMETADATA"), getmetadata_args_parse, check_getmetadata },
+    { STR_INIT("SETMETADATA"), setmetadata_args_parse, check_setmetadata },
     { STR_INIT("APPEND"), append_args_parse, NULL },
     { STR_INIT("REPLACE"), replace_args_parse, NULL },
 };

@@ -440,6 +440,8 @@ static void print_list(const void *args, struct buf *out)
     for (size_t i = 0; i < list->pattern_count; i++)
         buf_printf(out, " " STR_FMT, STR_ARG(list->patterns[i]));
     buf_printf(out, " %x %x %x", list->select, list->ret, list->status);
+    for (size_t i = 0; i < list->metadata.count; i++)
+        buf_printf(out, " " STR_FMT, STR_ARG(list->metadata.items[i].name));
 }
 
 static void test_list(void **state)
@@ -459,6 +461,11 @@ static void test_list(void **state)
         { "LIST \"\" * RETURN (SUBSCRIBED CHILDREN SPECIAL-USE)", "x<> * 0 7 0" },
         { "LIST \"\" % RETURN (STATUS (MESSAGES UNSEEN))", "x<> % 0 8 11" },
         { "LIST \"\" % RETURN (CHILDREN STATUS (SIZE) SUBSCRIBED)", "x<> % 0 b 40" },
+        { "LIST \"\" % RETURN (METADATA (\"/shared/vendor/a/b\" /private/comment) CHILDREN)",
+          "x<> % 0 12 0 /vendor/a/b /comment" },
+        { "LIST \"\" % RETURN (METADATA)", NULL },
+        { "LIST \"\" % RETURN (METADATA ())", NULL },
+        { "LIST \"\" % RETURN (METADATA (/comment))", NULL },
         { "LIST (RECURSIVEMATCH) \"\" *", NULL },
         { "LIST (REMOTE RECURSIVEMATCH) \"\" *", NULL },
         { "LIST (FOO) \"\" *", NULL },

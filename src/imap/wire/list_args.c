@@ -12,7 +12,8 @@ static const struct option_row {
     { STR_INIT("SUBSCRIBED"), LIST_RETURN_SUBSCRIBED },
     { STR_INIT("CHILDREN"), LIST_RETURN_CHILDREN },
     { STR_INIT("SPECIAL-USE"), LIST_RETURN_SPECIAL_USE },
-    { STR_INIT("STATUS"), LIST_RETURN_STATUS }, /* RFC 5819 */
+    { STR_INIT("STATUS"), LIST_RETURN_STATUS },     /* RFC 5819 */
+    { STR_INIT("METADATA"), LIST_RETURN_METADATA }, /* RFC 9590 */
 };
 
 static bool parse_option(struct parser *p, const struct option_row *rows, size_t count, const char *expected,
@@ -66,6 +67,8 @@ static bool parse_return_opts(struct parser *p, struct list_args *args)
         if (!parse_option(p, return_rows, ARRAY_COUNT(return_rows), "a LIST return option", &bit))
             return false;
         if (bit == LIST_RETURN_STATUS && (!parse_sp(p) || !parse_status_items(p, &args->status)))
+            return false;
+        if (bit == LIST_RETURN_METADATA && (!parse_sp(p) || !parse_metadata_entries(p, &args->metadata)))
             return false;
         args->ret |= bit;
     }

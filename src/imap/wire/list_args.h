@@ -1,9 +1,10 @@
 /* list_args.h: LIST, basic and extended, and LSUB.
- * RFC 9051, 6.3.9 and 9 (list); RFC 5258; RFC 5819; RFC 6154; RFC 3501, 6.3.9 */
+ * RFC 9051, 6.3.9 and 9 (list); RFC 5258; RFC 5819; RFC 6154; RFC 9590; RFC 3501, 6.3.9 */
 #ifndef LOFT_IMAP_WIRE_LIST_ARGS_H
 #define LOFT_IMAP_WIRE_LIST_ARGS_H
 
 #include "imap/wire/mailbox_args.h"
+#include "imap/wire/metadata_args.h"
 
 enum { LIST_PATTERNS_MAX = 256 }; /* each is tried on each mailbox, for RECURSIVEMATCH on each below each */
 
@@ -19,13 +20,15 @@ enum list_return {
     LIST_RETURN_CHILDREN = 1u << 1,
     LIST_RETURN_SPECIAL_USE = 1u << 2,
     LIST_RETURN_STATUS = 1u << 3,
+    LIST_RETURN_METADATA = 1u << 4,
 };
 
 struct list_args {
-    bool extended;   /* any of the extended forms was used: RFC 5258, 3 */
-    unsigned select; /* enum list_select bits */
-    unsigned ret;    /* enum list_return bits */
-    unsigned status; /* enum status_item bits, with LIST_RETURN_STATUS */
+    bool extended;                    /* any of the extended forms was used: RFC 5258, 3 */
+    unsigned select;                  /* enum list_select bits */
+    unsigned ret;                     /* enum list_return bits */
+    unsigned status;                  /* enum status_item bits, with LIST_RETURN_STATUS */
+    struct metadata_entries metadata; /* with LIST_RETURN_METADATA */
     struct str reference;
     struct str *patterns; /* as given; the name to match is reference followed by pattern (RFC 9051, 6.3.9) */
     size_t pattern_count; /* at least 1 */
