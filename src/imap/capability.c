@@ -41,6 +41,8 @@ static const struct {
     { "QRESYNC", AFTER_LOGIN },                            /* RFC 7162 */
     { "ESEARCH", AFTER_LOGIN },                            /* RFC 4731 */
     { "SEARCHRES", AFTER_LOGIN },                          /* RFC 5182 */
+    { "CONTEXT=SEARCH", AFTER_LOGIN },                     /* RFC 5267 */
+    { "CONTEXT=SORT", AFTER_LOGIN },                       /* RFC 5267 */
     { "PARTIAL", AFTER_LOGIN },                            /* RFC 9394 */
     { "WITHIN", AFTER_LOGIN },                             /* RFC 5032 */
     { "SORT", AFTER_LOGIN },                               /* RFC 5256 */

@@ -4,6 +4,7 @@
 #include "imap/cmd/append.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/login.h"
+#include "imap/context.h"
 #include "imap/reply.h"
 #include "imap/update.h"
 #include "imap/wire/writer.h"
@@ -226,6 +227,7 @@ void session_deselect(struct session *s)
     if (!s->view.mailbox)
         return;
     update_drop(s);
+    contexts_drop(s);
     view_close(&s->view);
     account_unref(&s->selected_account);
     s->saved = (struct seqset){ 0 };

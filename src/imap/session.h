@@ -68,8 +68,9 @@ struct session {
     struct account *
         selected_account; /* of the selected mailbox, not always `account`; own reference, until the view is closed */
     struct view view;
-    struct update *update; /* changes of the mailbox that are half told: update.c */
-    struct seqset saved;   /* RFC 5182: "$", UIDs; lives in saved_arena */
+    struct context *contexts; /* RFC 5267: results that are kept up to date: context.c */
+    struct update *update;    /* changes of the mailbox that are half told: update.c */
+    struct seqset saved;      /* RFC 5182: "$", UIDs; lives in saved_arena */
     struct arena saved_arena;
     struct watcher watcher;      /* on the selected account, or one's own */
     struct watcher home_watcher; /* on one's own account when that is not the selected one */

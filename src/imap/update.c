@@ -1,7 +1,7 @@
 #include "imap/update.h"
 
+#include "imap/context.h"
 #include "imap/metadata_news.h"
-
 #include "imap/wire/writer.h"
 #include "mail/delta.h"
 
@@ -93,18 +93,29 @@ static int is_as_assumed(const struct assumption *a, const struct message *m, st
 
 /* ---- what is being told ----
  *
- *   (NEWCOMERS ->) EXPUNGES -> COUNTS -> FLAGS -> done
+ *   (NEWCOMERS ->) GONE -> EXPUNGES -> COUNTS -> FLAGS -> NEWS -> done
+ *
+ * GONE and NEWS are for the contexts of RFC 5267: what leaves them by EXPUNGE still has its numbers, what comes in has them already.
  *
  * Each step keeps its place in `next`, so that it goes on where its client stopped to read. */
 
 enum { VANISHED_RANGES_AT_ONCE = 1000 };
 
-enum update_step { UPDATE_NEWCOMERS, UPDATE_EXPUNGES, UPDATE_COUNTS, UPDATE_FLAGS, UPDATE_DONE };
+enum update_step {
+    UPDATE_NEWCOMERS,
+    UPDATE_GONE,
+    UPDATE_EXPUNGES,
+    UPDATE_COUNTS,
+    UPDATE_FLAGS,
+    UPDATE_NEWS,
+    UPDATE_DONE
+};
 
 struct update {
     enum update_step step;
     size_t next;
     struct view_update changes;
+    struct context_round contexts;
     struct snapshot *before; /* what the client knew; own reference */
     struct arena arena;
 };
@@ -211,6 +222,19 @@ void update_drop(struct session *s)
     s->update = NULL;
 }
 
+static int write_contexts(struct session *s, struct update *u, struct err *err)
+{
+    struct context_round *round = &u->contexts;
+    bool gone = u->step == UPDATE_GONE;
+    if (!s->contexts)
+        return 0;
+    if (!round->arena || round->gone != gone)
+        *round = (struct context_round){
+            .arena = &u->arena, .before = u->before, .diff = &u->changes.diff, .gone = gone
+        };
+    return contexts_tell(s, round, err);
+}
+
 static int tell(struct session *s, struct update *u, const struct update_own *own, struct err *err)
 {
     for (; u->step != UPDATE_DONE; u->step++, u->next = 0) {
@@ -221,8 +245,10 @@ static int tell(struct session *s, struct update *u, const struct update_own *ow
             r = write_expunges(s, u);
         else if (u->step == UPDATE_COUNTS)
             write_counts(s, u);
-        else
+        else if (u->step == UPDATE_FLAGS)
             r = write_changes(s, u, own, err);
+        else
+            r = write_contexts(s, u, err);
         if (r < 0)
             return r;
     }
@@ -233,7 +259,7 @@ int update_send(struct session *s, bool may_expunge, const struct update_own *ow
 {
     if (!s->update && s->state & (STATE_AUTHENTICATED | STATE_SELECTED))
         metadata_news_tell(s);
-    if (s->state != STATE_SELECTED || (!s->update && !view_is_stale(&s->view)))
+    if (s->state != STATE_SELECTED || (!s->update && !view_is_stale(&s->view) && !contexts_due(s)))
         return 0;
     int r = s->update ? 0 : begin(s, may_expunge, err);
     if (r == 0)

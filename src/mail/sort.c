@@ -119,21 +119,27 @@ static int compare_value(const struct sorter *s, enum sort_key key, const struct
     return d ? d : (a->n > b->n) - (a->n < b->n);
 }
 
+int sorter_compare(const struct sorter *s, uint32_t a, uint32_t b)
+{
+    const struct sort_value *left = s->values + a * s->criterion_count;
+    const struct sort_value *right = s->values + b * s->criterion_count;
+    for (size_t i = 0; i < s->criterion_count; i++) {
+        int d = compare_value(s, s->criteria[i].key, &left[i], &right[i]);
+        if (d)
+            return s->criteria[i].reverse ? -d : d;
+    }
+    return 0;
+}
+
 static int compare_items(const void *x, const void *y, void *ctx)
 {
     const struct sort_item *a = x, *b = y;
     const struct sorter *s = ctx;
     if (a->number != b->number)
         return a->number < b->number ? -1 : 1;
-    const struct sort_value *left = s->values + a->index * s->criterion_count;
-    const struct sort_value *right = s->values + b->index * s->criterion_count;
-    for (size_t i = 0; i < s->criterion_count; i++) {
-        int d = compare_value(s, s->criteria[i].key, &left[i], &right[i]);
-        if (d)
-            return s->criteria[i].reverse ? -d : d;
-    }
+    int d = sorter_compare(s, a->index, b->index);
     /* RFC 5256, 3: REVERSE does not touch the order of equal messages */
-    return a->index < b->index ? -1 : 1;
+    return d ? d : a->index < b->index ? -1 : 1;
 }
 
 void sorter_order(struct sorter *s, uint32_t *order_out)

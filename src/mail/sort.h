@@ -33,6 +33,9 @@ bool sorter_needs_meta(const struct sorter *s);
 void sorter_add(struct sorter *s, const struct message *row);
 void sorter_take_meta(struct sorter *s, uint32_t index, const struct meta_view *view);
 
+/* Negative, 0, positive: message `a` comes before `b`, the criteria do not tell them apart, after. */
+int sorter_compare(const struct sorter *s, uint32_t a, uint32_t b);
+
 /* Indexes of all messages in the order of the criteria; equal ones in the order they were added.   order_out: room for s->count */
 void sorter_order(struct sorter *s, uint32_t *order_out);
 

@@ -14,7 +14,8 @@ static bool asks(const struct search_args *a, unsigned bits)
 bool answer_needs_page_only(const struct search_args *a)
 {
     return asks(a, SEARCH_RETURN_PARTIAL) &&
-           !(a->return_bits & ~(unsigned)(SEARCH_RETURN_PARTIAL | SEARCH_RETURN_SAVE));
+           !(a->return_bits &
+             ~(unsigned)(SEARCH_RETURN_PARTIAL | SEARCH_RETURN_SAVE | SEARCH_RETURN_CONTEXT));
 }
 
 /* ---- getting ready ---- */

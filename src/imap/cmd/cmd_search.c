@@ -1,8 +1,10 @@
 /* cmd_search.c: SEARCH and UID SEARCH.
- * RFC 9051, 6.4.4 and 7.3.4; RFC 4731 (ESEARCH); RFC 5182 (SEARCHRES); RFC 7162, 3.1.5; RFC 9394 (PARTIAL) */
+ * RFC 9051, 6.4.4 and 7.3.4; RFC 4731 (ESEARCH); RFC 5182 (SEARCHRES); RFC 7162, 3.1.5; RFC 9394 (PARTIAL);
+ * RFC 5267 (UPDATE) */
 #include "imap/cmd/answer.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/search_walk.h"
+#include "imap/context.h"
 
 struct hits {
     struct seqset numbers; /* sequence numbers, or UIDs in the UID form */
@@ -84,6 +86,9 @@ static int begin(struct session *s, const struct search_args *a, struct err *err
     struct search_place place = search_place_selected(s);
     if (s->utf8_accept && !str_is_nil(a->charset)) /* RFC 9755: the client has said that all is UTF-8 */
         return err_set(err, ERR_SYNTAX, "No CHARSET after ENABLE UTF8=ACCEPT");
+    int r = context_check_tag(s, a, err);
+    if (r < 0)
+        return r;
     seqset_init(&c->hits.numbers, &s->arena);
     seqset_init(&c->hits.uids, &s->arena);
     if (a->uses_modseq)
@@ -95,7 +100,7 @@ static int begin(struct session *s, const struct search_args *a, struct err *err
         c->page.skip = low - 1;
         c->page.wanted = (size_t)high - low + 1;
     }
-    int r = search_walk_init(&c->walk, s, &place, a, &s->arena, c->page_only && a->partial.from_end, err);
+    r = search_walk_init(&c->walk, s, &place, a, &s->arena, c->page_only && a->partial.from_end, err);
     if (r < 0)
         return r;
     s->cursor = c;
@@ -135,5 +140,8 @@ int search_run(struct session *s, const void *args, struct err *err)
         if (saves)
             answer_save(&c->answer, s);
     }
-    return answer_write(&c->answer, s);
+    int r = answer_write(&c->answer, s);
+    if (r == 0 && a->return_bits & SEARCH_RETURN_UPDATE)
+        r = context_add(s, a, NULL, 0, &c->answer.found.uids, err);
+    return r;
 }

@@ -1,7 +1,8 @@
-/* cmd_sort.c: SORT and UID SORT.     RFC 5256, 3; RFC 5957; RFC 5267, 3 (ESORT); RFC 9394 (PARTIAL); RFC 7162, 3.1.9 (MODSEQ) */
+/* cmd_sort.c: SORT and UID SORT.     RFC 5256, 3; RFC 5957; RFC 5267 (ESORT, UPDATE); RFC 9394 (PARTIAL); RFC 7162, 3.1.9 (MODSEQ) */
 #include "imap/cmd/answer.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/sort_hits.h"
+#include "imap/context.h"
 #include "imap/wire/sort_args.h"
 #include "mail/sort.h"
 
@@ -87,7 +88,10 @@ static int begin(struct session *s, const struct sort_args *a, struct err *err)
     c->args = a;
     if (a->search.uses_modseq)
         session_enable_condstore(s);
-    int r = sort_hits_init(&c->found, s, &a->search, take_hit, c, err);
+    int r = context_check_tag(s, &a->search, err);
+    if (r < 0)
+        return r;
+    r = sort_hits_init(&c->found, s, &a->search, take_hit, c, err);
     if (r < 0)
         return r;
     sorter_init(&c->sorter, a->criteria, a->criterion_count);
@@ -129,5 +133,8 @@ int sort_run(struct session *s, const void *args, struct err *err)
         if (saves)
             answer_save(&c->answer, s);
     }
-    return answer_write(&c->answer, s);
+    int r = answer_write(&c->answer, s);
+    if (r == 0 && a->search.return_bits & SEARCH_RETURN_UPDATE)
+        r = context_add(s, &a->search, a->criteria, a->criterion_count, &c->answer.found.uids, err);
+    return r;
 }

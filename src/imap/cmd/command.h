@@ -44,10 +44,42 @@ const struct command *command_find(struct str name, bool uid_form);
 /* Not in the table's hands alone: their messages are streamed (append.h). */
 extern const struct command command_append, command_replace;
 
-command_run_fn noop_run, capability_run, logout_run, starttls_run, login_run, authenticate_run, enable_run,
-    id_run, idle_run, namespace_run, select_run, examine_run, unselect_run, close_run, create_run, delete_run,
-    rename_run, subscribe_run, unsubscribe_run, list_run, lsub_run, status_run, store_run, expunge_run,
-    getmetadata_run, setmetadata_run, uid_expunge_run, copy_run, move_run, fetch_run, search_run, sort_run,
-    thread_run, compress_run, unauthenticate_run, language_run;
+command_run_fn authenticate_run;
+command_run_fn cancelupdate_run;
+command_run_fn capability_run;
+command_run_fn close_run;
+command_run_fn compress_run;
+command_run_fn copy_run;
+command_run_fn create_run;
+command_run_fn delete_run;
+command_run_fn enable_run;
+command_run_fn examine_run;
+command_run_fn expunge_run;
+command_run_fn fetch_run;
+command_run_fn getmetadata_run;
+command_run_fn id_run;
+command_run_fn idle_run;
+command_run_fn language_run;
+command_run_fn list_run;
+command_run_fn login_run;
+command_run_fn logout_run;
+command_run_fn lsub_run;
+command_run_fn move_run;
+command_run_fn namespace_run;
+command_run_fn noop_run;
+command_run_fn rename_run;
+command_run_fn search_run;
+command_run_fn select_run;
+command_run_fn setmetadata_run;
+command_run_fn sort_run;
+command_run_fn starttls_run;
+command_run_fn status_run;
+command_run_fn store_run;
+command_run_fn subscribe_run;
+command_run_fn thread_run;
+command_run_fn uid_expunge_run;
+command_run_fn unauthenticate_run;
+command_run_fn unselect_run;
+command_run_fn unsubscribe_run;
 
 #endif

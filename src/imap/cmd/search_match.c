@@ -10,12 +10,13 @@ enum verdict { NO, YES, UNKNOWN };
 
 /* What each node was compiled to. */
 struct prepared {
-    struct str needle; /* text keys: UTF-8, folded */
-    int keyword;       /* bit in the mailbox's table, -1: no message has it */
-    struct seqset set; /* SEQ: sequence numbers; UID: uids */
-    bool saved;        /* and "$" */
-    int64_t limit_s;   /* OLDER, YOUNGER: the moment */
-    uint64_t id;       /* EMAILID, THREADID; 0: not one of ours */
+    struct str needle;            /* text keys: UTF-8, folded */
+    int keyword;                  /* bit in the mailbox's table, -1: no message has it */
+    struct seqset set;            /* SEQ: sequence numbers; UID: uids */
+    bool saved;                   /* and "$" */
+    uint32_t star_from, last_uid; /* UID of a lasting program: "n:*", and what "*" is */
+    int64_t limit_s;              /* OLDER, YOUNGER: the moment */
+    uint64_t id;                  /* EMAILID, THREADID; 0: not one of ours */
 };
 
 enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
@@ -68,23 +69,55 @@ static uint64_t parse_id(struct str text, char letter)
     return text.n > 1 && text.p[0] == letter && str_to_u64(str_skip(text, 1), UINT64_MAX, &id) ? id : 0;
 }
 
+static int last_uid(const struct snapshot *snapshot, uint32_t *uid_out, struct err *err)
+{
+    struct message last = { 0 };
+    int r = snapshot->exists ? snapshot_message(snapshot, snapshot->exists, &last, err) : 0;
+    *uid_out = last.uid;
+    return r;
+}
+
+/* The messages that the sequence numbers of `set` are now, as UIDs; numbers that are not there are left out. */
+static int keep_messages(struct search_program *p, struct seqset *set, struct err *err)
+{
+    struct seqset all, there;
+    seqset_init(&all, p->arena);
+    if (p->place.snapshot->exists)
+        seqset_add_range(&all, 1, p->place.snapshot->exists);
+    seqset_intersection(set, &all, p->arena, &there);
+    return snapshot_seqs_to_uids(p->place.snapshot, &there, p->arena, set, err);
+}
+
+static void keep_saved(struct search_program *p, struct prepared *out)
+{
+    struct seqset own = out->set;
+    if (out->saved && p->place.saved)
+        seqset_union(&own, p->place.saved, p->arena, &out->set);
+    out->saved = false;
+}
+
 static int prepare_set(struct search_program *p, const struct search_node *node, struct prepared *out,
                        struct err *err)
 {
     const struct snapshot *snapshot = p->place.snapshot;
-    struct message last = { 0 };
     uint32_t max = snapshot->exists;
-    int r;
-    if (node->key == SEARCH_UID && max) {
-        r = snapshot_message(snapshot, max, &last, err);
-        if (r < 0)
-            return r;
-        max = last.uid;
-    }
+    int r = node->key == SEARCH_UID ? last_uid(snapshot, &max, err) : 0;
+    if (r < 0)
+        return r;
     seqset_copy(&node->set, p->arena, &out->set);
+    if (p->place.lasting && node->key == SEARCH_UID) {
+        out->star_from = out->set.star_from;
+        out->last_uid = max;
+        out->set.star_from = 0;
+    }
     seqset_resolve(&out->set, max);
     out->saved = node->set.saved;
     out->set.saved = false;
+    if (p->place.lasting) {
+        r = node->key == SEARCH_SEQ ? keep_messages(p, &out->set, err) : 0;
+        keep_saved(p, out);
+        return r;
+    }
     if (!out->saved || !p->place.saved || node->key == SEARCH_UID || p->has_saved_seqs)
         return 0;
     p->has_saved_seqs = true;
@@ -171,6 +204,80 @@ void search_program_free(struct search_program **program)
     buf_deinit(&p->text);
     free(p);
     *program = NULL;
+}
+
+/* ---- programs that last ---- */
+
+static bool ages(enum search_key key)
+{
+    return key == SEARCH_OLDER || key == SEARCH_YOUNGER;
+}
+
+bool search_program_ages(const struct search_program *p)
+{
+    for (size_t i = 0; i < p->args->node_count; i++)
+        if (ages(p->args->nodes[i].key))
+            return true;
+    return false;
+}
+
+int search_program_follow(struct search_program *p, const struct snapshot *snapshot, int64_t now_s,
+                          struct err *err)
+{
+    uint32_t last;
+    int r = last_uid(snapshot, &last, err);
+    for (size_t i = 0; r == 0 && i < p->args->node_count; i++) {
+        const struct search_node *node = &p->args->nodes[i];
+        struct prepared *ready = &p->prepared[i];
+        if (node->key == SEARCH_KEYWORD || node->key == SEARCH_NO_KEYWORD)
+            ready->keyword = keyword_table_find(snapshot->keywords, node->text);
+        else if (node->key == SEARCH_UID)
+            ready->last_uid = last;
+        else if (ages(node->key))
+            ready->limit_s = now_s - (int64_t)node->number;
+    }
+    return r;
+}
+
+static int add_last(const struct snapshot *snapshot, struct seqset *uids, struct err *err)
+{
+    uint32_t uid;
+    int r = last_uid(snapshot, &uid, err);
+    if (r == 0 && uid)
+        seqset_add(uids, uid);
+    return r;
+}
+
+/* Those with an INTERNALDATE from `from_s` to `to_s`. */
+static int add_dated(const struct snapshot *snapshot, int64_t from_s, int64_t to_s, struct seqset *uids,
+                     struct err *err)
+{
+    struct snapshot_cursor cursor = snapshot_cursor_at(snapshot, 1);
+    struct chunk_span span;
+    int r;
+    while ((r = snapshot_cursor_next(&cursor, &span, err)) == 1)
+        for (uint32_t i = span.first; i < span.columns->count; i++)
+            if (span.columns->internal_date_s[i] >= from_s && span.columns->internal_date_s[i] <= to_s)
+                seqset_add(uids, span.columns->uid[i]);
+    return r;
+}
+
+int search_program_aged(const struct search_program *p, const struct snapshot *before,
+                        const struct snapshot *now, int64_t since_s, struct arena *arena,
+                        struct seqset *uids_out, struct err *err)
+{
+    int r = 0;
+    seqset_init(uids_out, arena);
+    for (size_t i = 0; r == 0 && i < p->args->node_count; i++) {
+        const struct search_node *node = &p->args->nodes[i];
+        if (node->key == SEARCH_UID && p->prepared[i].star_from && before != now) {
+            r = add_last(before, uids_out, err);
+            r = r < 0 ? r : add_last(now, uids_out, err);
+        } else if (ages(node->key)) {
+            r = add_dated(now, since_s - (int64_t)node->number, p->prepared[i].limit_s, uids_out, err);
+        }
+    }
+    return r;
 }
 
 /* ---- what a stage needs ---- */
@@ -345,10 +452,11 @@ static enum verdict match_leaf(struct search_program *p, const struct search_nod
     case SEARCH_NEW:
         return yes_if(recent && !(row->flags & FLAG_SEEN));
     case SEARCH_SEQ:
-        return yes_if(seqset_contains(&ready->set, p->seq) ||
+        return yes_if(seqset_contains(&ready->set, p->place.lasting ? row->uid : p->seq) ||
                       (ready->saved && seqset_contains(&p->saved_seqs, p->seq)));
     case SEARCH_UID:
         return yes_if(seqset_contains(&ready->set, row->uid) ||
+                      (ready->star_from && (row->uid >= ready->star_from || row->uid == ready->last_uid)) ||
                       (ready->saved && p->place.saved && seqset_contains(p->place.saved, row->uid)));
     case SEARCH_BEFORE:
     case SEARCH_ON:

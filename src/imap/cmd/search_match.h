@@ -18,6 +18,9 @@ struct search_place {
     const struct view *view;         /* whose \Recent; NULL: no message is */
     const struct seqset *saved;      /* "$", UIDs; NULL: empty */
     int64_t now_s;                   /* OLDER, YOUNGER */
+    /* The program will be asked about later snapshots too: sequence numbers and "$" stand for the messages that
+     * they are now (RFC 5267, 4.3); "*" among UIDs follows the mailbox. See search_program_follow. */
+    bool lasting;
 };
 
 /* The mailbox that the session has selected, as its client knows it. */
@@ -29,6 +32,19 @@ struct search_place search_place_selected(struct session *s);
  *   errors       -ERR_CHARSET: charset not known; -ERR_IO, -ERR_CORRUPT */
 MUST_USE int search_program_new(const struct search_place *place, const struct search_args *args,
                                 struct arena *arena, struct search_program **program_out, struct err *err);
+/* A lasting program is asked about `snapshot` from now on: keywords may have got their place in the table, "*" is
+ * another message, time has gone on. Borrows `snapshot` for the call. -ERR_IO, -ERR_CORRUPT */
+MUST_USE int search_program_follow(struct search_program *program, const struct snapshot *snapshot,
+                                   int64_t now_s, struct err *err);
+/* Messages which no change of their own makes match or not any more, now that a lasting program has moved on:
+ * the last one of either snapshot where "*" is among the UIDs, and those whose age has come since `since_s`.
+ *   uids_out  in `arena` */
+MUST_USE int search_program_aged(const struct search_program *program, const struct snapshot *before,
+                                 const struct snapshot *now, int64_t since_s, struct arena *arena,
+                                 struct seqset *uids_out, struct err *err);
+/* Does time alone make messages match or not? */
+bool search_program_ages(const struct search_program *program);
+
 /* It will not be used for some time: let go of the message read last. */
 void search_program_rest(struct search_program *program);
 void search_program_free(struct search_program **program);

@@ -42,6 +42,7 @@ static const struct command commands[] = {
     { STR_INIT("FETCH"),          IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              fetch_args_parse,        fetch_run          },
     { STR_INIT("SEARCH"),         IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              search_args_parse,       search_run         },
     { STR_INIT("SORT"),           IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              sort_args_parse,         sort_run           },
+    { STR_INIT("CANCELUPDATE"),   IN_SELECTED,          0,                                       cancelupdate_args_parse, cancelupdate_run   },
     { STR_INIT("THREAD"),         IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              thread_args_parse,       thread_run         },
     { STR_INIT("STORE"),          IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID | CMD_WRITES, store_args_parse,        store_run          },
     { STR_INIT("COPY"),           IN_SELECTED,          CMD_HAS_UID,                             copy_args_parse,         copy_run           },

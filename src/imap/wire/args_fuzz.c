@@ -133,6 +133,7 @@ static const struct command_row {
     { STR_INIT("FETCH"), fetch_args_parse, check_fetch },
     { STR_INIT("SEARCH"), search_args_parse, check_search },
     { STR_INIT("SORT"), sort_args_parse, check_sort },
+    { STR_INIT("CANCELUPDATE"), cancelupdate_args_parse, NULL },
     { STR_INIT("THREAD"), thread_args_parse, check_thread },
     { STR_INIT("STORE"), store_args_parse, NULL },
     { STR_INIT("COPY"), copy_args_parse, NULL },

@@ -72,9 +72,10 @@ static const struct return_row {
     struct str name;
     enum search_return bit;
 } return_rows[] = {
-    { STR_INIT("MIN"), SEARCH_RETURN_MIN },   { STR_INIT("MAX"), SEARCH_RETURN_MAX },
-    { STR_INIT("ALL"), SEARCH_RETURN_ALL },   { STR_INIT("COUNT"), SEARCH_RETURN_COUNT },
-    { STR_INIT("SAVE"), SEARCH_RETURN_SAVE }, { STR_INIT("PARTIAL"), SEARCH_RETURN_PARTIAL },
+    { STR_INIT("MIN"), SEARCH_RETURN_MIN },       { STR_INIT("MAX"), SEARCH_RETURN_MAX },
+    { STR_INIT("ALL"), SEARCH_RETURN_ALL },       { STR_INIT("COUNT"), SEARCH_RETURN_COUNT },
+    { STR_INIT("SAVE"), SEARCH_RETURN_SAVE },     { STR_INIT("PARTIAL"), SEARCH_RETURN_PARTIAL },
+    { STR_INIT("UPDATE"), SEARCH_RETURN_UPDATE }, { STR_INIT("CONTEXT"), SEARCH_RETURN_CONTEXT },
 };
 
 /* While the program is read. */
@@ -298,6 +299,51 @@ int search_args_parse(struct parser *p, const void **args_out, struct err *err)
     if (!parse_sp(p) || (try_word(p, STR("RETURN")) && !parse_search_return(p, args)) ||
         (try_word(p, STR("CHARSET")) && !parse_charset(p, args)) || !parse_search_keys(p, args) ||
         !parse_end(p))
+        return parser_error(p, err);
+    *args_out = args;
+    return 0;
+}
+
+static enum arg_kind arg_of(enum search_key key)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(search_rows); i++)
+        if (search_rows[i].key == key)
+            return search_rows[i].arg;
+    return key == SEARCH_SEQ ? ARG_SET : ARG_NONE;
+}
+
+void search_args_copy(const struct search_args *args, struct arena *arena, struct search_args *out)
+{
+    *out = *args;
+    out->charset = arena_dup(arena, args->charset);
+    out->nodes = arena_new_array(arena, struct search_node, args->node_count);
+    for (size_t i = 0; i < args->node_count; i++) {
+        const struct search_node *node = &args->nodes[i];
+        enum arg_kind arg = arg_of(node->key);
+        out->nodes[i] = *node;
+        if (arg == ARG_SET)
+            seqset_copy(&node->set, arena, &out->nodes[i].set);
+        if (arg == ARG_TEXT || arg == ARG_HEADER || arg == ARG_KEYWORD)
+            out->nodes[i].text = arena_dup(arena, node->text);
+        if (arg == ARG_HEADER)
+            out->nodes[i].header = arena_dup(arena, node->header);
+    }
+}
+
+/* "CANCELUPDATE" 1*(SP quoted) */
+int cancelupdate_args_parse(struct parser *p, const void **args_out, struct err *err)
+{
+    struct cancelupdate_args *args = arena_new(p->arena, struct cancelupdate_args);
+    size_t cap = 0;
+    do {
+        struct str tag;
+        if ((args->count == CANCELUPDATE_TAGS_MAX && !parser_fail_limit(p, "tags")) || !parse_sp(p) ||
+            !parse_quoted(p, &tag))
+            return parser_error(p, err);
+        args->tags = arena_grow(p->arena, args->tags, args->count, &cap, sizeof tag);
+        args->tags[args->count++] = tag;
+    } while (!parser_at_end(p));
+    if (!parse_end(p))
         return parser_error(p, err);
     *args_out = args;
     return 0;

@@ -1,6 +1,6 @@
 /* search_args.h: SEARCH and UID SEARCH.
  * RFC 9051, 6.4.4 and 9 (search); RFC 3501; RFC 4731 and 5182 (RETURN); RFC 7162, 3.1.5;
- * RFC 9394 (PARTIAL); RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
+ * RFC 9394 (PARTIAL); RFC 5267 (UPDATE, CONTEXT); RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
  * The program is a tree in one flat array, parents before children: node i's subtree is
  * nodes[i .. nodes[i].end), its first child i + 1, the next child nodes[child].end.
  * nodes[0] is SEARCH_AND over all keys given. */
@@ -70,7 +70,7 @@ struct search_node {
     };
 };
 
-/* RFC 4731, 3.1; RFC 5182 */
+/* RFC 4731, 3.1; RFC 5182; RFC 5267, 4; RFC 9394 */
 enum search_return {
     SEARCH_RETURN_MIN = 1u << 0,
     SEARCH_RETURN_MAX = 1u << 1,
@@ -78,6 +78,8 @@ enum search_return {
     SEARCH_RETURN_COUNT = 1u << 3,
     SEARCH_RETURN_SAVE = 1u << 4,
     SEARCH_RETURN_PARTIAL = 1u << 5, /* never with ALL: RFC 9394, 3.1 */
+    SEARCH_RETURN_UPDATE = 1u << 6,
+    SEARCH_RETURN_CONTEXT = 1u << 7, /* a hint: the same will be asked again */
 };
 
 struct search_args {
@@ -96,6 +98,18 @@ struct search_args {
 /* `p` stands behind the command name. args_out: struct search_args in p->arena.
  * -ERR_SYNTAX, -ERR_LIMIT (nodes, depth). */
 MUST_USE int search_args_parse(struct parser *p, const void **args_out, struct err *err);
+
+/* All of it anew in `arena`: what was parsed and the command's bytes may go. */
+void search_args_copy(const struct search_args *args, struct arena *arena, struct search_args *out);
+
+enum { CANCELUPDATE_TAGS_MAX = 64 };
+
+struct cancelupdate_args {
+    struct str *tags;
+    size_t count; /* at least 1 */
+};
+/* CANCELUPDATE: RFC 5267, 4.3.5. -ERR_SYNTAX, -ERR_LIMIT */
+MUST_USE int cancelupdate_args_parse(struct parser *p, const void **args_out, struct err *err);
 
 /* RFC 5256 and others embed a search program: charset apart,
  * "search-key *(SP search-key)" to the end of the line. */

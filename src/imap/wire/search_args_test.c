@@ -226,6 +226,8 @@ static void test_what_a_program_needs_is_told(void **state)
         { " RETURN () ALL", true, false, false, false, SEARCH_RETURN_ALL, NULL },
         { " RETURN (SAVE) ALL", true, false, false, false, SEARCH_RETURN_SAVE, NULL },
         { " RETURN (min Count) 1", true, false, false, true, SEARCH_RETURN_MIN | SEARCH_RETURN_COUNT, NULL },
+        { " RETURN (UPDATE context) 1", true, false, false, true,
+          SEARCH_RETURN_UPDATE | SEARCH_RETURN_CONTEXT, NULL },
         { " RETURN (PARTIAL 1:5 SAVE) $", true, false, true, false,
           SEARCH_RETURN_PARTIAL | SEARCH_RETURN_SAVE, NULL },
         { " $", false, false, true, false, 0, NULL },
@@ -247,6 +249,66 @@ static void test_what_a_program_needs_is_told(void **state)
                    needs[i].in);
     }
     arena_deinit(&arena);
+}
+
+static void test_a_copy_needs_nothing_of_the_original(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct arena arena = ARENA_INIT, copy_arena = ARENA_INIT;
+        struct buf tree = BUF_INIT;
+        const struct search_args *args;
+        struct search_args copy;
+        if (parse(str_c(cases[i].in), &arena, &args) == 0) {
+            search_args_copy(args, &copy_arena, &copy);
+            arena_wipe(&arena);
+            arena_deinit(&arena);
+            print_node(&copy, 0, &tree);
+            assert_row(str_eq(buf_str(&tree), str_c(cases[i].tree)), i, cases[i].in);
+        }
+        buf_deinit(&tree);
+        arena_deinit(&arena);
+        arena_deinit(&copy_arena);
+    }
+}
+
+static void test_cancelupdate_reads_quoted_tags(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in;
+        int r;
+        size_t count;
+    } rows[] = {
+        { " \"a\"", 0, 1 },
+        { " \"a\" \"b\" \"c\"", 0, 3 },
+        { " a", -ERR_SYNTAX, 0 },
+        { "", -ERR_SYNTAX, 0 },
+        { " \"a\"\"b\"", -ERR_SYNTAX, 0 },
+        { " \"a\" b", -ERR_SYNTAX, 0 },
+        { " {1}\r\na", -ERR_SYNTAX, 0 },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows) + 3; i++) {
+        struct arena arena = ARENA_INIT;
+        struct buf line = BUF_INIT;
+        struct parser p;
+        struct err err = { 0 };
+        const void *args;
+        size_t many = i < ARRAY_COUNT(rows) ? 0 : CANCELUPDATE_TAGS_MAX - 1 + i - ARRAY_COUNT(rows);
+        int want = i < ARRAY_COUNT(rows) ? rows[i].r : many <= CANCELUPDATE_TAGS_MAX ? 0 : -ERR_LIMIT;
+        buf_add(&line, str_c(i < ARRAY_COUNT(rows) ? rows[i].in : ""));
+        for (size_t k = 0; k < many; k++)
+            buf_add_lit(&line, " \"t\"");
+        buf_add_lit(&line, "\r\n");
+        parser_init(&p, buf_str(&line), &parser_limits_after_login, false, &arena);
+        int r = cancelupdate_args_parse(&p, &args, &err);
+        assert_row(r == want, i, buf_c(&line));
+        if (r == 0)
+            assert_row(((const struct cancelupdate_args *)args)->count == (many ? many : rows[i].count), i,
+                       buf_c(&line));
+        buf_deinit(&line);
+        arena_deinit(&arena);
+    }
 }
 
 static int parse_repeated(const char *word, size_t count, const char *last)
@@ -304,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_search_programs),
         cmocka_unit_test(test_what_a_program_needs_is_told),
+        cmocka_unit_test(test_a_copy_needs_nothing_of_the_original),
+        cmocka_unit_test(test_cancelupdate_reads_quoted_tags),
         cmocka_unit_test(test_depth_and_size_have_limits),
         cmocka_unit_test(test_parentheses_have_a_limit),
     };
