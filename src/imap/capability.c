@@ -39,6 +39,7 @@ static const struct {
     { "MOVE", AFTER_LOGIN },                               /* RFC 6851 */
     { "CONDSTORE", AFTER_LOGIN },                          /* RFC 7162 */
     { "QRESYNC", AFTER_LOGIN },                            /* RFC 7162 */
+    { "UIDONLY", AFTER_LOGIN },                            /* RFC 9586 */
     { "ESEARCH", AFTER_LOGIN },                            /* RFC 4731 */
     { "SEARCHRES", AFTER_LOGIN },                          /* RFC 5182 */
     { "CONTEXT=SEARCH", AFTER_LOGIN },                     /* RFC 5267 */

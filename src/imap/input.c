@@ -140,6 +140,8 @@ static void run_line(struct session *s, struct str line)
     s->uid_form = p.uid;
     int r = check_state(s, command, &err);
     if (r == 0)
+        r = command_check_numbers(s, command, &err);
+    if (r == 0)
         r = command->parse(&p, &s->args, &err);
     if (r == 0 && (command->flags & CMD_WRITES) && s->view.read_only)
         r = err_set(&err, ERR_DENIED, "The mailbox is open for reading only");

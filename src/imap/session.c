@@ -121,6 +121,12 @@ void session_enable_condstore(struct session *s)
                               (unsigned long long)s->view.snapshot->highest_modseq);
 }
 
+int session_uid_required(struct session *s, struct err *err)
+{
+    session_code(s, "UIDREQUIRED");
+    return err_set(err, ERR_STATE, "Message numbers are not allowed once UIDONLY is enabled");
+}
+
 static void log_failure(struct session *s, const struct reply_rule *rule, const struct err *err)
 {
     struct logger *log = &s->log;
@@ -298,7 +304,7 @@ void session_sign_out(struct session *s)
     }
     s->holds_account_limit = false;
     memset(s->user_name, 0, sizeof s->user_name);
-    s->rev2 = s->condstore = s->qresync = s->utf8_accept = false;
+    s->rev2 = s->condstore = s->qresync = s->utf8_accept = s->uidonly = false;
     s->language = NULL; /* RFC 8437, 3 */
     memset(&s->metadata, 0, sizeof s->metadata);
     s->heartbeat_ms = 0;

@@ -53,6 +53,7 @@ struct session {
     /* What the client understands. RFC 5161 */
     bool rev2, condstore, qresync;
     bool utf8_accept; /* RFC 9755 */
+    bool uidonly;     /* RFC 9586: no sequence numbers, neither way */
     struct { /* RFC 5464: which news it has asked for, and up to where it knows them; metadata_news.c */
         bool server, mailboxes;
         struct metadata_watch {
@@ -141,6 +142,9 @@ void session_bye(struct session *s, const char *code, const char *text);
 
 /* A command of CONDSTORE was used: from now on MODSEQ is told. The first one with a mailbox selected tells HIGHESTMODSEQ: RFC 7162, 3.1. */
 void session_enable_condstore(struct session *s);
+
+/* The client that enabled UIDONLY used message numbers: BAD [UIDREQUIRED]. RFC 9586, 3 */
+MUST_USE int session_uid_required(struct session *s, struct err *err);
 
 /* Free the command's arena. */
 void session_free_arena(struct session *s);

@@ -25,14 +25,21 @@ void update_write_flags(struct session *s)
     buf_deinit(&code);
 }
 
+void update_begin_fetch(struct session *s, uint32_t seq, uint32_t uid)
+{
+    struct buf *out = session_out(s);
+    buf_add_lit(out, "* ");
+    buf_add_u64(out, s->uidonly ? uid : seq);
+    buf_add(out, s->uidonly ? STR(" UIDFETCH (") : STR(" FETCH ("));
+}
+
 void update_write_fetch(struct session *s, uint32_t seq, const struct message *m, bool with_flags)
 {
     struct buf *out = session_out(s);
     const char *separator = "";
-    buf_add_lit(out, "* ");
-    buf_add_u64(out, seq);
-    buf_add_lit(out, " FETCH (");
-    if (s->rev2 || s->qresync || s->uid_form) { /* RFC 7162, 3.2.4: UID in every FETCH once QRESYNC is on */
+    update_begin_fetch(s, seq, m->uid);
+    /* RFC 7162, 3.2.4: UID in every FETCH once QRESYNC is on; UIDFETCH begins with it. */
+    if (!s->uidonly && (s->rev2 || s->qresync || s->uid_form)) {
         buf_add_lit(out, "UID ");
         buf_add_u64(out, m->uid);
         separator = " ";
@@ -142,7 +149,7 @@ static int write_expunges(struct session *s, struct update *u)
 {
     struct buf *out = session_out(s);
     const struct snapshot_diff *diff = &u->changes.diff;
-    if (s->qresync)
+    if (s->qresync || s->uidonly)
         return update_write_vanished(s, &diff->vanished, false, &u->next) ? 0 : -ERR_AGAIN;
     /* From the end, so that no number shifts under another. */
     for (; u->next < diff->expunged_count; u->next++) {

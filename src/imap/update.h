@@ -1,6 +1,6 @@
 /* update.h: telling a client what has changed in its mailbox: the diff of two snapshots as untagged
  * responses.
- * RFC 9051, 7.3.1 (EXISTS), 7.5.1 (EXPUNGE), 7.5.2 (FETCH); RFC 7162, 3.2.10 (VANISHED) */
+ * RFC 9051, 7.3.1 (EXISTS), 7.5.1 (EXPUNGE), 7.5.2 (FETCH); RFC 7162, 3.2.10 (VANISHED); RFC 9586 */
 #ifndef LOFT_IMAP_UPDATE_H
 #define LOFT_IMAP_UPDATE_H
 
@@ -33,6 +33,9 @@ MUST_USE bool update_write_vanished(struct session *s, const struct seqset *uids
 
 /* "* FLAGS (...)" and "* OK [PERMANENTFLAGS (...)]" of the view. */
 void update_write_flags(struct session *s);
+
+/* "* seq FETCH (", or "* uid UIDFETCH (" (RFC 9586, 3.3). */
+void update_begin_fetch(struct session *s, uint32_t seq, uint32_t uid);
 
 /* "* seq FETCH (UID n FLAGS (...) MODSEQ (n))" with what this client has enabled. */
 void update_write_fetch(struct session *s, uint32_t seq, const struct message *message, bool with_flags);

@@ -132,8 +132,10 @@ static int begin(struct session *s, struct parser *p, struct err *err)
         return err_set(err, ERR_STATE, "No mailbox selected");
     if ((command->flags & CMD_WRITES) && s->view.read_only)
         return err_set(err, ERR_DENIED, "The mailbox is open for reading only");
-    int r = command == &command_replace ? replace_args_parse(p, &args, err)
-                                        : append_args_parse(p, &args, err);
+    int r = command_check_numbers(s, command, err);
+    if (r < 0)
+        return r;
+    r = command == &command_replace ? replace_args_parse(p, &args, err) : append_args_parse(p, &args, err);
     return r < 0 ? r : open_append(s, args, err);
 }
 

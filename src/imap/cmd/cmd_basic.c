@@ -60,7 +60,8 @@ int enable_run(struct session *s, const void *args, struct err *err)
         bool *on;
     } known[] = { { "IMAP4rev2", &s->rev2 },  { "CONDSTORE", &condstore },
                   { "QRESYNC", &s->qresync }, { "UTF8=ACCEPT", &s->utf8_accept },
-                  { "METADATA", &metadata },  { "METADATA-SERVER", &metadata_server } };
+                  { "METADATA", &metadata },  { "METADATA-SERVER", &metadata_server },
+                  { "UIDONLY", &s->uidonly } };
     buf_add_lit(out, "* ENABLED");
     for (size_t i = 0; i < a->count; i++) {
         for (size_t k = 0; k < ARRAY_COUNT(known); k++) {

@@ -18,6 +18,7 @@ struct fetch_cursor {
     const struct fetch_args *args;
     struct fetch_att *atts; /* what is written, in order */
     size_t att_count;
+    bool implies_uid; /* the first of them was not asked for */
     bool needs_meta, needs_header;
     struct seqset seqs; /* asked for and there */
     size_t range;       /* place in seqs: the next message is ranges[range].first + in_range */
@@ -72,7 +73,8 @@ static void choose_atts(struct fetch_cursor *c, struct arena *arena)
 {
     const struct fetch_args *a = c->args;
     c->atts = arena_new_array(arena, struct fetch_att, a->att_count + 2);
-    if (a->uid && !has_item(a, FETCH_UID)) /* RFC 9051, 6.4.9: always told */
+    c->implies_uid = a->uid && !has_item(a, FETCH_UID); /* RFC 9051, 6.4.9: always told */
+    if (c->implies_uid)
         add_att(c, FETCH_UID);
     for (size_t i = 0; i < a->att_count; i++) {
         c->atts[c->att_count++] = a->atts[i];
@@ -373,14 +375,13 @@ static void write_seen(struct session *s, struct fetch_cursor *c, struct fetch_m
 static int write_message(struct session *s, struct fetch_cursor *c, struct fetch_message *m, struct err *err)
 {
     struct buf *out = session_out(s);
+    size_t first = c->implies_uid && s->uidonly; /* UIDFETCH begins with the UID: RFC 9586, 3.3 */
     if (!c->is_open) {
         c->start_n = out->n;
         c->can_take_back = true;
-        buf_add_lit(out, "* ");
-        buf_add_u64(out, m->seq);
-        buf_add_lit(out, " FETCH (");
+        update_begin_fetch(s, m->seq, m->row.uid);
         c->is_open = true;
-        c->att = 0;
+        c->att = first;
     }
     for (;;) {
         while (c->literal.open) {
@@ -392,7 +393,7 @@ static int write_message(struct session *s, struct fetch_cursor *c, struct fetch
         }
         if (c->att == c->att_count)
             break;
-        if (c->att > 0)
+        if (c->att > first)
             buf_add_char(out, ' ');
         int r = fetch_write_item(s, m, &c->atts[c->att++], &c->literal, err);
         if (r < 0 && c->can_take_back) {

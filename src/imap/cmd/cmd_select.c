@@ -19,7 +19,7 @@ static int respond_opened(struct session *s, const struct select_args *a, struct
         if (r < 0)
             return r;
         buf_printf(out, "* %u RECENT\r\n", view_recent_count(&s->view));
-        if (unseen)
+        if (unseen && !s->uidonly) /* a message number: RFC 9586, 3 */
             session_untagged_code(s, "First unseen", "UNSEEN %u", unseen);
     }
     session_untagged_code(s, "UIDs valid", "UIDVALIDITY %u", mailbox_uidvalidity(s->view.mailbox));
@@ -158,6 +158,8 @@ static int run(struct session *s, const struct select_args *a, bool read_only, s
 {
     if (a->qresync && !s->qresync)
         return err_set(err, ERR_STATE, "QRESYNC has not been enabled"); /* RFC 7162, 3.2.5 */
+    if (a->has_match && s->uidonly)                                     /* RFC 9586, 3.7 */
+        return session_uid_required(s, err);
     int r = s->cursor ? 0 : open_mailbox(s, a, read_only, err);
     if (r == 0 && s->cursor)
         r = respond_resync(s, a, err);

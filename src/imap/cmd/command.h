@@ -41,6 +41,9 @@ struct command {
 /* NULL: no such command, or not in this form. */
 const struct command *command_find(struct str name, bool uid_form);
 
+/* A client that enabled UIDONLY has only the UID forms of commands: RFC 9586, 3.2 and 3.8. */
+MUST_USE int command_check_numbers(struct session *s, const struct command *command, struct err *err);
+
 /* Not in the table's hands alone: their messages are streamed (append.h). */
 extern const struct command command_append, command_replace;
 

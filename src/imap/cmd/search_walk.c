@@ -4,6 +4,8 @@ int search_walk_init(struct search_walk *walk, struct session *s, const struct s
                      const struct search_args *args, struct arena *arena, bool backward, struct err *err)
 {
     *walk = (struct search_walk){ .place = *place, .backward = backward };
+    if (s->uidonly && args->uses_seq) /* RFC 9586, 3.5 */
+        return session_uid_required(s, err);
     int r = search_program_new(place, args, arena, &walk->program, err);
     if (r == -ERR_CHARSET)
         session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 9051, 7.1; RFC 5256, 3 */

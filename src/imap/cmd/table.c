@@ -69,3 +69,9 @@ const struct command *command_find(struct str name, bool uid_form)
             return &commands[i];
     return NULL;
 }
+
+int command_check_numbers(struct session *s, const struct command *command, struct err *err)
+{
+    bool by_number = command->flags & CMD_HAS_UID && !s->uid_form;
+    return s->uidonly && by_number ? session_uid_required(s, err) : 0;
+}
