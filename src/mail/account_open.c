@@ -296,10 +296,11 @@ static int take_pair(void *ctx, struct str key, struct str value, struct err *er
     return err_set(err, ERR_CORRUPT, "state has an unknown key");
 }
 
-static int read_account_record(struct account *a, struct account_record *record_out, struct err *err)
+int account_read_record(struct store *store, struct account_id id, struct account_record *record_out,
+                        struct err *err)
 {
     struct buf key = BUF_INIT, value = BUF_INIT;
-    int r = store_get(a->mail->options.store, a->id, key_letter(KEY_ACCOUNT, &key), &value, err);
+    int r = store_get(store, id, key_letter(KEY_ACCOUNT, &key), &value, err);
     if (r == 0)
         r = account_record_decode(buf_str(&value), record_out, err);
     else if (r == -ERR_NOT_FOUND)
@@ -378,7 +379,7 @@ static int load_once(struct account *a, uint64_t *seen, struct err *err)
     _Static_assert(KEY_LOG < KEY_MAILBOX && KEY_MAILBOX < KEY_ACL && KEY_ACL < KEY_REFERENCES &&
                        KEY_REFERENCES < KEY_SUBSCRIPTION && KEY_SUBSCRIPTION < KEY_THREAD,
                    "one scan reads them, of one version");
-    int r = read_account_record(a, &stored, err);
+    int r = account_read_record(a->mail->options.store, a->id, &stored, err);
     if (r == 0)
         r = store_scan(a->mail->options.store, a->id, key_letter(KEY_LOG, &from), key_letter(KEY_THREAD, &to),
                        &version, take_pair, &l, err);

@@ -160,6 +160,9 @@ struct mailbox *account_find(const struct account *account, uint64_t mailbox_id)
 
 /* Read all of it afresh. -ERR_NOT_FOUND when there is none. */
 MUST_USE int account_load(struct account *account, struct err *err);
+/* Only its record. -ERR_NOT_FOUND. */
+MUST_USE int account_read_record(struct store *store, struct account_id id, struct account_record *record_out,
+                                 struct err *err);
 /* Read what was committed since our version. -ERR_UNAVAILABLE when the account is gone. */
 MUST_USE int account_catch_up(struct account *account, struct err *err);
 bool account_is_behind(const struct account *account); /* the store told of a version that we do not have */

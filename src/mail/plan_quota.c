@@ -328,6 +328,16 @@ size_t account_quota(struct account *a, struct str mailbox, struct arena *arena,
     return count;
 }
 
+int mail_account_holds(struct mail *mail, struct account_id id, struct quota_amounts *holds_out,
+                       struct err *err)
+{
+    struct account_record record;
+    int r = account_read_record(mail->options.store, id, &record, err);
+    if (r == 0)
+        *holds_out = record_used(&record);
+    return r;
+}
+
 int account_quota_check(struct account *a, const struct quota_amounts *add, struct err *err)
 {
     pthread_mutex_lock(&a->mutex);

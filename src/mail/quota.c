@@ -4,20 +4,14 @@
 #include <string.h>
 
 static const struct {
-    struct str name;
     const char *unit;
     uint64_t divisor;
 } resources[QUOTA_RESOURCES] = {
-    [QUOTA_STORAGE] = { STR_INIT("STORAGE"), "KiB", 1024 },
-    [QUOTA_MESSAGE] = { STR_INIT("MESSAGE"), "messages", 1 },
-    [QUOTA_MAILBOX] = { STR_INIT("MAILBOX"), "mailboxes", 1 },
-    [QUOTA_ANNOTATION] = { STR_INIT("ANNOTATION-STORAGE"), "KiB of annotations", 1024 },
+    [QUOTA_STORAGE] = { "KiB", 1024 },
+    [QUOTA_MESSAGE] = { "messages", 1 },
+    [QUOTA_MAILBOX] = { "mailboxes", 1 },
+    [QUOTA_ANNOTATION] = { "KiB of annotations", 1024 },
 };
-
-struct str quota_resource_name(enum quota_resource resource)
-{
-    return resources[resource].name;
-}
 
 /* ---- the state ---- */
 

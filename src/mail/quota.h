@@ -18,26 +18,14 @@
 #include "base/codec.h"
 #include "base/err.h"
 #include "base/ref.h"
-
-enum quota_resource { QUOTA_STORAGE, QUOTA_MESSAGE, QUOTA_MAILBOX, QUOTA_ANNOTATION, QUOTA_RESOURCES };
-
-/* RFC 9208, 5: "STORAGE" and so on. */
-struct str quota_resource_name(enum quota_resource resource);
+#include "mail/quota_resource.h"
+#include "store/store.h"
 
 enum {
     QUOTA_TREES_MAX = 100, /* of an account: each is looked at when a message is added */
     QUOTA_WARNINGS_MAX = 8,
     /* So far a level must be fallen below before it warns again: one that hovers at it is not told again and again. */
     QUOTA_REARM_PERCENT = 5,
-};
-
-#define QUOTA_LIMIT_MAX (UINT64_MAX >> 1) /* RFC 9208, 3.1.2: 63 bits */
-#define QUOTA_NONE      UINT64_MAX        /* a limit: there is none */
-#define QUOTA_DEFAULT   (UINT64_MAX - 1)  /* a limit in the state of an account: as the settings say */
-
-/* One figure a resource: bytes, messages, mailboxes, bytes. */
-struct quota_amounts {
-    uint64_t of[QUOTA_RESOURCES];
 };
 
 struct account;
@@ -110,6 +98,11 @@ struct quota_state {
  * the outer before the inner. Returns how many; at least 1. */
 size_t account_quota(struct account *account, struct str mailbox, struct arena *arena,
                      struct quota_state **states_out);
+
+/* What an account that need not be in memory holds, by its record in the store. -ERR_NOT_FOUND, -ERR_CORRUPT, -ERR_IO. */
+struct mail;
+MUST_USE int mail_account_holds(struct mail *mail, struct account_id id, struct quota_amounts *holds_out,
+                                struct err *err);
 
 /* Would so much more fit into the account, as far as can be said now? So that a client need not send megabytes in
  * vain: what counts is the plan. -ERR_OVERQUOTA. */

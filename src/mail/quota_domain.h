@@ -11,7 +11,6 @@
 #define LOFT_MAIL_QUOTA_DOMAIN_H
 
 #include "mail/quota.h"
-#include "store/store.h"
 
 struct quota_domains;
 
