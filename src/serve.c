@@ -199,6 +199,7 @@ static struct imap_settings imap_settings(const struct config *c)
                                       .connections_per_account_max =
                                           (uint32_t)c->limits.connections_per_account,
                                       .message_bytes_max = c->imap.max_append_bytes,
+                                      .quota_administrators = c->quota.administrators,
                                       .before_login = framer_limits_before_login,
                                       .after_login = framer_limits_after_login };
     settings.after_login.line_max = c->imap.max_line_bytes;
@@ -263,6 +264,7 @@ static int start(struct server *s, struct err *err)
         return r;
     s->imap = (struct imap_server){ .settings = imap_settings(c),
                                     .mail = s->backend.mail,
+                                    .users = s->backend.users,
                                     .auth = s->auth,
                                     .limits = s->limits,
                                     .presence = s->presence,
@@ -273,6 +275,8 @@ static int start(struct server *s, struct err *err)
                                                   .timeout_ms = (uint32_t)c->lmtp.timeout_s * 1000,
                                                   .delimiter = c->lmtp.recipient_delimiter[0],
                                                   .create_mailbox = c->lmtp.create_folder,
+                                                  .over_quota_permanent = c->quota.over_reply ==
+                                                                          CONFIG_OVER_PERMANENT,
                                                   .host_name = s->host_name },
                                     .mail = s->backend.mail,
                                     .users = s->backend.users,

@@ -78,6 +78,9 @@ static int open_mail(const struct config *config, struct backend *b, struct err 
     buf_deinit(&spool);
     if (!b->spool_folder)
         abort();
+    struct quota_settings quota;
+    if (r == 0)
+        r = quota_service_open(config, b->log, b->users, &b->quota, &quota, err);
     if (r < 0)
         return r;
     const struct mail_options options = { .store = b->store,
@@ -89,7 +92,8 @@ static int open_mail(const struct config *config, struct backend *b, struct err 
                                           .message_bytes_max = config->imap.max_append_bytes,
                                           .annotation_bytes_max = (uint32_t)config->limits.annotation_bytes,
                                           .annotations_max = (uint32_t)config->limits.annotations_per_mailbox,
-                                          .annotations_bytes_max = config->limits.account_annotation_bytes };
+                                          .annotations_bytes_max = config->limits.account_annotation_bytes,
+                                          .quota = quota };
     return mail_open(&options, &b->mail, err);
 }
 
@@ -119,6 +123,8 @@ int backend_open(const struct config *config, struct logger log, struct backend 
         r = open_mail(config, b, err);
     if (r == 0)
         r = purge_deleted(b, err);
+    if (r == 0)
+        r = quota_service_enter_all(b->quota, b->mail, err);
     if (r < 0)
         backend_close(b);
     return r;
@@ -128,6 +134,7 @@ void backend_close(struct backend *b)
 {
     if (b->mail)
         mail_close(&b->mail);
+    quota_service_free(&b->quota);
     users_free(&b->users);
     if (b->store)
         store_close(&b->store);
@@ -142,6 +149,8 @@ int backend_add_user(struct backend *b, struct str name, struct str password, st
     if (r < 0)
         return r;
     r = mail_account_create(b->mail, user_out->account, err);
+    if (r == 0)
+        return quota_service_enter(b->quota, b->mail, user_out, err);
     if (r < 0) {
         struct err ignored;
         struct account_id id;

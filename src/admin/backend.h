@@ -4,6 +4,7 @@
 #define LOFT_ADMIN_BACKEND_H
 
 #include "admin/config.h"
+#include "admin/quota_service.h"
 #include "auth/users.h"
 #include "base/log.h"
 #include "mail/account.h"
@@ -13,6 +14,7 @@ enum { FIRST_MAILBOXES_MAX = 5 };
 struct backend {
     struct store *store;
     struct users *users;
+    struct quota_service *quota;
     struct mail *mail;
     struct logger log;
     char *spool_folder;

@@ -1,6 +1,7 @@
 #include "admin/config.h"
 
 #include "admin/config_load.h"
+#include "admin/config_quota.h"
 #include "admin/config_table.h"
 #include "base/file.h"
 
@@ -193,6 +194,13 @@ static void check_together(struct loader *l)
             report(l, &problem);
         }
     }
+    struct err problem;
+    uint8_t levels[CONFIG_WARNINGS_MAX];
+    size_t count;
+    if (config_quota_warnings(c, levels, &count, &problem) < 0)
+        report(l, &problem);
+    if (config_quota_domains(c, NULL, NULL, &problem) < 0)
+        report(l, &problem);
 }
 
 int config_load(const struct config_sources *sources, config_problem_fn *problem, void *ctx,

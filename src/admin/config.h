@@ -36,6 +36,7 @@ struct config_listen {
 
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_socket_mode { CONFIG_SOCKET_0600, CONFIG_SOCKET_0660, CONFIG_SOCKET_0666 };
+enum config_over_reply { CONFIG_OVER_TEMPORARY, CONFIG_OVER_PERMANENT };
 enum config_compression { CONFIG_LZ4, CONFIG_ZSTD, CONFIG_UNCOMPRESSED };
 
 /* Fields are named as the settings are; `section.key` is .section.key here. Strings are never NULL and
@@ -91,6 +92,14 @@ struct config {
     struct {
         const char *drafts, *sent, *trash, *junk, *archive; /* made for a new account; "": not made */
     } mailboxes;
+    struct {
+        uint64_t storage_bytes, messages, mailboxes, annotation_bytes; /* of an account; 0: no limit */
+        uint64_t grace_percent;
+        const char *warnings, *administrators; /* lists: config_quota.h */
+        uint64_t over_reply;                   /* enum config_over_reply */
+        uint64_t domain_storage_bytes, domain_messages;
+        const char *domains; /* list: config_quota.h */
+    } quota;
     struct {
         uint64_t cache_bytes, segment_bytes, watermark_bytes, ballast_bytes;
         uint64_t collect_below_percent, collect_bytes_per_s;

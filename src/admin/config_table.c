@@ -12,6 +12,7 @@ static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL
 static const char *const log_formats[] = { "text", "json", NULL };                  /* enum log_format */
 static const char *const tls_versions[] = { "1.2", "1.3", NULL };           /* enum config_tls_version */
 static const char *const socket_modes[] = { "0600", "0660", "0666", NULL }; /* enum config_socket_mode */
+static const char *const over_replies[] = { "452", "552", NULL };           /* enum config_over_reply */
 static const char *const compressions[] = { "lz4", "zstd", "none", NULL };  /* enum config_compression */
 
 const struct config_section config_sections[] = {
@@ -26,6 +27,7 @@ const struct config_section config_sections[] = {
     { "limits", "How much one address, one account and everybody together may use." },
     { "mailboxes",
       "Mailboxes that a new account is given, subscribed and with their special use (RFC 6154)." },
+    { "quota", "What an account, and all accounts of a domain together, may hold (RFC 9208)." },
     { "store", "The embedded storage engine." },
 };
 const size_t config_section_count = ARRAY_COUNT(config_sections);
@@ -207,6 +209,48 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(mailboxes.junk), .help = "Name of the mailbox for unwanted mail." },
     { "mailboxes.archive", CONFIG_STRING, .standard = "Archive", .max = MAILBOX_NAME_BYTES_MAX,
       .offset = FIELD(mailboxes.archive), .help = "Name of the mailbox for archived mail." },
+
+    { "quota.storage_bytes", CONFIG_NUMBER, CONFIG_BYTES, "0", 0, 1024 * 1024 * G,
+      .offset = FIELD(quota.storage_bytes),
+      .help = "Bytes of all messages of an account; 0 is no limit. *loft quota set* gives one user another "
+              "limit." },
+    { "quota.messages", CONFIG_NUMBER, .standard = "0", .min = 0, .max = 1000000000000,
+      .offset = FIELD(quota.messages), .help = "Messages of an account; 0 is no limit." },
+    { "quota.mailboxes", CONFIG_NUMBER, .standard = "0", .min = 0, .max = 1000000,
+      .offset = FIELD(quota.mailboxes),
+      .help = "Mailboxes of an account; 0 is no other limit than limits.mailboxes_per_account, which no "
+              "user can be raised above." },
+    { "quota.annotation_bytes", CONFIG_NUMBER, CONFIG_BYTES, "0", 0, 1024 * G,
+      .offset = FIELD(quota.annotation_bytes),
+      .help = "Bytes of all annotations (METADATA) of an account; 0 is no other limit than "
+              "limits.account_annotation_bytes." },
+    { "quota.grace_percent", CONFIG_NUMBER, .standard = "10", .min = 0, .max = 100,
+      .offset = FIELD(quota.grace_percent),
+      .help = "The last message that comes while the storage limit is not reached may pass it by this much, "
+              "so that what is delivered is not refused for a few bytes. Clients are told. 0 takes nothing "
+              "above the limit." },
+    { "quota.warnings", CONFIG_STRING, .standard = "80, 95", .max = 100, .offset = FIELD(quota.warnings),
+      .help = "When this much of the storage or messages limit is used, in percent, a message in INBOX tells "
+              "the user and an event the log. Each level is told once, and again only after usage was five "
+              "percent below it. Empty: nobody is told." },
+    { "quota.over_reply", CONFIG_WORD, .standard = "452", .words = over_replies,
+      .offset = FIELD(quota.over_reply),
+      .help = "How LMTP answers for an account that is full: 452 makes the sender's server try again for "
+              "some days, 552 returns the message at once." },
+    { "quota.administrators", CONFIG_STRING, .standard = "", .max = CONFIG_VALUE_BYTES_MAX,
+      .offset = FIELD(quota.administrators),
+      .help = "Users who may see and set all quota over IMAP (SETQUOTA), with commas between. Nobody else "
+              "may, not even for the own account." },
+    { "quota.domain_storage_bytes", CONFIG_NUMBER, CONFIG_BYTES, "0", 0, 1024 * 1024 * G,
+      .offset = FIELD(quota.domain_storage_bytes),
+      .help = "Bytes of all messages of all accounts of one domain; 0 is no limit." },
+    { "quota.domain_messages", CONFIG_NUMBER, .standard = "0", .min = 0, .max = 1000000000000,
+      .offset = FIELD(quota.domain_messages),
+      .help = "Messages of all accounts of one domain; 0 is no limit." },
+    { "quota.domains", CONFIG_STRING, .standard = "", .max = CONFIG_VALUE_BYTES_MAX,
+      .offset = FIELD(quota.domains),
+      .help = "Domains with a storage limit of their own instead of those two, such as \"example.org=100G, "
+              "example.com=none\"." },
 
     { "store.cache_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 1 * M, 1024 * G,
       .offset = FIELD(store.cache_bytes), .help = "Memory for what was read of state and meta." },

@@ -19,12 +19,15 @@ struct imap_settings {
     bool refuse_8bit_header;    /* APPEND of 8-bit header fields by clients without UTF-8: RFC 9755 */
     uint32_t connections_per_account_max;
     uint64_t message_bytes_max; /* RFC 7889 APPENDLIMIT */
+    const char
+        *quota_administrators; /* borrows: names of users who may SETQUOTA, with commas or spaces between */
     struct framer_limits before_login, after_login;
 };
 
 struct imap_server {
     struct imap_settings settings;
     struct mail *mail;
+    struct users *users;
     struct auth *auth;
     struct limits *limits;             /* connections per account are counted as "account/" id */
     struct presence *presence;         /* who is here, for `loft who` and `loft kick` */

@@ -6,6 +6,18 @@ static bool is_about_the_name(int r)
     return r == -ERR_NOT_FOUND || r == -ERR_INVALID || r == -ERR_LIMIT || r == -ERR_CANNOT;
 }
 
+/* The quota leaves no room for the mailbox that would have to be made. */
+static bool is_about_a_new_mailbox(struct account *account, struct str name, int r)
+{
+    struct mailbox *box;
+    if (r != -ERR_OVERQUOTA)
+        return false;
+    if (account_mailbox(account, name, &box, NULL) < 0)
+        return true;
+    mailbox_unref(&box);
+    return false;
+}
+
 /* ---- the first time ---- */
 
 static int append(struct account *account, struct str mailbox, bool create, const struct new_message *message,
@@ -30,7 +42,7 @@ static int append_somewhere(struct account *account, const struct delivery *d,
 {
     if (d->mailbox.n) {
         int r = append(account, d->mailbox, d->create_mailbox, message, delivered_out, err);
-        if (!is_about_the_name(r))
+        if (!is_about_the_name(r) && !is_about_a_new_mailbox(account, d->mailbox, r))
             return r;
     }
     return append(account, STR("INBOX"), false, message, delivered_out, err);
@@ -82,7 +94,7 @@ static int find_target(struct account *account, const struct delivery *d, struct
         if (r == 0)
             r = account_mailbox(account, d->mailbox, &box, err);
     }
-    if (is_about_the_name(r)) {
+    if (is_about_the_name(r) || is_about_a_new_mailbox(account, d->mailbox, r)) {
         *name_out = STR("INBOX");
         r = account_mailbox(account, *name_out, &box, err);
     }

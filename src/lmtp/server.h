@@ -14,7 +14,8 @@ struct lmtp_settings {
     char delimiter;             /* between user and mailbox, '+'; '\0' for none */
     /* Make the mailbox behind the delimiter when it does not exist; else INBOX takes the mail. */
     bool create_mailbox;
-    const char *host_name; /* borrows: our name in greeting and Received */
+    bool over_quota_permanent; /* an account that is full: 552, do not try again; else 452 */
+    const char *host_name;     /* borrows: our name in greeting and Received */
 };
 
 struct lmtp_server {

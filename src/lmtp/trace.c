@@ -15,7 +15,7 @@ static void add_name(struct buf *out, struct str name)
 }
 
 /* date-time of RFC 5322, 3.3. The process has no locale, so names of days and months are English. */
-static void add_date(struct buf *out, int64_t wall_s)
+void trace_write_date(int64_t wall_s, struct buf *out)
 {
     time_t at = (time_t)wall_s;
     struct tm local;
@@ -50,6 +50,6 @@ void trace_write(const struct trace *t, const struct str *recipients, size_t rec
     if (!str_is_nil(t->from)) /* RFC 3848; RFC 6531, 4.3 */
         buf_add(out, t->utf8 ? STR(" with UTF8LMTP") : STR(" with LMTP"));
     buf_printf(out, " id " STR_FMT ";\r\n\t", STR_ARG(t->id));
-    add_date(out, t->wall_s);
+    trace_write_date(t->wall_s, out);
     buf_add_lit(out, "\r\n");
 }

@@ -30,4 +30,7 @@ struct trace {
 void trace_write(const struct trace *trace, const struct str *recipients, size_t recipient_count,
                  struct buf *out);
 
+/* Append the time as Date and Received have it, local to this machine's zone. */
+void trace_write_date(int64_t wall_s, struct buf *out);
+
 #endif

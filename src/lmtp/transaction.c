@@ -69,12 +69,17 @@ static size_t failure_of(enum err_kind kind)
 void lmtp_reply_failure(struct lmtp_session *s, enum err_kind kind, struct str address)
 {
     size_t i = failure_of(kind);
+    unsigned code = failures[i].code;
+    const char *enhanced = failures[i].enhanced;
+    if (kind == ERR_OVERQUOTA && s->server->settings.over_quota_permanent) {
+        code = 552;
+        enhanced = "5.2.2";
+    }
     address = str_is_nil(address) ? address : utf8_prefix(address, REPLY_ADDRESS_BYTES_MAX);
     if (str_is_nil(address))
-        lmtp_reply(s, failures[i].code, failures[i].enhanced, "%s", failures[i].text);
+        lmtp_reply(s, code, enhanced, "%s", failures[i].text);
     else
-        lmtp_reply(s, failures[i].code, failures[i].enhanced, "<" STR_FMT "> %s", STR_ARG(address),
-                   failures[i].text);
+        lmtp_reply(s, code, enhanced, "<" STR_FMT "> %s", STR_ARG(address), failures[i].text);
 }
 
 /* ---- one account ---- */

@@ -1,0 +1,67 @@
+#include "admin/config_quota.h"
+
+#include "admin/config_table.h"
+
+/* Words with commas or spaces between; NIL after the last. */
+static struct str next_word(struct str *rest)
+{
+    size_t from = 0, to;
+    while (from < rest->n && (rest->p[from] == ',' || rest->p[from] == ' '))
+        from++;
+    for (to = from; to < rest->n && rest->p[to] != ',' && rest->p[to] != ' ';)
+        to++;
+    struct str word = from < to ? str_sub(*rest, from, to - from) : STR_NIL;
+    *rest = str_skip(*rest, to);
+    return word;
+}
+
+int config_quota_warnings(const struct config *config, uint8_t out[CONFIG_WARNINGS_MAX], size_t *count_out,
+                          struct err *err)
+{
+    struct str rest = str_c(config->quota.warnings), word;
+    uint64_t percent = 0, before = 0;
+    size_t count = 0;
+
+    for (; !str_is_nil(word = next_word(&rest)); before = percent) {
+        if (!str_to_u64(word, 100, &percent) || percent <= before || count == CONFIG_WARNINGS_MAX)
+            return err_set(
+                err, ERR_INVALID,
+                "quota.warnings: expected at most %d percentages, the smaller first, such as 80, 95",
+                CONFIG_WARNINGS_MAX);
+        out[count++] = (uint8_t)percent;
+    }
+    *count_out = count;
+    return 0;
+}
+
+/* A size as any setting in bytes is written. */
+static int parse_size(struct str text, uint64_t *bytes_out, struct err *err)
+{
+    const struct config_setting *like = config_setting_find(STR("quota.domain_storage_bytes"));
+    struct arena arena = ARENA_INIT;
+    struct config room = { 0 };
+    int r = config_value_parse(like, text, "", &arena, &room, err);
+    arena_deinit(&arena);
+    *bytes_out = room.quota.domain_storage_bytes;
+    return r;
+}
+
+int config_quota_domains(const struct config *config, config_domain_fn *fn, void *ctx, struct err *err)
+{
+    struct str rest = str_c(config->quota.domains), word;
+
+    while (!str_is_nil(word = next_word(&rest))) {
+        struct str size, domain = str_cut(word, '=', &size);
+        struct err why = { 0 };
+        uint64_t bytes = 0;
+        bool none = str_eq(size, STR("none"));
+        if (domain.n == 0 || size.n == 0 || (!none && parse_size(size, &bytes, &why) < 0))
+            return err_set(err, ERR_INVALID,
+                           "quota.domains: \"" STR_FMT
+                           "\" is not DOMAIN=SIZE or DOMAIN=none, such as example.org=10G",
+                           STR_ARG(str_sub(word, 0, 60)));
+        if (fn)
+            fn(ctx, domain, bytes);
+    }
+    return 0;
+}
