@@ -67,6 +67,12 @@ static const struct {
     { "OBJECTID", AFTER_LOGIN },                           /* RFC 8474 */
     { "SAVEDATE", AFTER_LOGIN },                           /* RFC 8514 */
     { "PREVIEW", AFTER_LOGIN },                            /* RFC 8970 */
+    { "QUOTA", AFTER_LOGIN },                              /* RFC 9208 */
+    { "QUOTA=RES-STORAGE", AFTER_LOGIN },                  /* RFC 9208 */
+    { "QUOTA=RES-MESSAGE", AFTER_LOGIN },                  /* RFC 9208 */
+    { "QUOTA=RES-MAILBOX", AFTER_LOGIN },                  /* RFC 9208 */
+    { "QUOTA=RES-ANNOTATION-STORAGE", AFTER_LOGIN },       /* RFC 9208 */
+    { "QUOTASET", AFTER_LOGIN },                           /* RFC 9208 */
 };
 
 bool capability_login_allowed(const struct session *s)

@@ -4,6 +4,7 @@
 #include "imap/cmd/append.h"
 #include "imap/cmd/catenate.h"
 #include "imap/cmd/command.h"
+#include "imap/cmd/quota_root.h"
 #include "imap/door.h"
 #include "imap/wire/append_args.h"
 #include "imap/wire/writer.h"
@@ -29,6 +30,7 @@ struct append {
     size_t count, cap;
     enum append_state state;
     bool has_part;             /* APPEND_PARTS: one was there */
+    uint64_t bytes;            /* announced, of all messages so far */
     struct incoming *incoming; /* the message that is coming in */
     uint64_t left;             /* APPEND_LITERAL, APPEND_TEXT: bytes that have not come yet */
     bool literal8;
@@ -179,6 +181,14 @@ static int take_whole(struct session *s, struct err *err)
     return r;
 }
 
+/* No need to send in vain what cannot be taken. The commit looks again, and knows what REPLACE takes away. */
+static int check_quota(struct append *a, uint64_t size_bytes, struct err *err)
+{
+    a->bytes += size_bytes;
+    const struct quota_amounts add = { .of = { [QUOTA_STORAGE] = a->bytes, [QUOTA_MESSAGE] = a->count + 1 } };
+    return a->replaced_uid ? 0 : account_quota_check(a->account, &add, err);
+}
+
 /* The next message's flags and date; its bytes or parts follow. */
 static int next_message(struct session *s, struct parser *p, struct err *err)
 {
@@ -193,6 +203,9 @@ static int next_message(struct session *s, struct parser *p, struct err *err)
         return err_set(err, ERR_LIMIT, "More than %d messages in one APPEND", MESSAGES_MAX);
     if (!args.is_catenate && args.literal.size_bytes == 0)
         return err_set(err, ERR_CANNOT, "Empty message: nothing was appended");
+    r = check_quota(a, args.is_catenate ? 0 : args.literal.size_bytes, err);
+    if (r < 0)
+        return r;
     a->messages = arena_grow(&s->arena, a->messages, a->count, &a->cap, sizeof *a->messages);
     struct new_message *m = &a->messages[a->count];
     *m = (struct new_message){ .flags = args.flags.flags,
@@ -358,6 +371,7 @@ static int commit(struct session *s, struct append *a, struct err *err)
         session_code(s, "TRYCREATE");
     if (r < 0)
         return r;
+    quota_tell_soft(s, &change);
     struct buf code = BUF_INIT;
     buf_printf(&code, "APPENDUID %u ", change.uidvalidity);
     seqset_write(&change.uids, &code);

@@ -20,6 +20,8 @@ static uint64_t figure(struct session *s, struct mailbox *mailbox, const struct 
         return snapshot->unseen;
     case STATUS_DELETED:
         return snapshot->deleted;
+    case STATUS_DELETED_STORAGE: /* each message that goes frees its size: mail/quota.h */
+        return snapshot->deleted_size_bytes;
     case STATUS_SIZE:
         return snapshot->size_bytes;
     case STATUS_HIGHESTMODSEQ:

@@ -1,6 +1,7 @@
 /* cmd_store.c: STORE, EXPUNGE, COPY, MOVE and their UID forms.
  * RFC 9051, 6.4.3, 6.4.6 to 6.4.9; RFC 7162, 3.1.3; RFC 4315; RFC 6851 */
 #include "imap/cmd/command.h"
+#include "imap/cmd/quota_root.h"
 #include "imap/cmd/saved.h"
 #include "imap/door.h"
 #include "imap/update.h"
@@ -199,6 +200,7 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
             return 0;
         return err_set(err, ERR_EXPUNGED, "The messages are gone");
     }
+    quota_tell_soft(s, &change);
     struct str code = copyuid(s, &change);
     if (!move) {
         s->reply_code = code;

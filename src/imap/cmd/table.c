@@ -5,6 +5,7 @@
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/message_args.h"
 #include "imap/wire/metadata_args.h"
+#include "imap/wire/quota_args.h"
 #include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/sort_args.h"
@@ -35,6 +36,9 @@ static const struct command commands[] = {
     { STR_INIT("STATUS"),         IN_AUTHENTICATED,     0,                                       status_args_parse,       status_run         },
     { STR_INIT("GETMETADATA"),    IN_AUTHENTICATED,     0,                                       getmetadata_args_parse,  getmetadata_run    },
     { STR_INIT("SETMETADATA"),    IN_AUTHENTICATED,     0,                                       setmetadata_args_parse,  setmetadata_run    },
+    { STR_INIT("GETQUOTA"),       IN_AUTHENTICATED,     0,                                       quota_args_parse,        getquota_run       },
+    { STR_INIT("GETQUOTAROOT"),   IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      getquotaroot_run   },
+    { STR_INIT("SETQUOTA"),       IN_AUTHENTICATED,     0,                                       setquota_args_parse,     setquota_run       },
     { STR_INIT("SELECT"),         IN_AUTHENTICATED,     CMD_NO_UPDATES,                          select_args_parse,       select_run         },
     { STR_INIT("EXAMINE"),        IN_AUTHENTICATED,     CMD_NO_UPDATES,                          select_args_parse,       examine_run        },
     { STR_INIT("UNSELECT"),       IN_SELECTED,          CMD_NO_UPDATES,                          no_args_parse,           unselect_run       },

@@ -7,6 +7,7 @@
 #include "imap/wire/message_args.h"
 #include "imap/wire/notify_args.h"
 #include "imap/wire/metadata_args.h"
+#include "imap/wire/quota_args.h"
 #include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/sort_args.h"
@@ -143,6 +144,8 @@ static const struct command_row {
     { STR_INIT("SETMETADATA"), setmetadata_args_parse, check_setmetadata },
     { STR_INIT("APPEND"), append_args_parse, NULL },
     { STR_INIT("REPLACE"), replace_args_parse, NULL },
+    { STR_INIT("GETQUOTA"), quota_args_parse, NULL },
+    { STR_INIT("SETQUOTA"), setquota_args_parse, NULL },
 };
 
 static void parse_message(struct parser *p)

@@ -151,10 +151,11 @@ static const struct status_row {
     { STR_INIT("UIDVALIDITY"), STATUS_UIDVALIDITY },
     { STR_INIT("UNSEEN"), STATUS_UNSEEN },
     { STR_INIT("DELETED"), STATUS_DELETED },
-    { STR_INIT("SIZE"), STATUS_SIZE },                   /* RFC 8438 */
-    { STR_INIT("HIGHESTMODSEQ"), STATUS_HIGHESTMODSEQ }, /* RFC 7162 */
-    { STR_INIT("MAILBOXID"), STATUS_MAILBOXID },         /* RFC 8474 */
-    { STR_INIT("APPENDLIMIT"), STATUS_APPENDLIMIT },     /* RFC 7889 */
+    { STR_INIT("SIZE"), STATUS_SIZE },                       /* RFC 8438 */
+    { STR_INIT("HIGHESTMODSEQ"), STATUS_HIGHESTMODSEQ },     /* RFC 7162 */
+    { STR_INIT("MAILBOXID"), STATUS_MAILBOXID },             /* RFC 8474 */
+    { STR_INIT("APPENDLIMIT"), STATUS_APPENDLIMIT },         /* RFC 7889 */
+    { STR_INIT("DELETED-STORAGE"), STATUS_DELETED_STORAGE }, /* RFC 9208, 4.1.4 */
 };
 
 struct str status_item_name(enum status_item one_bit)

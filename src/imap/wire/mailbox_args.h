@@ -43,6 +43,7 @@ enum status_item {
     STATUS_HIGHESTMODSEQ = 1u << 7, /* enables CONDSTORE: RFC 7162, 3.1 */
     STATUS_MAILBOXID = 1u << 8,
     STATUS_APPENDLIMIT = 1u << 9,
+    STATUS_DELETED_STORAGE = 1u << 10,
 };
 
 struct status_args {

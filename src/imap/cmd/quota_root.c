@@ -1,0 +1,119 @@
+#include "imap/cmd/quota_root.h"
+
+#include "auth/owner.h"
+
+/* ---- who ---- */
+
+static bool is_user(struct str name, const char *user_name)
+{
+    char normal[USER_NAME_BYTES_MAX + 1];
+    return users_normalise_name(name, normal, NULL) == 0 && strcmp(normal, user_name) == 0;
+}
+
+bool quota_is_administrator(const struct session *s)
+{
+    struct str rest = str_c(s->server->settings.quota_administrators);
+
+    while (rest.n) {
+        size_t n = 0;
+        while (n < rest.n && rest.p[n] != ',' && rest.p[n] != ' ')
+            n++;
+        if (is_user(str_sub(rest, 0, n), s->user_name))
+            return true;
+        rest = str_skip(rest, n + 1);
+    }
+    return false;
+}
+
+/* ---- names ---- */
+
+int quota_owner(struct session *s, const struct account *account, struct str *owner_out, struct err *err)
+{
+    char name[USER_NAME_BYTES_MAX + 1];
+    int r = 0;
+
+    if (account == s->account)
+        memcpy(name, s->user_name, sizeof name);
+    else
+        r = users_owner(s->server->users, account_id(account), name, err);
+    if (r == -ERR_NOT_FOUND) {
+        *owner_out = arena_printf(&s->arena, "account/%llu", (unsigned long long)account_id(account).n);
+        return 0;
+    }
+    if (r == 0)
+        *owner_out = arena_printf(&s->arena, "user/%s", name);
+    return r;
+}
+
+struct str quota_root_name(struct session *s, struct str owner, struct str mailbox)
+{
+    if (mailbox.n == 0)
+        return owner;
+    return arena_printf(&s->arena, STR_FMT "/" STR_FMT, STR_ARG(owner), STR_ARG(mailbox));
+}
+
+static int no_such_root(struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "no such quota root");
+}
+
+static int open_account(struct session *s, struct str name, bool by_id, struct quota_place *place,
+                        struct err *err)
+{
+    struct user user = { 0 };
+    uint64_t id = 0;
+    int r = 0;
+
+    if (!by_id && is_user(name, s->user_name)) {
+        place->account = account_ref(s->account);
+        return quota_owner(s, s->account, &place->owner, err);
+    }
+    if (!quota_is_administrator(s))
+        return no_such_root(err);
+    if (by_id && !str_to_u64(name, UINT64_MAX, &id))
+        return no_such_root(err);
+    if (!by_id)
+        r = users_find(s->server->users, name, &user, err);
+    if (r == 0 && !by_id)
+        id = user.account.n;
+    if (r == 0)
+        r = id == DIRECTORY_ACCOUNT.n
+                ? -ERR_NOT_FOUND
+                : mail_account_open(s->server->mail, (struct account_id){ id }, &place->account, err);
+    if (r == -ERR_NOT_FOUND)
+        return no_such_root(err);
+    return r < 0 ? r : quota_owner(s, place->account, &place->owner, err);
+}
+
+int quota_root_find(struct session *s, struct str root, struct quota_place *place_out, struct err *err)
+{
+    struct quota_place place = { 0 };
+    struct str rest, mailbox, kind = str_cut(root, '/', &rest), name = str_cut(rest, '/', &mailbox);
+
+    if (str_eq(kind, STR("domain")) && quota_is_administrator(s)) {
+        *place_out = (struct quota_place){ .domain = rest };
+        return 0;
+    }
+    bool by_id = str_eq(kind, STR("account"));
+    if ((!by_id && !str_eq(kind, STR("user"))) || (!str_is_nil(mailbox) && mailbox.n == 0))
+        return no_such_root(err);
+    int r = open_account(s, name, by_id, &place, err);
+    if (r < 0) {
+        account_unref(&place.account);
+        return r;
+    }
+    place.mailbox = mailbox;
+    *place_out = place;
+    return 0;
+}
+
+void quota_place_leave(struct quota_place *place)
+{
+    account_unref(&place->account);
+}
+
+void quota_tell_soft(struct session *s, const struct change *change)
+{
+    if (change->soft_quota)
+        session_untagged(s, "NO", "OVERQUOTA", "Soft quota has been exceeded");
+}
