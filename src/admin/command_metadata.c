@@ -1,6 +1,7 @@
 /* Annotations of the server that all users share: list, set, delete.     RFC 5464, 3.2.1.1 */
 #include "admin/commands.h"
 #include "auth/server_metadata.h"
+#include "imap/wire/search_filter.h"
 
 static int add_row(void *ctx, struct str entry, struct str value, struct err *err)
 {
@@ -28,7 +29,15 @@ int admin_metadata_set(struct admin_call *call, json_t **result_out, struct err 
     if (!str_starts_nocase(name, STR("/shared/")))
         return err_set(err, ERR_INVALID,
                        "the server's own annotations begin with /shared/, such as /shared/comment");
-    int r = server_metadata_set(call->admin->backend->store, str_skip(name, strlen("/shared")), value, err);
+    struct str filter = STR("/shared/filters/values/");
+    int r = 0;
+    if (str_starts_nocase(name, filter) && !str_is_nil(value)) {
+        r = search_filter_check_name(str_skip(name, filter.n), err);
+        r = r < 0 ? r : search_filter_check(value, err);
+    }
+    if (r < 0)
+        return r;
+    r = server_metadata_set(call->admin->backend->store, str_skip(name, strlen("/shared")), value, err);
     if (r < 0)
         return r;
     log_info(&call->admin->log, str_is_nil(value) ? "metadata-deleted" : "metadata-set", KV("name", name));

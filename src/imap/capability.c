@@ -56,6 +56,7 @@ static const struct {
     { "METADATA", AFTER_LOGIN },                           /* RFC 5464 */
     { "METADATA-SERVER", AFTER_LOGIN },                    /* RFC 5464 */
     { "LIST-METADATA", AFTER_LOGIN },                      /* RFC 9590 */
+    { "FILTERS", AFTER_LOGIN },                            /* RFC 5466 */
     { "LIST-STATUS", AFTER_LOGIN },                        /* RFC 5819 */
     { "STATUS=SIZE", AFTER_LOGIN },                        /* RFC 8438 */
     { "SPECIAL-USE", AFTER_LOGIN },                        /* RFC 6154 */

@@ -3,6 +3,7 @@
 #include "imap/cmd/command.h"
 #include "imap/cmd/idle.h"
 #include "imap/cmd/login.h"
+#include "imap/filters.h"
 #include "imap/session.h"
 #include "imap/update.h"
 #include "imap/wire/writer.h"
@@ -119,6 +120,8 @@ static void run_line(struct session *s, struct str line)
     struct err err = { 0 };
     struct str name;
     parser_init(&p, line, parser_limits(s), session_utf8(s), &s->arena);
+    const struct search_filters filters = filters_of(s);
+    p.filters = s->account ? &filters : NULL;
     s->command_count++;
     if (session_check_account(s) < 0)
         goto gone;
@@ -143,6 +146,10 @@ static void run_line(struct session *s, struct str line)
         r = command_check_numbers(s, command, &err);
     if (r == 0)
         r = command->parse(&p, &s->args, &err);
+    if (p.wants_utf8)
+        session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 5466, 3.1 */
+    else if (!str_is_nil(p.undefined_filter))
+        session_code(s, "UNDEFINED-FILTER " STR_FMT, STR_ARG(p.undefined_filter));
     if (r == 0 && (command->flags & CMD_WRITES) && s->view.read_only)
         r = err_set(&err, ERR_DENIED, "The mailbox is open for reading only");
     if (r < 0)

@@ -2,6 +2,7 @@
 #include "auth/server_metadata.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/metadata.h"
+#include "imap/filters.h"
 #include "imap/metadata_news.h"
 #include "imap/wire/writer.h"
 
@@ -178,6 +179,8 @@ static int add_value(struct session *s, const struct place *place, const struct 
         return r;
     if (!place->mailbox && !entry->is_private)
         return err_set(err, ERR_DENIED, "Shared annotations of the server are set by its administrator");
+    if (!place->mailbox && (r = filters_check(entry->name, value, err)) < 0)
+        return r;
     if (place->mailbox && entry->is_private && str_eq(entry->name, ANNOTATION_SPECIAL_USE)) {
         if (place->account != s->account) {
             session_code(s, "METADATA NOPRIVATE");

@@ -5,10 +5,11 @@
 #include "imap/wire/list_args.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/message_args.h"
-#include "imap/wire/notify_args.h"
 #include "imap/wire/metadata_args.h"
+#include "imap/wire/notify_args.h"
 #include "imap/wire/quota_args.h"
 #include "imap/wire/search_args.h"
+#include "imap/wire/search_filter.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/sort_args.h"
 #include "imap/wire/writer.h"
@@ -157,6 +158,21 @@ static void parse_message(struct parser *p)
         r = append_part_parse(p, first, &part, NULL);
 }
 
+/* Filters that lead on, to themselves, or nowhere. */
+static int find_filter(void *ctx, struct str name, struct arena *arena, struct str *value_out,
+                       struct err *err)
+{
+    (void)ctx, (void)arena;
+    if (str_eq_nocase(name, STR("none")))
+        return err_set(err, ERR_NOT_FOUND, "no such filter");
+    *value_out = str_eq_nocase(name, STR("loop"))   ? STR("OR FILTER loop FILTER other")
+                 : str_eq_nocase(name, STR("half")) ? STR("OR SEEN")
+                                                    : STR("NOT (FROM {1}\r\nx UID 1:*) FILTER last");
+    if (str_eq_nocase(name, STR("last")))
+        *value_out = STR("ALL");
+    return 0;
+}
+
 static void parse(struct str in, const struct parser_limits *limits, bool utf8)
 {
     struct arena arena = ARENA_INIT;
@@ -165,7 +181,9 @@ static void parse(struct str in, const struct parser_limits *limits, bool utf8)
     struct err err = { 0 };
     const void *args = NULL;
 
+    static const struct search_filters filters = { find_filter, NULL };
     parser_init(&p, in, limits, utf8, &arena);
+    p.filters = &filters;
     if (parse_tag(&p, &tag) && parse_sp(&p) && parse_command_name(&p, &name)) {
         const struct command_row *row = FIND_ROW(name, rows);
         int r = row ? row->parse(&p, &args, &err) : -ERR_SYNTAX;

@@ -48,6 +48,11 @@ bool parser_fail_value(struct parser *p, const char *what)
     return fail(p, ERR_INVALID, what);
 }
 
+bool parser_fail_as(struct parser *p, enum err_kind kind, const char *text)
+{
+    return fail(p, kind, text);
+}
+
 bool parser_failed(const struct parser *p)
 {
     return p->error != ERR_NONE;
@@ -61,6 +66,9 @@ int parser_error(const struct parser *p, struct err *err)
     case ERR_INVALID:
         return err_set(err, ERR_INVALID, "%s, at byte %zu", p->expected, p->error_at);
     default:
+        return err_set(err, p->error, "%s", p->expected);
+    case ERR_SYNTAX:
+    case ERR_NONE:
         return err_set(err, ERR_SYNTAX, "expected %s at byte %zu",
                        p->expected ? p->expected : "something else", p->error_at);
     }

@@ -33,6 +33,8 @@ enum {
     SECTION_PARTS_MAX = 64, /* numbers in BODY[1.2.3...]: deeper than any message that is parsed */
 };
 
+struct search_filters;
+
 struct parser {
     struct str in;
     size_t at;
@@ -44,6 +46,11 @@ struct parser {
     enum err_kind error; /* first error; ERR_NONE: none */
     size_t error_at;
     const char *expected; /* static text */
+
+    /* SEARCH: search_filter.h */
+    const struct search_filters *filters; /* NULL: there are none */
+    struct str undefined_filter;          /* -ERR_NOT_FOUND: which; else NIL */
+    bool wants_utf8;                      /* -ERR_SYNTAX for the charset: a filter is in UTF-8 */
 };
 
 void parser_init(struct parser *p, struct str command, const struct parser_limits *limits, bool utf8,
@@ -58,7 +65,10 @@ bool parser_fail(struct parser *p, const char *expected);
 bool parser_fail_limit(struct parser *p, const char *what);
 bool parser_fail_value(struct parser *p, const char *what);
 
-/* -ERR_SYNTAX ("expected a mailbox name at byte 14"), -ERR_LIMIT or -ERR_INVALID.
+/* Note another error than those, `text` static. */
+bool parser_fail_as(struct parser *p, enum err_kind kind, const char *text);
+
+/* -ERR_SYNTAX ("expected a mailbox name at byte 14"), -ERR_LIMIT, -ERR_INVALID, or what parser_fail_as was given.
  * Never quotes the input: it may hold a password. */
 int parser_error(const struct parser *p, struct err *err);
 

@@ -1,5 +1,7 @@
 #include "imap/wire/search_args.h"
 
+#include "imap/wire/search_filter.h"
+
 enum arg_kind {
     ARG_NONE,
     ARG_TEXT,
@@ -12,6 +14,7 @@ enum arg_kind {
     ARG_MODSEQ,
     ARG_ONE_KEY,
     ARG_TWO_KEYS,
+    ARG_FILTER,
 };
 
 /* clang-format off */
@@ -65,6 +68,7 @@ static const struct search_row {
     { STR_INIT("THREADID"),          SEARCH_THREADID,           ARG_TEXT,      0             },
     { STR_INIT("NOT"),               SEARCH_NOT,                ARG_ONE_KEY,   0             },
     { STR_INIT("OR"),                SEARCH_OR,                 ARG_TWO_KEYS,  0             },
+    { STR_INIT("FILTER"),            SEARCH_AND,                ARG_FILTER,    0             },
 };
 /* clang-format on */
 
@@ -83,7 +87,8 @@ struct builder {
     struct search_args *args;
     size_t cap;
     unsigned text_keys;
-    unsigned depth; /* of parentheses, NOT and OR */
+    unsigned depth; /* of parentheses, NOT, OR and FILTER */
+    unsigned filter_depth;
 };
 
 static bool parse_key(struct parser *p, struct builder *b);
@@ -207,6 +212,77 @@ static bool parse_operator(struct parser *p, struct builder *b, const struct sea
     return true;
 }
 
+/* ---- FILTER ---- */
+
+static bool undefined_filter(struct parser *p, struct str name)
+{
+    if (!parser_failed(p))
+        p->undefined_filter = name;
+    return parser_fail_as(p, ERR_NOT_FOUND, "There is no such filter");
+}
+
+/* RFC 5466, 3.1: with another charset than these the command is refused. */
+static bool check_filter_charset(struct parser *p, struct search_args *args)
+{
+    struct str charset = args->charset;
+    if (str_is_nil(charset) || str_eq_nocase(charset, STR("UTF-8")))
+        return true;
+    if (str_eq_nocase(charset, STR("US-ASCII"))) {
+        args->charset = STR("UTF-8");
+        return true;
+    }
+    p->wants_utf8 = true;
+    return parser_fail(p, "UTF-8 as charset of a search with FILTER");
+}
+
+/* The keys of a filter below one node of their own. */
+static bool parse_filter_value(struct parser *p, struct builder *b, struct str name, struct str value)
+{
+    struct parser inner;
+    size_t at;
+    if (!enter(p, b) || !add_node(p, b, (struct search_node){ .key = SEARCH_AND }, &at))
+        return false;
+    parser_init(&inner, arena_printf(p->arena, STR_FMT "\r\n", STR_ARG(value)), p->limits, true, p->arena);
+    inner.filters = p->filters;
+    do
+        if (!parse_key(&inner, b))
+            break;
+    while (!parser_at_end(&inner) && parse_sp(&inner));
+    if (parser_failed(&inner)) {
+        if (inner.error == ERR_SYNTAX || inner.error == ERR_INVALID)
+            return undefined_filter(p, name); /* it is no search */
+        p->undefined_filter = inner.undefined_filter;
+        return parser_fail_as(p, inner.error, inner.expected);
+    }
+    close_node(b, at);
+    b->depth--;
+    return true;
+}
+
+/* "FILTER" SP filter-name     RFC 5466, 4. One that leads to itself is too deep in the end. */
+static bool parse_filter(struct parser *p, struct builder *b)
+{
+    struct str name, value;
+    struct err err;
+    if (!parse_sp(p) || !parse_atom(p, &name))
+        return false;
+    if (str_find_char(name, '/') >= 0)
+        return parser_fail(p, "the name of a filter");
+    if (!check_filter_charset(p, b->args))
+        return false;
+    if (!p->filters || b->filter_depth >= SEARCH_FILTER_DEPTH_MAX)
+        return undefined_filter(p, name);
+    int r = p->filters->find(p->filters->ctx, name, p->arena, &value, &err);
+    if (r == -ERR_NOT_FOUND)
+        return undefined_filter(p, name);
+    if (r < 0)
+        return parser_fail_as(p, err.kind, "The filter cannot be read");
+    b->filter_depth++;
+    bool ok = parse_filter_value(p, b, name, value);
+    b->filter_depth--;
+    return ok;
+}
+
 static bool parse_key(struct parser *p, struct builder *b)
 {
     int c = parser_peek(p);
@@ -226,6 +302,8 @@ static bool parse_key(struct parser *p, struct builder *b)
     }
     if (row->arg == ARG_ONE_KEY || row->arg == ARG_TWO_KEYS)
         return parse_operator(p, b, row);
+    if (row->arg == ARG_FILTER)
+        return parse_filter(p, b);
     if ((row->key == SEARCH_BODY || row->key == SEARCH_TEXT) && ++b->text_keys > SEARCH_TEXT_KEYS_MAX)
         return parser_fail_limit(p, "SEARCH keys BODY and TEXT");
     struct search_node node = { .key = row->key };

@@ -96,7 +96,7 @@ struct search_args {
 };
 
 /* `p` stands behind the command name. args_out: struct search_args in p->arena.
- * -ERR_SYNTAX, -ERR_LIMIT (nodes, depth). */
+ * -ERR_SYNTAX, -ERR_LIMIT (nodes, depth); -ERR_NOT_FOUND: a FILTER of p->filters, see parser.undefined_filter. */
 MUST_USE int search_args_parse(struct parser *p, const void **args_out, struct err *err);
 
 /* All of it anew in `arena`: what was parsed and the command's bytes may go. */

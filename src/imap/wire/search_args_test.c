@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/testing.h"
 #include "imap/wire/search_args.h"
+#include "imap/wire/search_filter.h"
 
 static const char *const key_names[] = {
     [SEARCH_AND] = "and",
@@ -361,6 +362,157 @@ static void test_parentheses_have_a_limit(void **state)
     }
 }
 
+/* ---- FILTER ---- */
+
+static int find_filter(void *ctx, struct str name, struct arena *arena, struct str *value_out,
+                       struct err *err)
+{
+    static const struct {
+        const char *name, *value;
+    } filters[] = {
+        { "on-the-road", "OR SMALLER 5000 FROM \"boss@example.com\"" },
+        { "two", "SEEN FROM {3}\r\na b" },
+        { "one", "NOT FILTER two" },
+        { "half", "OR SMALLER" },
+        { "bad", "FROM \"\xff\"" },
+        { "to-none", "FILTER none" },
+        { "loop", "FILTER loop" },
+        { "d5", "SEEN" },
+        { "d4", "FILTER d5" },
+        { "d3", "FILTER d4" },
+        { "d2", "FILTER d3" },
+        { "d1", "FILTER d2" },
+        { "d0", "FILTER d1" },
+        { "double", "OR FILTER half2 FILTER half2" },
+        { "half2", "OR SEEN SEEN" },
+    };
+    (void)ctx, (void)arena;
+    if (str_eq_nocase(name, STR("broken")))
+        return err_set(err, ERR_IO, "the disk");
+    for (size_t i = 0; i < ARRAY_COUNT(filters); i++)
+        if (str_eq_nocase(name, str_c(filters[i].name))) {
+            *value_out = str_c(filters[i].value);
+            return 0;
+        }
+    return err_set(err, ERR_NOT_FOUND, "no such filter");
+}
+
+static void test_filters_stand_for_their_keys(void **state)
+{
+    static const struct {
+        const char *in, *undefined;
+        int r;
+        size_t nodes;
+    } rows[] = {
+        { " UID 300:900 FILTER on-the-road SINCE 3-Dec-2002", NULL, 0, 1 + 1 + 4 + 1 },
+        { " filter ON-THE-ROAD", NULL, 0, 1 + 4 },
+        { " NOT FILTER two", NULL, 0, 1 + 1 + 3 },
+        { " (FILTER one)", NULL, 0, 1 + 1 + 1 + 1 + 3 },
+        { " FILTER two FILTER two", NULL, 0, 1 + 3 + 3 },
+        { " CHARSET UTF-8 FILTER two", NULL, 0, 4 },
+        { " CHARSET us-ascii FILTER two", NULL, 0, 4 },
+        { " CHARSET ISO-8859-1 FILTER two", NULL, -ERR_SYNTAX, 0 },
+        { " FILTER none", "none", -ERR_NOT_FOUND, 0 },
+        { " FILTER half", "half", -ERR_NOT_FOUND, 0 },
+        { " FILTER bad", "bad", -ERR_NOT_FOUND, 0 },
+        { " FILTER to-none", "none", -ERR_NOT_FOUND, 0 },
+        { " FILTER loop", "loop", -ERR_NOT_FOUND, 0 },
+        { " FILTER d1", NULL, 0, 1 + 5 + 1 },
+        { " FILTER d0", "d5", -ERR_NOT_FOUND, 0 },
+        { " FILTER broken", NULL, -ERR_IO, 0 },
+        { " FILTER a/b", NULL, -ERR_SYNTAX, 0 },
+        { " FILTER \"a\"", NULL, -ERR_SYNTAX, 0 },
+        { " FILTER", NULL, -ERR_SYNTAX, 0 },
+    };
+    static const struct search_filters filters = { find_filter, NULL };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct arena arena = ARENA_INIT;
+        struct parser p;
+        const void *args;
+        struct err err = { 0 };
+        struct str line = arena_printf(&arena, "%s\r\n", rows[i].in);
+        parser_init(&p, line, &parser_limits_after_login, false, &arena);
+        p.filters = &filters;
+        int r = search_args_parse(&p, &args, &err);
+        assert_row(r == rows[i].r && (r == 0 || (int)err.kind == -r), i, rows[i].in);
+        assert_row(str_eq(p.undefined_filter, str_c(rows[i].undefined)), i, rows[i].in);
+        if (r == 0)
+            assert_row(((const struct search_args *)args)->node_count == rows[i].nodes, i, rows[i].in);
+        assert_row(p.wants_utf8 == (strstr(rows[i].in, "8859") != NULL), i, rows[i].in);
+        arena_deinit(&arena);
+    }
+}
+
+/* Few bytes that stand for many keys. */
+static int find_large(void *ctx, struct str name, struct arena *arena, struct str *value_out, struct err *err)
+{
+    (void)ctx, (void)err;
+    struct buf value = BUF_INIT;
+    for (int i = 0; i < 20; i++)
+        if (name.n >= 4)
+            buf_add_lit(&value, "SEEN ");
+        else
+            buf_printf(&value, "FILTER a" STR_FMT " ", STR_ARG(name));
+    value.n--;
+    *value_out = arena_dup(arena, buf_str(&value));
+    buf_deinit(&value);
+    return 0;
+}
+
+static void test_filters_have_the_limits_of_a_search(void **state)
+{
+    static const struct search_filters filters = { find_large, NULL };
+    static const struct {
+        const char *in;
+        int r;
+    } rows[] = { { " FILTER aaa", 0 }, { " FILTER aa", -ERR_LIMIT }, { " FILTER a", -ERR_LIMIT } };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct arena arena = ARENA_INIT;
+        struct parser p;
+        const void *args;
+        struct err err;
+        parser_init(&p, arena_printf(&arena, "%s\r\n", rows[i].in), &parser_limits_after_login, false,
+                    &arena);
+        p.filters = &filters;
+        assert_row(search_args_parse(&p, &args, &err) == rows[i].r, i, rows[i].in);
+        arena_deinit(&arena);
+    }
+}
+
+static void test_a_filter_that_is_kept_must_be_a_search(void **state)
+{
+    static const struct {
+        const char *value;
+        int r;
+    } rows[] = {
+        { "OR SMALLER 5000 FROM \"boss@example.com\"", 0 },
+        { "FILTER later", 0 },
+        { "OR SMALLER", -ERR_INVALID },
+        { "", -ERR_INVALID },
+        { "SEEN)", -ERR_INVALID },
+        { "SEEN\r\nNOOP", -ERR_INVALID },
+        { "SUBJECT \"\xc3\xa4\"", 0 },
+        { "SUBJECT \"\xe4\"", -ERR_INVALID },
+        { "SUBJECT {1}\r\n\xe4", -ERR_INVALID },
+    };
+    static const struct {
+        const char *name;
+        int r;
+    } names[] = { { "a", 0 },
+                  { "on-the-road", 0 },
+                  { "", -ERR_INVALID },
+                  { "a/b", -ERR_INVALID },
+                  { "a b", -ERR_INVALID } };
+    struct err err;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+        assert_row(search_filter_check(str_c(rows[i].value), &err) == rows[i].r, i, rows[i].value);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        assert_row(search_filter_check_name(str_c(names[i].name), &err) == names[i].r, i, names[i].name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +522,9 @@ int main(void)
         cmocka_unit_test(test_cancelupdate_reads_quoted_tags),
         cmocka_unit_test(test_depth_and_size_have_limits),
         cmocka_unit_test(test_parentheses_have_a_limit),
+        cmocka_unit_test(test_filters_stand_for_their_keys),
+        cmocka_unit_test(test_filters_have_the_limits_of_a_search),
+        cmocka_unit_test(test_a_filter_that_is_kept_must_be_a_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
