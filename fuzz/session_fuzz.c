@@ -82,6 +82,7 @@ static void begin(struct world *w)
     w->imap = (struct imap_server){ .settings = { .login_timeout_ms = 60000,
                                                   .autologout_ms = 1800000,
                                                   .idle_heartbeat_ms = 120000,
+                                                  .progress_interval_ms = 10000,
                                                   .plaintext_on_loopback = true,
                                                   .message_bytes_max = 65536,
                                                   .before_login = framer_limits_before_login,

@@ -71,6 +71,11 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(imap.idle_heartbeat_s),
       .help = "How often an idling client is told that the server is there, so that no box in between "
               "forgets the connection." },
+    { "imap.progress_interval_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "10s", 1, 3600000,
+      .offset = FIELD(imap.progress_interval_ms),
+      .help =
+          "How often a client that waits for a long search is told how far it has come (RFC 9585), so that "
+          "it does not give up." },
     { "imap.unauthenticate", CONFIG_BOOL, .standard = "yes", .offset = FIELD(imap.unauthenticate),
       .help = "Clients may go back to before their login, to sign in as somebody else on the same connection "
               "(RFC 8437). Say no behind a proxy that checks only the first login." },

@@ -42,6 +42,7 @@ static const struct {
     { "UIDONLY", AFTER_LOGIN },                            /* RFC 9586 */
     { "ESEARCH", AFTER_LOGIN },                            /* RFC 4731 */
     { "SEARCHRES", AFTER_LOGIN },                          /* RFC 5182 */
+    { "INPROGRESS", AFTER_LOGIN },                         /* RFC 9585 */
     { "CONTEXT=SEARCH", AFTER_LOGIN },                     /* RFC 5267 */
     { "CONTEXT=SORT", AFTER_LOGIN },                       /* RFC 5267 */
     { "PARTIAL", AFTER_LOGIN },                            /* RFC 9394 */

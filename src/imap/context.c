@@ -91,8 +91,7 @@ static void refuse(struct session *s)
     struct buf code = BUF_INIT;
     buf_add_lit(&code, "NOUPDATE ");
     write_string(&code, s->tag, false);
-    write_status(session_out(s), STR_NIL, "NO", buf_str(&code), STR("Too many results to keep up to date"),
-                 false);
+    session_status(s, STR_NIL, "NO", buf_str(&code), STR("Too many results to keep up to date"));
     buf_deinit(&code);
 }
 

@@ -14,9 +14,10 @@ struct imap_settings {
     uint32_t login_timeout_ms;  /* from connect to signed in */
     uint32_t autologout_ms;     /* without a command; RFC 9051, 5.4: at least 30 minutes */
     uint32_t idle_heartbeat_ms; /* "* OK Still here" to those who idle: routers and Outlook forget silence */
-    bool plaintext_on_loopback; /* passwords without TLS from loopback */
-    bool unauthenticate;        /* RFC 8437, 8: the command can be switched off */
-    bool refuse_8bit_header;    /* APPEND of 8-bit header fields by clients without UTF-8: RFC 9755 */
+    uint32_t progress_interval_ms; /* between two words on how far a command has come: RFC 9585, 4 */
+    bool plaintext_on_loopback;    /* passwords without TLS from loopback */
+    bool unauthenticate;           /* RFC 8437, 8: the command can be switched off */
+    bool refuse_8bit_header;       /* APPEND of 8-bit header fields by clients without UTF-8: RFC 9755 */
     uint32_t connections_per_account_max;
     uint64_t message_bytes_max; /* RFC 7889 APPENDLIMIT */
     const char

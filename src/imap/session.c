@@ -76,6 +76,24 @@ void session_untagged_code(struct session *s, const char *text, const char *fmt,
     buf_deinit(&code);
 }
 
+void session_progress(struct session *s, uint32_t done, uint32_t goal)
+{
+    int64_t now = conn_now_mono_ms(s->conn);
+    bool is_due = s->progress_ms && now >= s->progress_ms;
+    if (!s->progress_ms || is_due)
+        s->progress_ms = now + s->server->settings.progress_interval_ms;
+    if (!is_due || s->half_said || done >= goal || conn_output_full(s->conn))
+        return;
+    struct buf tag = BUF_INIT;
+    if (memchr(s->tag.p, ']', s->tag.n)) /* RFC 9585, 4 */
+        buf_add_lit(&tag, "NIL");
+    else
+        write_string(&tag, s->tag, false);
+    session_untagged_code(s, "Still working on it", "INPROGRESS (" STR_FMT " %u %u)", STR_ARG(buf_str(&tag)),
+                          done, goal);
+    buf_deinit(&tag);
+}
+
 void session_code(struct session *s, const char *fmt, ...)
 {
     struct buf code = BUF_INIT;
@@ -150,6 +168,7 @@ void session_drop_command(struct session *s)
     s->command = NULL;
     s->args = NULL;
     s->cursor = NULL;
+    s->progress_ms = 0;
     s->ending = NULL;
     s->tag = s->reply_code = s->reply_text = STR_NIL;
     s->uid_form = s->updates_sent = s->exists_first = s->half_said = s->answered = s->failure_logged = false;

@@ -105,6 +105,7 @@ struct session {
     unsigned failed_logins; /* of this connection */
     unsigned garbage_lines; /* before login: lines that are no IMAP */
     bool has_secret; /* `arena` holds bytes from before login, perhaps a password: wiped before it is freed */
+    int64_t progress_ms; /* mono: when to say how far the command is; 0: nothing to say yet */
     int64_t turn_end_ms; /* mono: after it others get their turn, session_must_wait */
     unsigned turn_checks;
 };
@@ -124,6 +125,10 @@ static inline struct buf *session_out(struct session *s)
 /* True when a command that takes long or produces much must save its cursor and return -ERR_AGAIN: the client does not read (what the
  * socket takes is written first), or others have waited long enough for this worker. */
 bool session_must_wait(struct session *s);
+
+/* The command in progress is about to wait its turn and has done `done` of `goal` (above `done`) messages. Tells the client from time to
+ * time, never inside a response: "* OK [INPROGRESS ("tag" 454 1000)] Still working on it". RFC 9585, 4 */
+void session_progress(struct session *s, uint32_t done, uint32_t goal);
 
 /* A status line, its text in the client's language: "tag OK [code] text".   tag NIL: "*"; code NIL or "": none */
 void session_status(struct session *s, struct str tag, const char *kind, struct str code, struct str text);

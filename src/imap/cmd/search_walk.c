@@ -47,7 +47,9 @@ int search_walk_next(struct search_walk *walk, struct session *s, uint32_t *seq_
     while (walk->next_seq) {
         uint32_t seq = walk->next_seq;
         if (session_must_wait(s)) {
+            uint32_t exists = walk->place.snapshot->exists;
             search_program_rest(walk->program);
+            session_progress(s, walk->backward ? exists - seq : seq - 1, exists);
             return -ERR_AGAIN;
         }
         int r = load_span(walk, seq, err);

@@ -1,4 +1,5 @@
 /* search_walk.h: the messages that a search program matches, one after the other, left now and then so that others are served.
+ * A client that waits long is told how far we are: RFC 9585.
  * Threads: one owner. */
 #ifndef LOFT_IMAP_CMD_SEARCH_WALK_H
 #define LOFT_IMAP_CMD_SEARCH_WALK_H

@@ -1,0 +1,62 @@
+"""A client that waits for a long search is told how far it has come (RFC 9585), and others are served meanwhile."""
+import re
+import time
+
+import imapwire
+import loft
+import pytest
+
+MEGABYTES, COPIES = 4, 64
+
+
+@pytest.fixture(scope="module")
+def slow():
+    with loft.Loft({"imap.progress_interval_ms": "1"}) as server:
+        user = server.add_user("anna@example.org")
+        client = imapwire.Imap(server, user)
+        raw = b"Subject: long\r\n\r\n" + b"=C3=A4bcdefghijklmnopqrstuvwxyz, and so on until the end of it\r\n" * (MEGABYTES << 14)
+        client.ok(b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw))
+        client.ok("SELECT INBOX")
+        for _ in range(COPIES.bit_length() - 1):
+            client.ok("COPY 1:* INBOX")
+        yield server, user, client
+        client.close()
+
+
+@pytest.mark.parametrize("command", ["SEARCH", "SEARCH RETURN (PARTIAL -1:-1)", "SORT (SUBJECT) UTF-8", "THREAD REFERENCES UTF-8"])
+def test_a_long_search_tells_its_progress(slow, command):
+    server, user, client = slow
+    tag = client.start(f"{command} BODY nothing-of-the-kind")
+    done, lines = 0, []
+    while not (line := client.raw()).startswith(tag.encode()):
+        lines.append(line)
+        if m := re.match(rb'\* OK \[INPROGRESS \("%b" (\d+) (\d+)\)\] ' % tag.encode(), line):
+            assert done <= int(m.group(1)) < int(m.group(2)) == COPIES
+            done = int(m.group(1))
+    assert line.startswith(tag.encode() + b" OK")
+    assert done > 0 and not lines[-1].startswith(b"* OK")
+    assert all(l.startswith(b"* OK [INPROGRESS") for l in lines[:-1])
+
+
+def test_a_tag_with_a_bracket_is_left_out(slow):
+    server, user, client = slow
+    client.send(b"t]x SEARCH BODY nothing-of-the-kind\r\n")
+    lines, _ = client.until("t]x")
+    assert lines[:-1] and all(re.match(rb"\* OK \[INPROGRESS \(NIL \d+ \d+\)\] ", l) for l in lines[:-1])
+
+
+def test_others_are_served_meanwhile(slow):
+    server, user, client = slow
+    other = imapwire.Imap(server, user)
+    tag = client.start("SEARCH BODY nothing-of-the-kind")
+    client.raw()
+    began = time.monotonic()
+    other.ok("NOOP")
+    assert time.monotonic() - began < 5
+    client.until(tag)
+    other.close()
+
+
+def test_a_short_search_tells_none(slow):
+    server, user, client = slow
+    assert client.ok("SEARCH UNSEEN SUBJECT long")[0].startswith(b"* SEARCH 1 2 ")
