@@ -295,10 +295,9 @@ static void scan_run(struct store *store, const char *what)
     struct err err;
     uint64_t count = 0;
     double cpu = cpu_s();
+    const struct blob_range all = { .slot = BLOB_META, .first = { 1 }, .last = { UINT64_MAX } };
     for (uint64_t account = 0; account < ACCOUNTS; account++)
-        check(store_blob_scan(store, (struct account_id){ account }, BLOB_META, (struct blob_id){ 1 },
-                              (struct blob_id){ UINT64_MAX }, count_record, &count, &err),
-              &err);
+        check(store_blob_scan(store, (struct account_id){ account }, &all, count_record, &count, &err), &err);
     printf("%-34s %llu records, %.0f ns CPU each\n", what, (unsigned long long)count,
            (cpu_s() - cpu) / (double)count * 1e9);
 }

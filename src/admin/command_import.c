@@ -6,7 +6,7 @@
  * then compared whole. */
 #include "admin/commands.h"
 
-#include "mime/meta.h"
+#include "mail/records.h"
 
 #include <stdlib.h>
 
@@ -42,17 +42,10 @@ static int need_import(const struct admin_call *call, struct import **import_out
 /* ---- what is there ---- */
 
 struct known_scan {
-    const uint64_t *blobs; /* ascending; a blob may be there twice */
-    size_t blob_count, at;
+    const uint64_t *blobs; /* by index; a blob may be there twice */
     struct known *known;
     size_t count;
 };
-
-static int by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -62,55 +55,49 @@ static int by_size(const void *a, const void *b)
     return x->message_id_hash < y->message_id_hash ? -1 : x->message_id_hash > y->message_id_hash;
 }
 
-static int take_known(void *ctx, struct blob_id id, struct str record, struct err *err)
+static int take_known(void *ctx, uint32_t index, const struct meta_view *view, struct err *err)
 {
     struct known_scan *scan = ctx;
-    struct meta_view view;
-    while (scan->at < scan->blob_count && scan->blobs[scan->at] < id.n)
-        scan->at++;
-    if (scan->at == scan->blob_count)
-        return 1;
-    /* A damaged one is like none. */
-    if (scan->blobs[scan->at] != id.n || mime_meta_view(record, &view, err) < 0)
-        return 0;
-    for (; scan->at < scan->blob_count && scan->blobs[scan->at] == id.n; scan->at++)
-        scan->known[scan->count++] = (struct known){ .size_bytes = view.message_bytes,
-                                                     .message_id_hash = view.message_id_hash,
-                                                     .blob = id };
+    (void)err;
+    scan->known[scan->count++] = (struct known){ .size_bytes = view->message_bytes,
+                                                 .message_id_hash = view->message_id_hash,
+                                                 .blob = { scan->blobs[index] } };
     return 0;
 }
 
-static int collect_blobs(const struct snapshot *snapshot, uint64_t *blobs, struct err *err)
+static int collect_wanted(const struct snapshot *snapshot, struct record_wanted *wanted, struct err *err)
 {
     struct snapshot_cursor cursor = snapshot_cursor_at(snapshot, 1);
     struct chunk_span span;
-    size_t count = 0;
+    uint32_t count = 0;
     int r;
     while ((r = snapshot_cursor_next(&cursor, &span, err)) == 1)
-        for (uint32_t i = span.first; i < span.columns->count; i++)
-            blobs[count++] = span.columns->blob[i];
+        for (uint32_t i = span.first; i < span.columns->count; i++, count++)
+            wanted[count] = (struct record_wanted){ span.columns->blob[i], count };
     return r;
 }
 
-static int load_known(struct import *import, struct store *store, const struct snapshot *snapshot,
-                      struct err *err)
+static int load_known(struct import *import, const struct snapshot *snapshot, struct err *err)
 {
+    const struct record_source from = record_source_of(import->account, BLOB_META, snapshot->exists);
+    size_t damaged;
     free(import->known);
     import->known = NULL;
     import->known_count = 0;
     if (snapshot->exists == 0)
         return 0;
+    struct record_wanted *wanted = calloc(snapshot->exists, sizeof *wanted);
     uint64_t *blobs = calloc(snapshot->exists, sizeof *blobs);
-    struct known_scan scan = { .blobs = blobs, .blob_count = snapshot->exists };
+    struct known_scan scan = { .blobs = blobs };
     scan.known = calloc(snapshot->exists, sizeof *scan.known);
-    if (!blobs || !scan.known)
+    if (!wanted || !blobs || !scan.known)
         abort();
-    int r = collect_blobs(snapshot, blobs, err);
-    if (r == 0) {
-        qsort(blobs, scan.blob_count, sizeof *blobs, by_number);
-        r = store_blob_scan(store, account_id(import->account), BLOB_META, (struct blob_id){ blobs[0] },
-                            (struct blob_id){ blobs[scan.blob_count - 1] }, take_known, &scan, err);
-    }
+    int r = collect_wanted(snapshot, wanted, err);
+    for (uint32_t i = 0; r == 0 && i < snapshot->exists; i++)
+        blobs[i] = wanted[i].blob;
+    if (r == 0) /* a damaged record is like none */
+        r = records_scan_meta(&from, wanted, snapshot->exists, take_known, &scan, &damaged, err);
+    free(wanted);
     free(blobs);
     import->known = scan.known;
     import->known_count = r == 0 ? scan.count : 0;
@@ -321,7 +308,7 @@ int admin_import_mailbox(struct admin_call *call, json_t **result_out, struct er
         return r;
     struct snapshot *snapshot = mailbox_snapshot(box);
     import->mailbox = arena_dup(&import->names, name);
-    r = load_known(import, call->admin->backend->store, snapshot, err);
+    r = load_known(import, snapshot, err);
     snapshot_unref(&snapshot);
     mailbox_unref(&box);
     if (r == 0)

@@ -1,6 +1,6 @@
 /* context_news.c: what leaves a list of results and what comes in, and where.     RFC 5267, 4.3.2 to 4.3.4 */
 #include "imap/context_private.h"
-#include "mail/meta_scan.h"
+#include "mail/records.h"
 #include "mail/sort.h"
 
 #include <stdlib.h>
@@ -109,19 +109,19 @@ static int take_keys(void *ctx, uint32_t index, const struct meta_view *view, st
     return 0;
 }
 
-static int read_keys(struct comparing *c, struct meta_wanted *wanted, size_t count, struct err *err)
+static int read_keys(struct comparing *c, struct record_wanted *wanted, size_t count, struct err *err)
 {
     struct account *account = c->s->selected_account;
     size_t damaged;
     if (!sorter_needs_meta(&c->sorter))
         return 0;
-    return meta_scan(mail_options(account_mail(account))->store, account_id(account), wanted, count,
-                     take_keys, c, &damaged, err);
+    const struct record_source from = record_source_of(account, BLOB_META, count);
+    return records_scan_meta(&from, wanted, count, take_keys, c, &damaged, err);
 }
 
 static int read_gained(struct comparing *c, const struct seqset *gained, struct arena *arena, struct err *err)
 {
-    struct meta_wanted *wanted = arena_new_array(arena, struct meta_wanted, (size_t)seqset_count(gained));
+    struct record_wanted *wanted = arena_new_array(arena, struct record_wanted, (size_t)seqset_count(gained));
     struct seqset_iter it = seqset_each(gained);
     uint32_t uid;
     while (seqset_next(&it, &uid)) {
@@ -129,7 +129,7 @@ static int read_gained(struct comparing *c, const struct seqset *gained, struct 
         int r = add_row(c, uid, &row, err);
         if (r < 0)
             return r;
-        wanted[c->count - 1] = (struct meta_wanted){ row.blob, (uint32_t)(c->count - 1) };
+        wanted[c->count - 1] = (struct record_wanted){ row.blob, (uint32_t)(c->count - 1) };
     }
     return read_keys(c, wanted, c->count, err);
 }
@@ -143,7 +143,7 @@ static int read_known(struct comparing *c, size_t at, uint32_t *index_out, struc
         if (r < 0)
             return r;
         c->known[at] = (uint32_t)c->count;
-        struct meta_wanted wanted = { row.blob, (uint32_t)c->count - 1 };
+        struct record_wanted wanted = { row.blob, (uint32_t)c->count - 1 };
         r = read_keys(c, &wanted, 1, err);
         if (r < 0)
             return r;

@@ -94,9 +94,8 @@ static void check_blobs(struct bench *b)
     struct tree *tree = account_tree(b->account);
     size_t used_count = 0;
 
-    assert_int_equal(store_blob_scan(b->store, account_id(b->account), BLOB_META, (struct blob_id){ 1 },
-                                     (struct blob_id){ UINT64_MAX }, take_live, &live, &b->err),
-                     0);
+    const struct blob_range all = { .slot = BLOB_META, .first = { 1 }, .last = { UINT64_MAX } };
+    assert_int_equal(store_blob_scan(b->store, account_id(b->account), &all, take_live, &live, &b->err), 0);
     for (uint32_t i = 0; i < tree->count; i++) {
         struct snapshot *s = tree->entries[i].mailbox ? mailbox_snapshot(tree->entries[i].mailbox) : NULL;
         for (uint32_t seq = 1; s && seq <= s->exists; seq++) {

@@ -92,7 +92,8 @@ void scan_ids(struct fixture *f, struct account_id account, struct blob_id first
               struct ids *out)
 {
     out->n = 0;
-    assert_ok(f, store_blob_scan(f->store, account, BLOB_META, first, last, take_id, out, &f->err));
+    const struct blob_range range = { .slot = BLOB_META, .first = first, .last = last };
+    assert_ok(f, store_blob_scan(f->store, account, &range, take_id, out, &f->err));
     for (size_t i = 1; i < out->n; i++)
         assert_row(out->id[i - 1].n < out->id[i].n, i, "ids ascend");
 }

@@ -369,8 +369,11 @@ static void test_a_scan_gives_records_in_order_of_id(void **state)
             for (size_t k = ranges[i].first; k <= ranges[i].last; k++)
                 count += k % 3 != 0;
             struct expect_records e = { id, slot == BLOB_META ? 'm' : 'h', ranges[i].first, false };
-            assert_ok(f, store_blob_scan(f->store, anna, (enum blob_slot)slot, id[ranges[i].first],
-                                         id[ranges[i].last], expect_record, &e, &f->err));
+            const struct blob_range range = { .slot = (enum blob_slot)slot,
+                                              .first = id[ranges[i].first],
+                                              .last = id[ranges[i].last],
+                                              .in_passing = i % 2 };
+            assert_ok(f, store_blob_scan(f->store, anna, &range, expect_record, &e, &f->err));
             assert_row(!e.wrong, i, "order or record");
             struct ids ids;
             scan_ids(f, anna, id[ranges[i].first], id[ranges[i].last], &ids);
@@ -378,10 +381,12 @@ static void test_a_scan_gives_records_in_order_of_id(void **state)
         }
     }
     struct expect_records all = { id, 'h', 0, false };
-    assert_ok(
-        f, store_blob_scan(f->store, anna, BLOB_HEADER, BLOB_FIRST, BLOB_LAST, expect_record, &all, &f->err));
+    const struct blob_range headers = { .slot = BLOB_HEADER, .first = BLOB_FIRST, .last = BLOB_LAST };
+    assert_ok(f, store_blob_scan(f->store, anna, &headers, expect_record, &all, &f->err));
     assert_true(!all.wrong && all.next == SCANNED - 1); /* 999 is a multiple of three */
 }
+
+static const struct blob_range all_meta = { .slot = BLOB_META, .first = { 1 }, .last = { UINT64_MAX } };
 
 struct stop_at {
     size_t seen, stop;
@@ -408,7 +413,7 @@ static void test_a_callback_can_stop_and_fail_a_blob_scan(void **state)
         (void)write_live(f, anna, STR("b"), STR("m"), STR("h"));
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct stop_at s = { 0, 2, cases[i].callback };
-        int r = store_blob_scan(f->store, anna, BLOB_META, BLOB_FIRST, BLOB_LAST, stop_record, &s, &f->err);
+        int r = store_blob_scan(f->store, anna, &all_meta, stop_record, &s, &f->err);
         assert_row(r == cases[i].scan && s.seen == 2, i, "scan");
     }
 }
@@ -451,8 +456,7 @@ static void test_a_blob_scan_does_not_see_what_its_callback_writes(void **state)
 
     for (int i = 0; i < 5; i++)
         (void)write_live(f, anna, STR("b"), STR("m"), STR("h"));
-    assert_ok(f,
-              store_blob_scan(f->store, anna, BLOB_META, BLOB_FIRST, BLOB_LAST, replace_blob, &r, &f->err));
+    assert_ok(f, store_blob_scan(f->store, anna, &all_meta, replace_blob, &r, &f->err));
     assert_int_equal(r.seen, 5);
     scan_ids(f, anna, BLOB_FIRST, BLOB_LAST, &ids);
     assert_int_equal(ids.n, 5);

@@ -55,8 +55,9 @@ static int see_blob(void *ctx, struct blob_id id, struct str record, struct err 
 static int look(struct store *store, struct account_id account, struct messages *m, struct err *err)
 {
     *m = (struct messages){ .store = store, .account = account };
+    const struct blob_range all = { .slot = BLOB_META, .first = BLOB_FIRST, .last = BLOB_LAST };
     int r = store_scan(store, account, STR("m"), STR("n"), NULL, see_message, m, err);
-    return r < 0 ? r : store_blob_scan(store, account, BLOB_META, BLOB_FIRST, BLOB_LAST, see_blob, m, err);
+    return r < 0 ? r : store_blob_scan(store, account, &all, see_blob, m, err);
 }
 
 /* Write one message and commit it, on the version as it stands. */

@@ -282,6 +282,7 @@ static void *read_blobs(void *arg)
 {
     struct worker *w = arg;
     struct buf out = BUF_INIT;
+    const struct blob_range all = { .slot = BLOB_META, .first = BLOB_FIRST, .last = BLOB_LAST };
     while (goes_on(w)) {
         size_t count = 0;
         buf_clear(&out);
@@ -289,8 +290,7 @@ static void *read_blobs(void *arg)
         if (w->r == -ERR_NOT_FOUND)
             w->r = 0;
         if (w->r == 0)
-            w->r = store_blob_scan(w->store, w->account, BLOB_META, BLOB_FIRST, BLOB_LAST, count_record,
-                                   &count, &w->err);
+            w->r = store_blob_scan(w->store, w->account, &all, count_record, &count, &w->err);
         if (w->r == 0 && count > 1)
             w->r = err_set(&w->err, ERR_INVALID, "%zu live blobs in one version", count);
     }

@@ -149,12 +149,12 @@ int store_blob_record(struct store *store, struct account_id account, struct blo
     return undo_on_error(store->ops->blob_record(store, account, id, slot, out, err), out, before);
 }
 
-int store_blob_scan(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
-                    struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err)
+int store_blob_scan(struct store *store, struct account_id account, const struct blob_range *range,
+                    store_blob_fn *fn, void *ctx, struct err *err)
 {
-    if (first.n > last.n)
+    if (range->first.n > range->last.n)
         return 0;
-    return store->ops->blob_scan(store, account, slot, first, last, fn, ctx, err);
+    return store->ops->blob_scan(store, account, range, fn, ctx, err);
 }
 
 int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err)

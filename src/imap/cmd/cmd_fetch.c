@@ -6,6 +6,7 @@
 #include "imap/cmd/fetch.h"
 #include "imap/cmd/saved.h"
 #include "imap/update.h"
+#include "mail/records.h"
 
 #include <stdlib.h>
 
@@ -20,15 +21,17 @@ struct fetch_cursor {
     size_t att_count;
     bool implies_uid; /* the first of them was not asked for */
     bool needs_meta, needs_header;
-    struct seqset seqs; /* asked for and there */
+    struct seqset seqs; /* asked for and there ... */
+    size_t total;       /* ... and how many */
     size_t range;       /* place in seqs: the next message is ranges[range].first + in_range */
     uint32_t in_range;
     const struct snapshot *snapshot; /* that `span` was read from; only compared */
     struct chunk_span span;          /* where the last row was */
 
-    /* The batch. Its memory is in batch_arena. */
+    /* The batch. */
     struct arena batch_arena;
-    struct fetch_message *messages;
+    struct record_batch meta, header;
+    struct fetch_message *messages; /* BATCH_MESSAGES of them */
     size_t count, next;
     enum { BATCH_CHOOSE, BATCH_TELL_SEEN, BATCH_LOAD, BATCH_WRITE } step;
     struct change seen;     /* marks the batch \Seen */
@@ -49,6 +52,8 @@ struct fetch_cursor {
 void fetch_end(struct fetch_cursor *c)
 {
     buf_deinit(&c->literal.decoded);
+    record_batch_deinit(&c->meta);
+    record_batch_deinit(&c->header);
     arena_deinit(&c->batch_arena);
 }
 
@@ -78,8 +83,8 @@ static void choose_atts(struct fetch_cursor *c, struct arena *arena)
         add_att(c, FETCH_UID);
     for (size_t i = 0; i < a->att_count; i++) {
         c->atts[c->att_count++] = a->atts[i];
-        c->needs_meta = c->needs_meta || fetch_needs_meta(&a->atts[i]);
         c->needs_header = c->needs_header || fetch_needs_header(&a->atts[i]);
+        c->needs_meta = c->needs_meta || fetch_needs_meta(&a->atts[i]);
     }
     if (a->has_changed_since && !has_item(a, FETCH_MODSEQ)) /* RFC 7162, 3.1.4.1 */
         add_att(c, FETCH_MODSEQ);
@@ -108,6 +113,8 @@ struct fetch_cursor *fetch_begin(const struct fetch_args *args, const struct seq
     struct fetch_cursor *c = arena_new(arena, struct fetch_cursor);
     c->args = args;
     c->seqs = *seqs;
+    c->total = (size_t)seqset_count(seqs);
+    c->messages = arena_new_array(arena, struct fetch_message, BATCH_MESSAGES);
     choose_atts(c, arena);
     return c;
 }
@@ -177,59 +184,26 @@ static bool marks_seen(const struct session *s, const struct fetch_cursor *c)
     return c->args->sets_seen && !s->view.read_only;
 }
 
-/* Records of one slot for the whole batch: one range read, unless the blobs lie far apart. */
-struct scan {
-    struct fetch_cursor *c;
-    struct fetch_message **by_blob; /* ascending */
-    size_t count, next;
-    enum blob_slot slot;
-    size_t strangers; /* records read that nobody wanted */
-};
-
-static int take_record(void *ctx, struct blob_id id, struct str record, struct err *err)
+/* The records of one slot for the whole batch. Where one of them is damaged, those behind it are read when they are written,
+ * each alone: only its own message is left out then. */
+static void load_records(struct session *s, struct fetch_cursor *c, enum blob_slot slot,
+                         struct record_batch *records)
 {
-    struct scan *scan = ctx;
-    (void)err;
-    while (scan->next < scan->count && scan->by_blob[scan->next]->row.blob < id.n)
-        scan->next++;
-    if (scan->next == scan->count)
-        return 1;
-    if (scan->by_blob[scan->next]->row.blob > id.n)
-        return ++scan->strangers > 64 + 2 * scan->count;
-    struct str copy = arena_dup(&scan->c->batch_arena, record);
-    for (; scan->next < scan->count && scan->by_blob[scan->next]->row.blob == id.n; scan->next++) {
-        if (scan->slot == BLOB_META)
-            scan->by_blob[scan->next]->meta = copy;
-        else
-            scan->by_blob[scan->next]->header = copy;
-    }
-    return scan->next == scan->count;
-}
-
-static int by_blob(const void *a, const void *b)
-{
-    uint64_t x = (*(struct fetch_message *const *)a)->row.blob;
-    uint64_t y = (*(struct fetch_message *const *)b)->row.blob;
-    return (x > y) - (x < y);
-}
-
-static int load_records(struct session *s, struct fetch_cursor *c, enum blob_slot slot, struct err *err)
-{
-    struct scan scan = { .c = c, .count = c->count, .slot = slot };
-    if (c->count < 2)
-        return 0; /* read when it is needed */
-    bool sorted = true;
-    scan.by_blob = arena_new_array(&c->batch_arena, struct fetch_message *, c->count);
+    struct err err;
+    const struct record_source from = record_source_of(s->selected_account, slot, c->total);
+    record_batch_clear(records);
+    for (size_t i = 0; i < c->count; i++)
+        record_batch_want(records, c->messages[i].row.blob);
+    int r = record_batch_read(records, &from, &err);
+    if (r < 0)
+        log_debug(&s->log, "records-not-read", KV("text", (const char *)err.text));
     for (size_t i = 0; i < c->count; i++) {
-        scan.by_blob[i] = &c->messages[i];
-        sorted = sorted && (i == 0 || c->messages[i - 1].row.blob <= c->messages[i].row.blob);
+        struct str record = record_batch_get(records, (uint32_t)i);
+        if (slot == BLOB_META)
+            c->messages[i].meta = record;
+        else
+            c->messages[i].header = record;
     }
-    if (!sorted)
-        qsort(scan.by_blob, scan.count, sizeof *scan.by_blob, by_blob);
-    return store_blob_scan(
-        mail_options(account_mail(s->selected_account))->store, account_id(s->selected_account), slot,
-        (struct blob_id){ scan.by_blob[0]->row.blob },
-        (struct blob_id){ scan.by_blob[scan.count - 1]->row.blob }, take_record, &scan, err);
 }
 
 /* Mark what this batch is about to send. RFC 9051, 6.4.5: \Seen is set, and told in the same answer. */
@@ -280,19 +254,16 @@ static int choose(struct session *s, struct fetch_cursor *c, struct err *err)
     uint64_t bytes = 0;
     uint32_t seq;
     arena_reset(&c->batch_arena);
-    c->messages = arena_new_array(&c->batch_arena, struct fetch_message, BATCH_MESSAGES);
     c->count = c->next = 0;
     c->seen_now = (struct seqset){ 0 };
     while (c->count < BATCH_MESSAGES && bytes < BATCH_BODY_BYTES && (seq = next_seq(c)) != 0) {
         struct fetch_message *m = &c->messages[c->count];
+        *m = (struct fetch_message){ .arena = &c->batch_arena, .seq = seq, .view = &c->view };
         int r = read_row(s, c, seq, &m->row, err);
         if (r < 0)
             return r;
         if (c->args->has_changed_since && m->row.modseq <= c->args->changed_since)
             continue;
-        m->arena = &c->batch_arena;
-        m->seq = seq;
-        m->view = &c->view;
         c->count++;
         if (marks_seen(s, c))
             bytes += m->row.size_bytes;
@@ -314,11 +285,11 @@ static int next_batch(struct session *s, struct fetch_cursor *c, struct err *err
     if (r < 0 || c->step != BATCH_LOAD)
         return r;
     if (c->needs_meta)
-        r = load_records(s, c, BLOB_META, err);
-    if (r == 0 && c->needs_header)
-        r = load_records(s, c, BLOB_HEADER, err);
+        load_records(s, c, BLOB_META, &c->meta);
+    if (c->needs_header)
+        load_records(s, c, BLOB_HEADER, &c->header);
     c->step = BATCH_WRITE;
-    return r;
+    return 0;
 }
 
 /* ---- one message ---- */

@@ -27,7 +27,7 @@ static void add_hit(struct sort_hits *h, uint32_t seq, const struct message *row
         if (!h->wanted)
             abort();
     }
-    h->wanted[h->count] = (struct meta_wanted){ row->blob, (uint32_t)h->count };
+    h->wanted[h->count] = (struct record_wanted){ row->blob, (uint32_t)h->count };
     h->count++;
     h->fn(h->ctx, h->uid ? row->uid : seq, row);
 }
@@ -42,12 +42,12 @@ int sort_hits_find(struct sort_hits *h, struct session *s, struct err *err)
     return r;
 }
 
-int sort_hits_read_keys(struct sort_hits *h, struct session *s, meta_scan_fn *fn, void *ctx, struct err *err)
+int sort_hits_read_keys(struct sort_hits *h, struct session *s, meta_fn *fn, void *ctx, struct err *err)
 {
     size_t damaged;
     struct account *account = h->walk.place.account;
-    int r = meta_scan(mail_options(account_mail(account))->store, account_id(account), h->wanted, h->count,
-                      fn, ctx, &damaged, err);
+    const struct record_source from = record_source_of(account, BLOB_META, h->count);
+    int r = records_scan_meta(&from, h->wanted, h->count, fn, ctx, &damaged, err);
     free(h->wanted);
     h->wanted = NULL;
     if (r == 0 && damaged)

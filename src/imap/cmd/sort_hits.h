@@ -3,7 +3,7 @@
 #define LOFT_IMAP_CMD_SORT_HITS_H
 
 #include "imap/cmd/search_walk.h"
-#include "mail/meta_scan.h"
+#include "mail/records.h"
 
 /* A message that matches, in order of sequence number; `number` is its UID in the UID form. */
 typedef void sort_hit_fn(void *ctx, uint32_t number, const struct message *row);
@@ -13,7 +13,7 @@ struct sort_hits {
     bool uid;
     sort_hit_fn *fn;
     void *ctx;
-    struct meta_wanted *wanted; /* the matches, for meta_scan */
+    struct record_wanted *wanted; /* the matches */
     size_t count, cap;
 };
 
@@ -26,7 +26,7 @@ void sort_hits_deinit(struct sort_hits *h);
 MUST_USE int sort_hits_find(struct sort_hits *h, struct session *s, struct err *err);
 
 /* Hand the stored keys of the matches to `fn`. Records that are damaged are passed over, and a word of it goes to the log. */
-MUST_USE int sort_hits_read_keys(struct sort_hits *h, struct session *s, meta_scan_fn *fn, void *ctx,
+MUST_USE int sort_hits_read_keys(struct sort_hits *h, struct session *s, meta_fn *fn, void *ctx,
                                  struct err *err);
 
 #endif

@@ -144,14 +144,13 @@ static int faulty_blob_record(struct store *store, struct account_id account, st
     return finish(fate, store_blob_record(faulty(store)->inner, account, id, slot, out, err), err);
 }
 
-static int faulty_blob_scan(struct store *store, struct account_id account, enum blob_slot slot,
-                            struct blob_id first, struct blob_id last, store_blob_fn *fn, void *ctx,
-                            struct err *err)
+static int faulty_blob_scan(struct store *store, struct account_id account, const struct blob_range *range,
+                            store_blob_fn *fn, void *ctx, struct err *err)
 {
     struct fate fate = count_call(store, FAULTY_BLOB_SCAN);
     if (fate.before)
         return fail_before(fate, err);
-    return finish(fate, store_blob_scan(faulty(store)->inner, account, slot, first, last, fn, ctx, err), err);
+    return finish(fate, store_blob_scan(faulty(store)->inner, account, range, fn, ctx, err), err);
 }
 
 static int faulty_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err)

@@ -152,8 +152,8 @@ static int mem_blob_record(struct store *store, struct account_id id, struct blo
     return 0;
 }
 
-static int mem_blob_scan(struct store *store, struct account_id id, enum blob_slot slot, struct blob_id first,
-                         struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err)
+static int mem_blob_scan(struct store *store, struct account_id id, const struct blob_range *range,
+                         store_blob_fn *fn, void *ctx, struct err *err)
 {
     char key[BLOB_KEY_BYTES];
     struct mem_store *self = lock(store);
@@ -162,12 +162,12 @@ static int mem_blob_scan(struct store *store, struct account_id id, enum blob_sl
     unlock(self);
 
     int r = 0;
-    for (size_t i = sorted_lower(blobs, world_blob_key(key, id, first)); r == 0 && i < blobs->n; i++) {
+    for (size_t i = sorted_lower(blobs, world_blob_key(key, id, range->first)); r == 0 && i < blobs->n; i++) {
         const struct item *item = blobs->items[i];
         const struct blob_id blob = { load_be64(item->key.p + 8) };
-        if (blob.n > last.n)
+        if (blob.n > range->last.n)
             break;
-        r = fn(ctx, blob, record_of(item, slot), err);
+        r = fn(ctx, blob, record_of(item, range->slot), err);
     }
     sorted_unref(&blobs);
     return r < 0 ? r : 0;

@@ -293,20 +293,22 @@ int rocks_blob_record(struct store *store, struct account_id account, struct blo
     return r;
 }
 
-int rocks_blob_scan(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
-                    struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err)
+int rocks_blob_scan(struct store *store, struct account_id account, const struct blob_range *range,
+                    store_blob_fn *fn, void *ctx, struct err *err)
 {
     struct engine *e = engine_of(store);
-    struct db_key from = db_key_blob(account, first);
-    struct db_key to = last.n < UINT64_MAX ? db_key_blob(account, (struct blob_id){ last.n + 1 })
-                                           : db_key_account_end(account);
-    struct db_range range = { .from = db_key_str(&from), .to = db_key_str(&to) };
-    /* RocksDB reads ahead by itself, more the longer we go on;
-     * a fixed amount cost a third more on short ranges. */
+    struct db_key from = db_key_blob(account, range->first);
+    struct db_key to = range->last.n < UINT64_MAX
+                           ? db_key_blob(account, (struct blob_id){ range->last.n + 1 })
+                           : db_key_account_end(account);
+    /* To keep a block costs more than to decompress it: new memory for each, a fault for each page of it. */
+    const struct db_range keys = { .from = db_key_str(&from),
+                                   .to = db_key_str(&to),
+                                   .bypass_cache = range->in_passing };
     struct db_iter it;
     struct str key, value;
     int r;
-    db_iter_open(&it, &e->db, family_of(slot), &range);
+    db_iter_open(&it, &e->db, family_of(range->slot), &keys);
     while ((r = db_iter_next(&it, &key, &value, err)) == 1) {
         assert(key.n == 16);
         r = fn(ctx, (struct blob_id){ load_be64(key.p + 8) }, value, err);

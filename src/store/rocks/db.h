@@ -85,7 +85,7 @@ struct db_iter {
 struct db_range {
     struct str from, to; /* each at most DB_KEY_BYTES_MAX + 1 bytes; NIL `to`: to the end */
     const rocksdb_snapshot_t *snapshot;
-    bool bypass_cache; /* do not fill it: scrub and collector */
+    bool bypass_cache; /* do not fill it: scrub, collector, scans in passing */
 };
 void db_iter_open(struct db_iter *it, const struct db *db, enum db_family family,
                   const struct db_range *range);

@@ -157,8 +157,8 @@ int rocks_blob_read(struct store *store, struct account_id account, struct blob_
                     uint64_t length, struct buf *out, struct err *err);
 int rocks_blob_record(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
                       struct buf *out, struct err *err);
-int rocks_blob_scan(struct store *store, struct account_id account, enum blob_slot slot, struct blob_id first,
-                    struct blob_id last, store_blob_fn *fn, void *ctx, struct err *err);
+int rocks_blob_scan(struct store *store, struct account_id account, const struct blob_range *range,
+                    store_blob_fn *fn, void *ctx, struct err *err);
 int rocks_checkpoint(struct store *store, const char *folder, struct err *err);
 int rocks_scrub(struct store *store, store_damage_fn *fn, void *ctx, struct err *err);
 
