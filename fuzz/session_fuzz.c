@@ -89,6 +89,7 @@ static void begin(struct world *w)
                                                   .after_login = framer_limits_after_login },
                                     .mail = w->mail,
                                     .auth = w->auth,
+                                    .users = w->users,
                                     .limits = w->limits,
                                     .presence = presence_new(),
                                     .languages = w->languages,

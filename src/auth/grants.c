@@ -1,5 +1,6 @@
 #include "auth/grants.h"
 
+#include "auth/groups.h"
 #include "auth/users_private.h"
 #include "base/codec.h"
 
@@ -10,6 +11,61 @@ struct str users_domain(struct str name)
 {
     ptrdiff_t at = str_rfind_char(name, '@');
     return at < 0 ? STR("") : str_skip(name, (size_t)at + 1);
+}
+
+/* ---- identifiers ---- */
+
+static int resolve_group(struct users *users, struct str name, struct arena *arena, struct acl_entry *entry,
+                         struct err *err)
+{
+    struct group group;
+    int r = groups_find(users, name, &group, err);
+    if (r < 0)
+        return r;
+    entry->kind = ACL_GROUP;
+    entry->id = group.id;
+    entry->name = arena_printf(arena, "group:%s", group.name);
+    return 0;
+}
+
+static int resolve_user(struct users *users, struct str name, struct str domain, bool every_domain,
+                        struct arena *arena, struct acl_entry *entry, struct err *err)
+{
+    char normal[USER_NAME_BYTES_MAX + 1];
+    struct user user;
+    int r = users_normalise_name(name, normal, err);
+    if (r < 0)
+        return err_set(err, ERR_INVALID, "An identifier that can be no name");
+    if (!every_domain && !str_eq(users_domain(str_c(normal)), domain))
+        return err_set(err, ERR_NOT_FOUND, "no such user");
+    r = users_find(users, name, &user, err);
+    if (r < 0)
+        return r;
+    entry->kind = ACL_USER;
+    entry->id = user.account.n;
+    entry->name = arena_dup(arena, str_c(user.name));
+    return 0;
+}
+
+int grants_resolve(struct users *users, struct str identifier, struct str domain, bool every_domain,
+                   struct arena *arena, struct acl_entry *entry_out, struct err *err)
+{
+    struct acl_entry entry = { .negative = str_starts(identifier, STR("-")) };
+    struct str name = str_skip(identifier, entry.negative), group = STR("group:");
+    int r = 0;
+    if (str_eq(name, STR("anyone"))) {
+        entry.kind = ACL_ANYONE;
+        entry.name = STR("anyone");
+    } else if (str_starts(name, group)) {
+        r = resolve_group(users, str_skip(name, group.n), arena, &entry, err);
+    } else {
+        r = resolve_user(users, name, domain, every_domain, arena, &entry, err);
+    }
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_CANNOT, "There is no such user or group");
+    if (r == 0)
+        *entry_out = entry;
+    return r;
 }
 
 /* ---- the index ---- */

@@ -18,6 +18,13 @@
 
 struct str users_domain(struct str user_name); /* borrows it; "" for none */
 
+/* What an identifier of an access control list means: "anyone", "group:NAME" or a user's name, each perhaps with "-" in
+ * front. `entry_out` has no rights; its name lives in the arena, spelled as it is kept.
+ *   domain  of the mailbox's owner: only users of it are known, unless every_domain
+ *   errors  -ERR_INVALID for what can be no name (RFC 4314, 3: BAD); -ERR_CANNOT: no such user or group */
+MUST_USE int grants_resolve(struct users *users, struct str identifier, struct str domain, bool every_domain,
+                            struct arena *arena, struct acl_entry *entry_out, struct err *err);
+
 /* Note that `entry` was, or will be, put into a list of `account`, which belongs to `owner` (a user name; "" for the
  * public account of `domain`). Costs no commit when it is noted already. */
 MUST_USE int grants_note(struct users *users, const struct acl_entry *entry, struct account_id account,

@@ -33,6 +33,9 @@ static const struct {
     { "COMPRESS=DEFLATE", AFTER_LOGIN },                   /* RFC 4978 */
     { "UNAUTHENTICATE", AFTER_LOGIN | IF_UNAUTHENTICATE }, /* RFC 8437 */
     { "NAMESPACE", AFTER_LOGIN },                          /* RFC 2342 */
+    { "ACL", AFTER_LOGIN },                                /* RFC 4314 */
+    { "RIGHTS=texk", AFTER_LOGIN },                        /* RFC 4314, 5.1.1 */
+    { "LIST-MYRIGHTS", AFTER_LOGIN },                      /* RFC 8440 */
     { "CHILDREN", AFTER_LOGIN },                           /* RFC 3348 */
     { "UIDPLUS", AFTER_LOGIN },                            /* RFC 4315 */
     { "UNSELECT", AFTER_LOGIN },                           /* RFC 3691 */

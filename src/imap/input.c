@@ -3,6 +3,7 @@
 #include "imap/cmd/command.h"
 #include "imap/cmd/idle.h"
 #include "imap/cmd/login.h"
+#include "imap/door.h"
 #include "imap/filters.h"
 #include "imap/session.h"
 #include "imap/update.h"
@@ -150,6 +151,10 @@ static void run_line(struct session *s, struct str line)
         session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 5466, 3.1 */
     else if (!str_is_nil(p.undefined_filter))
         session_code(s, "UNDEFINED-FILTER " STR_FMT, STR_ARG(p.undefined_filter));
+    if (r == 0)
+        r = door_check_selected(s, &err);
+    if (s->state == STATE_LOGOUT) /* it has said goodbye itself */
+        goto gone;
     if (r == 0 && (command->flags & CMD_WRITES) && s->view.read_only)
         r = err_set(&err, ERR_DENIED, "The mailbox is open for reading only");
     if (r < 0)

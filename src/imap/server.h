@@ -4,6 +4,7 @@
 
 #include "auth/auth.h"
 #include "auth/presence.h"
+#include "auth/users.h"
 #include "imap/language.h"
 #include "imap/wire/framer.h"
 #include "mail/account.h"
@@ -16,6 +17,7 @@ struct imap_settings {
     uint32_t idle_heartbeat_ms; /* "* OK Still here" to those who idle: routers and Outlook forget silence */
     uint32_t progress_interval_ms; /* between two words on how far a command has come: RFC 9585, 4 */
     bool plaintext_on_loopback;    /* passwords without TLS from loopback */
+    bool sharing_across_domains;   /* rights may be granted to users of other domains */
     bool unauthenticate;           /* RFC 8437, 8: the command can be switched off */
     bool refuse_8bit_header;       /* APPEND of 8-bit header fields by clients without UTF-8: RFC 9755 */
     uint32_t connections_per_account_max;

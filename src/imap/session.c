@@ -5,6 +5,7 @@
 #include "imap/cmd/command.h"
 #include "imap/cmd/login.h"
 #include "imap/context.h"
+#include "imap/door.h"
 #include "imap/reply.h"
 #include "imap/update.h"
 #include "imap/wire/writer.h"
@@ -321,6 +322,7 @@ void session_sign_out(struct session *s)
         presence_leave(s->server->presence, &s->presence);
         account_unref(&s->account);
     }
+    door_forget(s);
     s->holds_account_limit = false;
     memset(s->user_name, 0, sizeof s->user_name);
     s->rev2 = s->condstore = s->qresync = s->utf8_accept = s->uidonly = false;
@@ -386,10 +388,17 @@ static void on_timer(struct session *s)
     }
 }
 
+/* Says BYE when the right to read has been taken away meanwhile. */
+static bool may_still_read(struct session *s)
+{
+    struct err err;
+    return door_check_selected(s, &err) == 0 || s->state != STATE_LOGOUT;
+}
+
 /* A mailbox that is watched has changed. */
 static void on_wake(struct session *s)
 {
-    if (s->input != INPUT_IDLE || !s->watching || session_check_account(s) < 0 ||
+    if (s->input != INPUT_IDLE || !s->watching || session_check_account(s) < 0 || !may_still_read(s) ||
         session_must_wait(s)) /* one who does not read is told when it does */
         return;
     struct err err;

@@ -17,6 +17,7 @@
 
 struct command;
 struct append;
+struct door_guest;
 
 enum { LOGIN_FAILURES_MAX = 10 }; /* of one connection, then BYE */
 
@@ -50,6 +51,12 @@ struct session {
     struct presence_entry *presence;
     bool holds_account_limit;
 
+    /* door.c: the groups of the user, and the accounts of others that he has come to. */
+    uint64_t *groups; /* heap; NULL: not read yet */
+    size_t group_count;
+    uint64_t groups_version; /* of the directory */
+    struct door_guest *guests;
+
     /* What the client understands. RFC 5161 */
     bool rev2, condstore, qresync;
     bool utf8_accept; /* RFC 9755 */
@@ -68,6 +75,7 @@ struct session {
     /* SELECTED: */
     struct account *
         selected_account; /* of the selected mailbox, not always `account`; own reference, until the view is closed */
+    unsigned rights; /* enum right bits in the selected mailbox, as the client was told last: door.h */
     struct view view;
     struct context *contexts; /* RFC 5267: results that are kept up to date: context.c */
     struct update *update;    /* changes of the mailbox that are half told: update.c */

@@ -1,6 +1,7 @@
 #include "imap/update.h"
 
 #include "imap/context.h"
+#include "imap/door.h"
 #include "imap/metadata_news.h"
 #include "imap/wire/writer.h"
 #include "mail/delta.h"
@@ -14,14 +15,17 @@ void update_write_flags(struct session *s)
     buf_add_lit(out, "* FLAGS ");
     write_flag_names(out, FLAG_ALL, table->names, table->count, false);
     buf_add_lit(out, "\r\n");
+    uint8_t allowed = s->view.read_only ? 0 : door_flags_allowed(s->rights);
+    bool keywords = !s->view.read_only && s->rights & RIGHT_WRITE;
     struct buf code = BUF_INIT;
     buf_add_lit(&code, "PERMANENTFLAGS ");
-    if (s->view.read_only)
+    if (!allowed)
         buf_add_lit(&code, "()");
     else
-        write_flag_names(&code, FLAG_ALL, table->names, table->count, table->count < KEYWORDS_MAX);
+        write_flag_names(&code, allowed, table->names, keywords ? table->count : 0,
+                         keywords && table->count < KEYWORDS_MAX);
     session_status(s, STR_NIL, "OK", buf_str(&code),
-                   s->view.read_only ? STR("Nothing can be changed here") : STR("Flags that can be set"));
+                   allowed ? STR("Flags that can be set") : STR("Nothing can be changed here"));
     buf_deinit(&code);
 }
 

@@ -77,6 +77,11 @@ uint32_t mailbox_uidvalidity(const struct mailbox *mailbox)
     return mailbox->uidvalidity;
 }
 
+struct account *mailbox_account(const struct mailbox *mailbox)
+{
+    return mailbox->account;
+}
+
 bool mailbox_is_deleted(const struct mailbox *mailbox)
 {
     return atomic_load(&mailbox->deleted);

@@ -129,6 +129,7 @@ uint64_t mailbox_id(const struct mailbox *mailbox); /* RFC 8474 MAILBOXID: mailb
 /* Never changes in a mailbox's life; greater for a re-created name. */
 uint32_t mailbox_uidvalidity(const struct mailbox *mailbox);
 bool mailbox_is_deleted(const struct mailbox *mailbox);
+struct account *mailbox_account(const struct mailbox *mailbox);        /* borrows */
 struct str mailbox_name(struct mailbox *mailbox, struct arena *arena); /* as it is now */
 /* The access control list as it is now: own reference, or NULL (acl.h). A mailbox that is made inherits that of the
  * nearest level above it that exists (RFC 4314, 4); a rename takes it along. */

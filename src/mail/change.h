@@ -77,6 +77,8 @@ struct change {
             size_t keyword_count;
             bool conditional; /* UNCHANGEDSINCE was given */
             uint64_t unchanged_since;
+            uint8_t protected_flags; /* these stay as they are: the right to them lacks (RFC 4314, 4) */
+            bool protect_keywords;
         } store;
         struct {
             uint64_t mailbox_id;
@@ -88,6 +90,8 @@ struct change {
             const struct seqset *uids;
             struct str target; /* mailbox name */
             bool move;
+            uint8_t lose_flags; /* the copies are without these: the right to them lacks (RFC 4314, 4) */
+            bool lose_keywords;
         } copy;
         struct { /* missing levels above are made too */
             struct str name;

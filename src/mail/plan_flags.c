@@ -34,6 +34,10 @@ static int look_at_row(void *ctx, struct message *row, struct err *err)
         return 0;
     }
     store_apply(c->store.mode, c->store.flags & FLAG_ALL, &s->keywords, &next);
+    next.flags = (uint8_t)((next.flags & ~c->store.protected_flags) |
+                           (row->flags & c->store.protected_flags));
+    if (c->store.protect_keywords)
+        next.keywords = row->keywords;
     if (next.flags != row->flags || memcmp(&next.keywords, &row->keywords, sizeof next.keywords) != 0)
         seqset_add(&c->uids, row->uid);
     return 0;
@@ -43,7 +47,7 @@ static int look_at_row(void *ctx, struct message *row, struct err *err)
 static int store_keywords(const struct change *c, struct plan_target *target, struct keyword_set *set_out,
                           struct err *err)
 {
-    if (c->store.mode != STORE_REMOVE)
+    if (c->store.mode != STORE_REMOVE && !c->store.protect_keywords)
         return plan_target_keywords(target, c->store.keywords, c->store.keyword_count, set_out, err);
     *set_out = (struct keyword_set){ 0 };
     for (size_t i = 0; i < c->store.keyword_count; i++) {
@@ -52,6 +56,32 @@ static int store_keywords(const struct change *c, struct plan_target *target, st
             keyword_set_add(set_out, (unsigned)at);
     }
     return 0;
+}
+
+static void flags_delta(const struct change *c, uint64_t modseq, enum store_mode mode, uint8_t flags,
+                        const struct keyword_set *keywords, struct delta_list *deltas)
+{
+    struct delta *d = delta_add(deltas, DELTA_FLAGS, c->store.mailbox_id, modseq);
+    d->flags.uids = c->uids;
+    d->flags.mode = mode;
+    d->flags.flags = flags & FLAG_ALL & (uint8_t)~c->store.protected_flags;
+    if (!c->store.protect_keywords)
+        d->flags.keywords = *keywords;
+}
+
+/* Where something is protected, FLAGS means: remove all others, then add. */
+static void flags_deltas(const struct change *c, uint64_t modseq, const struct keyword_set *keywords,
+                         struct delta_list *deltas)
+{
+    struct keyword_set others;
+    if (c->store.mode != STORE_REPLACE || (!c->store.protected_flags && !c->store.protect_keywords)) {
+        flags_delta(c, modseq, c->store.mode, c->store.flags, keywords, deltas);
+        return;
+    }
+    for (size_t i = 0; i < KEYWORD_WORDS; i++)
+        others.words[i] = ~keywords->words[i];
+    flags_delta(c, modseq, STORE_REMOVE, (uint8_t)~c->store.flags, &others, deltas);
+    flags_delta(c, modseq, STORE_ADD, c->store.flags, keywords, deltas);
 }
 
 static int store_in(struct plan *p, struct change *c, struct plan_box *box, struct plan_target *target,
@@ -71,11 +101,7 @@ static int store_in(struct plan *p, struct change *c, struct plan_box *box, stru
     if (seqset_is_empty(&c->uids))
         return 0;
     plan_target_keyword_delta(target, plan_modseq(p), &deltas);
-    struct delta *d = delta_add(&deltas, DELTA_FLAGS, c->store.mailbox_id, plan_modseq(p));
-    d->flags.uids = c->uids;
-    d->flags.mode = c->store.mode;
-    d->flags.flags = c->store.flags & FLAG_ALL;
-    d->flags.keywords = s.keywords;
+    flags_deltas(c, plan_modseq(p), &s.keywords, &deltas);
     return plan_accept(p, c, &deltas, err);
 }
 

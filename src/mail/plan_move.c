@@ -133,8 +133,12 @@ int plan_copy(struct plan *p, struct change *c, struct err *err)
     int r = plan_read(p, source, c->copy.uids, &rows, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < rows.count; i++)
+    for (size_t i = 0; i < rows.count; i++) {
         seqset_add(&c->source_uids, rows.items[i].uid);
+        rows.items[i].flags &= (uint8_t)~c->copy.lose_flags;
+        if (c->copy.lose_keywords)
+            rows.items[i].keywords = (struct keyword_set){ 0 };
+    }
     seqset_difference(c->copy.uids, &c->source_uids, c->arena, &c->missing);
     c->mailbox_id = box->mailbox->id;
     c->uidvalidity = box->mailbox->uidvalidity;

@@ -85,7 +85,7 @@ def test_curl_searches(curl, imap):
     ("", "CREATE Loft/Neu", rb""),
     ("", "STATUS INBOX (MESSAGES UIDNEXT)", rb"\* STATUS INBOX \(MESSAGES 1 UIDNEXT 2\)\r\n"),
     ("", "CAPABILITY", rb"\* CAPABILITY IMAP4rev2 IMAP4rev1 .*\r\n"),
-    ("", "NAMESPACE", rb'\* NAMESPACE \(\("" "/"\)\) NIL NIL\r\n'),
+    ("", "NAMESPACE", rb'\* NAMESPACE \(\("" "/"\)\) \(\("Other Users/" "/"\)\) NIL\r\n'),
     ("", 'LSUB "" "*"', rb"(\* LSUB .*\r\n){5,6}"),
     ("INBOX", "EXAMINE INBOX", rb"(\* .*\r\n)+"),
     ("INBOX", "STORE 1 +FLAGS (\\Seen $Forwarded)", rb"\* 1 FETCH \(FLAGS .*\r\n"),

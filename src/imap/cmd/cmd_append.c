@@ -95,6 +95,9 @@ static int find_replaced(struct session *s, uint32_t number, uint32_t *uid_out, 
     return r;
 }
 
+/* Of the selected mailbox; on the other one the same as APPEND. RFC 8508, 4.4 */
+enum { RIGHTS_TO_REPLACE = RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE };
+
 static int open_append(struct session *s, const struct append_args *args, struct err *err)
 {
     struct place place;
@@ -102,6 +105,8 @@ static int open_append(struct session *s, const struct append_args *args, struct
     if (!s->append)
         abort();
     s->append->mailbox = args->mailbox;
+    if (args->replaces && (s->rights & RIGHTS_TO_REPLACE) != RIGHTS_TO_REPLACE)
+        return err_set(err, ERR_DENIED, "You may not take messages out of this mailbox");
     int r = door_open(s, args->mailbox, RIGHT_INSERT, &place, err);
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE"); /* RFC 9051, 6.3.12 */
@@ -135,6 +140,8 @@ static int begin(struct session *s, struct parser *p, struct err *err)
     if ((command->flags & CMD_WRITES) && s->view.read_only)
         return err_set(err, ERR_DENIED, "The mailbox is open for reading only");
     int r = command_check_numbers(s, command, err);
+    if (r == 0)
+        r = door_check_selected(s, err);
     if (r < 0)
         return r;
     r = command == &command_replace ? replace_args_parse(p, &args, err) : append_args_parse(p, &args, err);
@@ -309,6 +316,16 @@ bool append_take(struct session *s)
     return true;
 }
 
+/* Flags that the user may not set there are left out. RFC 4314, 4 */
+static void drop_flags(struct append *a, unsigned rights)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        a->messages[i].flags &= door_flags_allowed(rights);
+        if (!(rights & RIGHT_WRITE))
+            a->messages[i].keyword_count = 0;
+    }
+}
+
 /* ---- the end ---- */
 
 /* Across two accounts: the new message first. When the old one cannot go, the new one does not stay. */
@@ -345,6 +362,7 @@ static int commit_to(struct session *s, const struct place *place, struct change
     struct append *a = s->append;
     if (place->account != a->account)
         return err_set(err, ERR_NOT_FOUND, "the mailbox was moved");
+    drop_flags(a, place->rights);
     change->append.mailbox = place->name;
     change->append.messages = a->messages;
     change->append.count = a->count;

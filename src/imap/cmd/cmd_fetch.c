@@ -5,6 +5,7 @@
 #include "imap/cmd/command.h"
 #include "imap/cmd/fetch.h"
 #include "imap/cmd/saved.h"
+#include "imap/door.h"
 #include "imap/update.h"
 #include "mail/records.h"
 
@@ -216,7 +217,7 @@ static void mark_seen(struct session *s, struct fetch_cursor *c)
         if (!(c->messages[i].row.flags & FLAG_SEEN))
             seqset_add(&unseen, c->messages[i].row.uid);
     c->step = BATCH_LOAD;
-    if (seqset_is_empty(&unseen))
+    if (seqset_is_empty(&unseen) || !(s->rights & RIGHT_SEEN)) /* RFC 4314, 4 (FETCH) */
         return;
     c->seen = (struct change){ .kind = CHANGE_STORE, .arena = &c->batch_arena };
     c->seen.store.mailbox_id = mailbox_id(s->view.mailbox);

@@ -4,7 +4,9 @@
  * entry of its own is made up where its first descendant stands. */
 #include "imap/cmd/command.h"
 #include "imap/cmd/metadata.h"
+#include "imap/cmd/rights.h"
 #include "imap/cmd/status.h"
+#include "imap/door.h"
 #include "imap/wire/glob.h"
 #include "imap/wire/list_args.h"
 #include "imap/wire/writer.h"
@@ -17,7 +19,8 @@ struct candidate {
 
 struct list_cursor {
     struct tree *tree;
-    struct str *patterns; /* reference put in front */
+    struct door_accounts accounts; /* what the tree holds lies in these, and in one's own */
+    struct str *patterns;          /* reference put in front */
     size_t pattern_count;
     bool ends_in_percent; /* some pattern does: levels without a mailbox are listed too */
     struct candidate *candidates;
@@ -63,12 +66,12 @@ static void cursor_drop(struct session *s)
 {
     struct list_cursor *c = s->cursor;
     tree_unref(&c->tree);
+    door_leave_accounts(&c->accounts);
 }
 
-static struct list_cursor *cursor_new(struct session *s, const struct list_args *a)
+static int cursor_new(struct session *s, const struct list_args *a, struct err *err)
 {
     struct list_cursor *c = arena_new(&s->arena, struct list_cursor);
-    c->tree = account_tree(s->account);
     c->patterns = arena_new_array(&s->arena, struct str, a->pattern_count);
     for (size_t i = 0; i < a->pattern_count; i++) {
         if (a->patterns[i].n == 0) /* RFC 9051, 6.3.9: empty ones are ignored in the extended form */
@@ -78,8 +81,13 @@ static struct list_cursor *cursor_new(struct session *s, const struct list_args 
         c->patterns[c->pattern_count++] = pattern;
         c->ends_in_percent = c->ends_in_percent || str_ends(pattern, STR("%"));
     }
+    int r = door_tree(s, c->patterns, c->pattern_count, &c->tree, &c->accounts, err);
+    if (r < 0)
+        return r;
     collect(c, &s->arena);
-    return c;
+    s->cursor = c;
+    s->cursor_drop = cursor_drop;
+    return 0;
 }
 
 /* ---- LIST ---- */
@@ -147,8 +155,25 @@ static void write_metadata(struct session *s, const struct list_args *a, const s
     const struct metadata_query query = { .entries = &a->metadata };
     uint64_t longest;
     struct err ignored;
-    int r = metadata_write(s, s->account, entry->mailbox, name, &query, &longest, &ignored);
+    int r = metadata_write(s, mailbox_account(entry->mailbox), entry->mailbox, name, &query, &longest,
+                           &ignored);
     (void)r;
+}
+
+/* MYRIGHTS (RFC 8440) and STATUS (RFC 5819; RFC 4314, 4: for those who may read it). */
+static void write_more(struct session *s, const struct list_args *a, const struct candidate *candidate)
+{
+    struct mailbox *mailbox = candidate->entry->mailbox;
+    unsigned rights;
+    if (!(a->ret & (LIST_RETURN_MYRIGHTS | LIST_RETURN_STATUS | LIST_RETURN_METADATA)) ||
+        door_rights(s, mailbox, &rights, NULL) < 0)
+        return;
+    if (a->ret & LIST_RETURN_MYRIGHTS)
+        myrights_write(s, candidate->name, rights);
+    if (a->ret & LIST_RETURN_STATUS && rights & RIGHT_READ)
+        status_write(s, mailbox, candidate->name, a->status);
+    if (a->ret & LIST_RETURN_METADATA)
+        write_metadata(s, a, candidate->entry, candidate->name);
 }
 
 static void list_one(struct session *s, const struct list_args *a, const struct list_cursor *c,
@@ -181,23 +206,20 @@ static void list_one(struct session *s, const struct list_args *a, const struct 
         buf_add_lit(out, "))");
     }
     buf_add_lit(out, "\r\n");
-    if (exists && selected && a->ret & LIST_RETURN_STATUS && !mailbox_is_deleted(entry->mailbox))
-        status_write(s, entry->mailbox, candidate->name, a->status);
-    if (exists && selected && a->ret & LIST_RETURN_METADATA)
-        write_metadata(s, a, entry, candidate->name);
+    if (exists && selected && !mailbox_is_deleted(entry->mailbox))
+        write_more(s, a, candidate);
 }
 
 typedef void list_one_fn(struct session *s, const struct list_args *a, const struct list_cursor *c,
                          const struct candidate *candidate);
 
 /* Walk the candidates, resumed where the client stopped reading. */
-static int walk(struct session *s, const struct list_args *a, list_one_fn *one)
+static int walk(struct session *s, const struct list_args *a, list_one_fn *one, struct err *err)
 {
+    int r = s->cursor ? 0 : cursor_new(s, a, err);
+    if (r < 0)
+        return r;
     struct list_cursor *c = s->cursor;
-    if (!c) {
-        s->cursor = c = cursor_new(s, a);
-        s->cursor_drop = cursor_drop;
-    }
     for (; c->next < c->count; c->next++) {
         if (session_must_wait(s))
             return -ERR_AGAIN;
@@ -209,13 +231,12 @@ static int walk(struct session *s, const struct list_args *a, list_one_fn *one)
 
 int list_run(struct session *s, const void *args, struct err *err)
 {
-    (void)err;
     const struct list_args *a = args;
     if (!a->extended && a->patterns[0].n == 0) { /* RFC 9051, 6.3.9: asks for the separator and the root */
         buf_add_lit(session_out(s), "* LIST (\\Noselect) \"/\" \"\"\r\n");
         return 0;
     }
-    return walk(s, a, list_one);
+    return walk(s, a, list_one, err);
 }
 
 /* ---- LSUB: RFC 3501, 6.3.9. With "%", a level above a subscribed name is told with \Noselect. ---- */
@@ -244,6 +265,5 @@ static void lsub_one(struct session *s, const struct list_args *a, const struct 
 
 int lsub_run(struct session *s, const void *args, struct err *err)
 {
-    (void)err;
-    return walk(s, args, lsub_one);
+    return walk(s, args, lsub_one, err);
 }

@@ -20,13 +20,11 @@ static int commit(struct session *s, struct account *account, struct change *cha
 static int create_at(struct session *s, struct str name, struct change *change, struct err *err)
 {
     struct place place;
-    int r = door_find(s, name, 0, &place, err);
+    int r = door_find_new(s, name, &place, err);
     if (r < 0)
         return r;
     change->create.name = place.name;
-    r = door_may_create(s, &place, err);
-    if (r == 0)
-        r = commit(s, place.account, change, err);
+    r = commit(s, place.account, change, err);
     place_leave(&place);
     return r;
 }
@@ -59,39 +57,58 @@ int delete_run(struct session *s, const void *args, struct err *err)
     if (r < 0)
         return r;
     change.delete.name = place.name;
-    r = commit(s, place.account, &change, err);
+    if (!place.mailbox && place.account != s->account) /* hidden, or a level that leads to others */
+        r = err_set(err, ERR_NOT_FOUND, "no such mailbox");
+    else
+        r = commit(s, place.account, &change, err);
     place_leave(&place);
     if (r == 0 && s->state == STATE_SELECTED && mailbox_is_deleted(s->view.mailbox))
         session_deselect(s); /* its own client knows; other sessions that have it selected say BYE */
     return r;
 }
 
+/* Within one account: a mailbox with its messages and rights stays where it is accounted for. */
+static int rename_at(struct session *s, const struct place *from, const struct place *to, struct err *err)
+{
+    struct change change = { .kind = CHANGE_RENAME };
+    if (from->account != to->account)
+        return err_set(err, ERR_CANNOT, "Another account: make a mailbox there and move the messages");
+    change.rename.from = from->name;
+    change.rename.to = to->name;
+    return commit(s, from->account, &change, err);
+}
+
 int rename_run(struct session *s, const void *args, struct err *err)
 {
     const struct rename_args *a = args;
-    struct change change = { .kind = CHANGE_RENAME };
     struct place from, to;
     int r = door_find(s, a->from, RIGHT_DELETE_MAILBOX, &from, err); /* RFC 4314, 4 */
     if (r < 0)
         return r;
-    r = door_find(s, a->to, 0, &to, err);
+    if (!from.mailbox && from.account != s->account) /* hidden, or a level that leads to others */
+        r = err_set(err, ERR_NOT_FOUND, "no such mailbox");
+    else
+        r = door_find_new(s, a->to, &to, err);
     if (r == 0) {
-        change.rename.from = from.name;
-        change.rename.to = to.name;
-        r = door_may_create(s, &to, err);
-        if (r == 0)
-            r = commit(s, from.account, &change, err);
+        r = rename_at(s, &from, &to, err);
         place_leave(&to);
     }
     place_leave(&from);
     return r;
 }
 
+/* Subscriptions are one's own, whoever owns the mailbox; no right is needed (RFC 4314, 4). The name is kept as LIST tells
+ * it. */
 static int subscribe(struct session *s, const struct mailbox_args *a, bool on, struct err *err)
 {
     struct change change = { .kind = CHANGE_SUBSCRIBE };
+    struct place place;
     change.subscribe.name = a->mailbox;
     change.subscribe.subscribe = on;
+    if (door_find(s, a->mailbox, 0, &place, NULL) == 0) {
+        change.subscribe.name = door_shown_name(s, place.account, place.name, &s->arena);
+        place_leave(&place);
+    }
     return commit(s, s->account, &change, err);
 }
 

@@ -6,6 +6,9 @@
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
 
+/* RFC 4314, 5.2 */
+enum { RIGHTS_THAT_WRITE = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_SEEN | RIGHT_WRITE | RIGHT_DELETE_MESSAGES };
+
 /* The untagged responses of a mailbox that was opened: RFC 9051, 6.3.2. */
 static int respond_opened(struct session *s, const struct select_args *a, struct err *err)
 {
@@ -141,6 +144,7 @@ static int open_mailbox(struct session *s, const struct select_args *a, bool rea
         return r;
     view_open(place.mailbox, read_only, &s->view);
     s->selected_account = account_ref(place.account);
+    s->rights = place.rights;
     place_leave(&place);
     s->state = STATE_SELECTED;
     s->condstore = s->condstore || a->condstore || a->qresync;
@@ -164,7 +168,7 @@ static int run(struct session *s, const struct select_args *a, bool read_only, s
     if (r == 0 && s->cursor)
         r = respond_resync(s, a, err);
     if (r == 0)
-        session_code(s, read_only ? "READ-ONLY" : "READ-WRITE");
+        session_code(s, read_only || !(s->rights & RIGHTS_THAT_WRITE) ? "READ-ONLY" : "READ-WRITE");
     else if (r != -ERR_AGAIN)
         session_deselect(s);
     return r;
@@ -192,7 +196,7 @@ int close_run(struct session *s, const void *args, struct err *err)
 {
     (void)args;
     int r = 0;
-    if (!s->view.read_only) {
+    if (!s->view.read_only && s->rights & RIGHT_EXPUNGE) { /* without it CLOSE only closes: RFC 4314, 4 */
         struct change change = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
         change.expunge.mailbox_id = mailbox_id(s->view.mailbox);
         change.expunge.only_deleted = true;

@@ -1,6 +1,7 @@
 /* cmd_store.c: STORE, EXPUNGE, COPY, MOVE and their UID forms.
  * RFC 9051, 6.4.3, 6.4.6 to 6.4.9; RFC 7162, 3.1.3; RFC 4315; RFC 6851 */
 #include "imap/cmd/command.h"
+#include "imap/cmd/copy_across.h"
 #include "imap/cmd/quota_root.h"
 #include "imap/cmd/saved.h"
 #include "imap/door.h"
@@ -66,6 +67,21 @@ static int respond_modified(struct session *s, const struct change *change, stru
     return r;
 }
 
+/* RFC 4314, 4: flags without right stay as they are, and only a STORE that could change nothing is refused. */
+static int protect(const struct session *s, const struct store_args *a, struct change *change,
+                   struct err *err)
+{
+    uint8_t allowed = door_flags_allowed(s->rights);
+    bool keywords = s->rights & RIGHT_WRITE, names_any = a->flags.flags || a->flags.keyword_count;
+    change->store.protected_flags = FLAG_ALL & (uint8_t)~allowed;
+    change->store.protect_keywords = !keywords;
+    if (a->mode == STORE_REPLACE || !names_any
+            ? allowed != 0
+            : (a->flags.flags & allowed) || (a->flags.keyword_count && keywords))
+        return 0;
+    return err_set(err, ERR_DENIED, "You may not change these flags here");
+}
+
 static int store(struct session *s, const struct store_args *a, struct store_cursor *c, struct err *err)
 {
     if (a->conditional)
@@ -82,7 +98,9 @@ static int store(struct session *s, const struct store_args *a, struct store_cur
     c->change.store.keyword_count = a->flags.keyword_count;
     c->change.store.conditional = a->conditional;
     c->change.store.unchanged_since = a->unchanged_since;
-    r = commit(s, &c->change, err);
+    r = protect(s, a, &c->change, err);
+    if (r == 0)
+        r = commit(s, &c->change, err);
     c->own = (struct update_own){ &c->change.uids, c->change.modseq, a->silent ? &c->change : NULL };
     return r;
 }
@@ -128,6 +146,8 @@ int store_run(struct session *s, const void *args, struct err *err)
 static int expunge(struct session *s, const struct seqset *uids, struct err *err)
 {
     struct change change = { .kind = CHANGE_EXPUNGE };
+    if (!(s->rights & RIGHT_EXPUNGE)) /* RFC 4314, 4 */
+        return err_set(err, ERR_DENIED, "You may not expunge here");
     change.expunge.mailbox_id = mailbox_id(s->view.mailbox);
     change.expunge.uids = uids;
     change.expunge.only_deleted = true;
@@ -165,6 +185,9 @@ static struct str copyuid(struct session *s, const struct change *change)
     return code;
 }
 
+/* RFC 6851, 4.2: those of COPY, STORE and EXPUNGE. */
+enum { RIGHTS_TO_MOVE = RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE };
+
 static int copy_to(struct session *s, struct str name, const struct seqset *uids, bool move,
                    struct change *change, struct err *err)
 {
@@ -172,6 +195,13 @@ static int copy_to(struct session *s, struct str name, const struct seqset *uids
     int r = door_open(s, name, RIGHT_INSERT, &target, err); /* RFC 4314, 4 */
     if (r < 0)
         return r;
+    if (target.account != s->selected_account) {
+        r = copy_across(s, &target, uids, move, change, err);
+        place_leave(&target);
+        return r;
+    }
+    change->copy.lose_flags = FLAG_ALL & (uint8_t)~door_flags_allowed(target.rights);
+    change->copy.lose_keywords = !(target.rights & RIGHT_WRITE);
     change->copy.mailbox_id = mailbox_id(s->view.mailbox);
     change->copy.uids = uids;
     change->copy.target = target.name;
@@ -186,6 +216,8 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
     struct seqset uids;
     struct change change = { .kind = CHANGE_COPY };
     int r = message_set_uids(s, &a->set, &uids, err);
+    if (r == 0 && move && (s->rights & RIGHTS_TO_MOVE) != RIGHTS_TO_MOVE)
+        r = err_set(err, ERR_DENIED, "You may not take messages out of this mailbox");
     if (r < 0)
         return r;
     r = copy_to(s, a->mailbox, &uids, move, &change, err);

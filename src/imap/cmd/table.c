@@ -1,5 +1,6 @@
 /* table.c: every command, one row. */
 #include "imap/cmd/command.h"
+#include "imap/wire/acl_args.h"
 #include "imap/wire/fetch_args.h"
 #include "imap/wire/list_args.h"
 #include "imap/wire/mailbox_args.h"
@@ -39,6 +40,11 @@ static const struct command commands[] = {
     { STR_INIT("GETQUOTA"),       IN_AUTHENTICATED,     0,                                       quota_args_parse,        getquota_run       },
     { STR_INIT("GETQUOTAROOT"),   IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      getquotaroot_run   },
     { STR_INIT("SETQUOTA"),       IN_AUTHENTICATED,     0,                                       setquota_args_parse,     setquota_run       },
+    { STR_INIT("GETACL"),         IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      getacl_run         },
+    { STR_INIT("SETACL"),         IN_AUTHENTICATED,     0,                                       setacl_args_parse,       setacl_run         },
+    { STR_INIT("DELETEACL"),      IN_AUTHENTICATED,     0,                                       acl_args_parse,          deleteacl_run      },
+    { STR_INIT("LISTRIGHTS"),     IN_AUTHENTICATED,     0,                                       acl_args_parse,          listrights_run     },
+    { STR_INIT("MYRIGHTS"),       IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      myrights_run       },
     { STR_INIT("SELECT"),         IN_AUTHENTICATED,     CMD_NO_UPDATES,                          select_args_parse,       select_run         },
     { STR_INIT("EXAMINE"),        IN_AUTHENTICATED,     CMD_NO_UPDATES,                          select_args_parse,       examine_run        },
     { STR_INIT("UNSELECT"),       IN_SELECTED,          CMD_NO_UPDATES,                          no_args_parse,           unselect_run       },

@@ -1,5 +1,6 @@
 /* Any bytes as one command: every argument grammar, as stranger and as user, both mailbox encodings. */
 #include "base/buf.h"
+#include "imap/wire/acl_args.h"
 #include "imap/wire/append_args.h"
 #include "imap/wire/fetch_args.h"
 #include "imap/wire/list_args.h"
@@ -143,6 +144,8 @@ static const struct command_row {
     { STR_INIT("NOTIFY"), notify_args_parse, check_notify },
     { STR_INIT("GETMETADATA"), getmetadata_args_parse, check_getmetadata },
     { STR_INIT("SETMETADATA"), setmetadata_args_parse, check_setmetadata },
+    { STR_INIT("SETACL"), setacl_args_parse, NULL },
+    { STR_INIT("DELETEACL"), acl_args_parse, NULL },
     { STR_INIT("APPEND"), append_args_parse, NULL },
     { STR_INIT("REPLACE"), replace_args_parse, NULL },
     { STR_INIT("GETQUOTA"), quota_args_parse, NULL },

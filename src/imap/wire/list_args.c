@@ -14,6 +14,7 @@ static const struct option_row {
     { STR_INIT("SPECIAL-USE"), LIST_RETURN_SPECIAL_USE },
     { STR_INIT("STATUS"), LIST_RETURN_STATUS },     /* RFC 5819 */
     { STR_INIT("METADATA"), LIST_RETURN_METADATA }, /* RFC 9590 */
+    { STR_INIT("MYRIGHTS"), LIST_RETURN_MYRIGHTS }, /* RFC 8440 */
 };
 
 static bool parse_option(struct parser *p, const struct option_row *rows, size_t count, const char *expected,

@@ -21,6 +21,7 @@ enum list_return {
     LIST_RETURN_SPECIAL_USE = 1u << 2,
     LIST_RETURN_STATUS = 1u << 3,
     LIST_RETURN_METADATA = 1u << 4,
+    LIST_RETURN_MYRIGHTS = 1u << 5,
 };
 
 struct list_args {
