@@ -22,6 +22,14 @@ static const struct cli_option export_options[] = {
     { "format", 'f', "FORMAT", "maildir (a Maildir++, exact to the byte) or mbox (a tree of files)" },
     { NULL },
 };
+static const struct cli_option quota_options[] = {
+    { "storage", 0, "SIZE", "bytes of all messages, such as 10G" },
+    { "messages", 0, "NUMBER", "messages" },
+    { "mailboxes", 0, "NUMBER", "mailboxes" },
+    { "annotations", 0, "SIZE", "bytes of all annotations" },
+    { "mailbox", 'm', "NAME", "limit this mailbox and all below it, rather than the account" },
+    { NULL },
+};
 static const struct cli_option deliver_options[] = {
     { "from", 'f', "SENDER", "envelope sender, for Return-Path" },
     { NULL },
@@ -61,6 +69,13 @@ const struct cli_command cli_commands[] = {
       "/shared/filters/values/NAME is a search that all users may refer to as FILTER NAME (RFC 5466).",
       NULL, cli_metadata_set },
     { "metadata delete", "NAME", 1, 1, "delete one", NULL, NULL, cli_metadata_delete },
+
+    { "quota show", "USER", 1, 1, "what a user holds, and may hold", NULL, NULL, cli_quota_show },
+    { "quota set", "USER", 1, 1, "limit what a user may hold",
+      "Limits that are not named stay. Each may be a number, none, or default: as the settings quota.* say.",
+      quota_options, cli_quota_set },
+    { "quota domain", "DOMAIN", 1, 1, "what all users of a domain hold together, and may hold", NULL, NULL,
+      cli_quota_domain },
 
     { "import", "USER PATH", 2, 2,
       "take over mail from a Maildir, an mbox file, a message, or a folder of such",

@@ -183,7 +183,7 @@ static void abandon_batch(struct import *import)
 static int append(struct import *import, struct new_message *messages, size_t count, struct err *err)
 {
     struct arena arena = ARENA_INIT;
-    struct change change = { .kind = CHANGE_APPEND, .arena = &arena };
+    struct change change = { .kind = CHANGE_APPEND, .arena = &arena, .ignore_quota = true };
     change.append.mailbox = import->mailbox;
     change.append.messages = messages;
     change.append.count = count;
@@ -284,6 +284,7 @@ int admin_import_begin(struct admin_call *call, json_t **result_out, struct err 
 static int create_mailbox(struct import *import, struct str name, struct arena *arena, struct err *err)
 {
     struct change change = { .kind = CHANGE_CREATE,
+                             .ignore_quota = true,
                              .arena = arena,
                              .create = { .name = name, .subscribe = true } };
     int r = account_commit(import->account, &change, 1, err);

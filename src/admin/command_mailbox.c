@@ -90,7 +90,7 @@ static int done(struct admin_call *call, const char *event, struct str name, jso
 
 int admin_mailbox_create(struct admin_call *call, json_t **result_out, struct err *err)
 {
-    struct change change = { .kind = CHANGE_CREATE, .create = { .subscribe = true } };
+    struct change change = { .kind = CHANGE_CREATE, .ignore_quota = true, .create = { .subscribe = true } };
     int r = mailbox_name_check(call_text(call, "mailbox"), call->arena, &change.create.name, err);
     if (r == 0)
         r = commit(call, &change, err);
@@ -99,7 +99,7 @@ int admin_mailbox_create(struct admin_call *call, json_t **result_out, struct er
 
 int admin_mailbox_rename(struct admin_call *call, json_t **result_out, struct err *err)
 {
-    struct change change = { .kind = CHANGE_RENAME };
+    struct change change = { .kind = CHANGE_RENAME, .ignore_quota = true };
     int r = mailbox_name_check(call_text(call, "mailbox"), call->arena, &change.rename.from, err);
     if (r == 0)
         r = mailbox_name_check(call_text(call, "to"), call->arena, &change.rename.to, err);

@@ -81,6 +81,9 @@ int admin_mailbox_rename(struct admin_call *call, json_t **result_out, struct er
 int admin_mailbox_delete(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_metadata_list(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_metadata_set(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_quota_show(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_quota_domain(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_quota_set(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_deliver(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_import_begin(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_import_mailbox(struct admin_call *call, json_t **result_out, struct err *err);

@@ -34,16 +34,15 @@ int config_quota_warnings(const struct config *config, uint8_t out[CONFIG_WARNIN
     return 0;
 }
 
-/* A size as any setting in bytes is written. */
-static int parse_size(struct str text, uint64_t *bytes_out, struct err *err)
+bool config_quota_bytes(struct str text, uint64_t *bytes_out)
 {
     const struct config_setting *like = config_setting_find(STR("quota.domain_storage_bytes"));
     struct arena arena = ARENA_INIT;
     struct config room = { 0 };
-    int r = config_value_parse(like, text, "", &arena, &room, err);
+    int r = config_value_parse(like, text, "", &arena, &room, NULL);
     arena_deinit(&arena);
     *bytes_out = room.quota.domain_storage_bytes;
-    return r;
+    return r == 0;
 }
 
 int config_quota_domains(const struct config *config, config_domain_fn *fn, void *ctx, struct err *err)
@@ -52,10 +51,9 @@ int config_quota_domains(const struct config *config, config_domain_fn *fn, void
 
     while (!str_is_nil(word = next_word(&rest))) {
         struct str size, domain = str_cut(word, '=', &size);
-        struct err why = { 0 };
         uint64_t bytes = 0;
         bool none = str_eq(size, STR("none"));
-        if (domain.n == 0 || size.n == 0 || (!none && parse_size(size, &bytes, &why) < 0))
+        if (domain.n == 0 || size.n == 0 || (!none && !config_quota_bytes(size, &bytes)))
             return err_set(err, ERR_INVALID,
                            "quota.domains: \"" STR_FMT
                            "\" is not DOMAIN=SIZE or DOMAIN=none, such as example.org=10G",
