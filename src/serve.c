@@ -195,6 +195,7 @@ static struct imap_settings imap_settings(const struct config *c)
                                       .idle_heartbeat_ms = (uint32_t)c->imap.idle_heartbeat_s * 1000,
                                       .progress_interval_ms = (uint32_t)c->imap.progress_interval_ms,
                                       .plaintext_on_loopback = c->auth.plaintext_on_loopback,
+                                      .sharing_across_domains = c->sharing.across_domains,
                                       .unauthenticate = c->imap.unauthenticate,
                                       .refuse_8bit_header = c->imap.refuse_8bit_header,
                                       .connections_per_account_max =

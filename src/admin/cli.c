@@ -56,11 +56,40 @@ const struct cli_command cli_commands[] = {
     { "mailbox list", "USER", 1, 1, "list the mailboxes of a user", NULL, NULL, cli_mailbox_list },
     { "mailbox status", "USER MAILBOX", 2, 2, "show one mailbox", NULL, NULL, cli_mailbox_status },
     { "mailbox create", "USER MAILBOX", 2, 2, "make a mailbox, and subscribe to it",
-      "Levels are separated by /, as in Work/Reports.", NULL, cli_mailbox_create },
+      "Levels are separated by /, as in Work/Reports. Shared/ in place of USER means public mailboxes, which "
+      "belong to\nnobody, Shared/example.org those of a domain; so it does in all commands on mailboxes. "
+      "loft acl set says "
+      "who may\nuse them.",
+      NULL, cli_mailbox_create },
     { "mailbox rename", "USER MAILBOX NEW", 3, 3, "rename a mailbox and all below it", NULL, NULL,
       cli_mailbox_rename },
     { "mailbox delete", "USER MAILBOX", 2, 2, "delete a mailbox and its messages; those below it stay", NULL,
       yes_options, cli_mailbox_delete },
+
+    { "group add", "NAME", 1, 1, "add a group of users, to whom rights can be granted together",
+      "In access control lists it is called group:NAME.", NULL, cli_group_add },
+    { "group delete", "NAME", 1, 1, "delete a group; its members stay", NULL, NULL, cli_group_delete },
+    { "group list", "", 0, 0, "list all groups", NULL, NULL, cli_group_list },
+    { "group members", "NAME", 1, 1, "list the members of a group", NULL, NULL, cli_group_members },
+    { "group member add", "NAME USER", 2, 2, "put a user into a group", NULL, NULL, cli_group_member_add },
+    { "group member remove", "NAME USER", 2, 2, "take a user out of a group", NULL, NULL,
+      cli_group_member_remove },
+
+    { "acl show", "USER MAILBOX", 2, 2, "show who else may do what with a mailbox (RFC 4314)", NULL, NULL,
+      cli_acl_show },
+    { "acl set", "USER MAILBOX WHO RIGHTS", 4, 4, "set the rights of a user, a group or anyone on a mailbox",
+      "WHO is a user, group:NAME, or anyone, which means all users of the owner's domain; with a - in front "
+      "the\nrights are taken away whatever else grants them (write -- before such arguments). RIGHTS are "
+      "letters: l "
+      "see it, r read,\ns keep seen and unseen, w set other flags, i put messages in, p post, k make "
+      "mailboxes below, x "
+      "delete it,\nt mark messages deleted, e expunge, a administer. \"\" takes all away.",
+      NULL, cli_acl_set },
+    { "acl delete", "USER MAILBOX WHO", 3, 3, "take somebody off the list", NULL, NULL, cli_acl_delete },
+    { "acl seen", "USER MAILBOX MODE", 3, 3, "make \\Seen private to each reader, or shared by all",
+      "MODE is private or shared. With private, the default, what one reader has seen stays unseen for the "
+      "others.\nSessions that have the mailbox open see it when they select it again.",
+      NULL, cli_acl_seen },
 
     { "metadata list", "", 0, 0, "list the annotations of the server that all users see", NULL, NULL,
       cli_metadata_list },

@@ -1,6 +1,8 @@
 /* Mailboxes of a user: list, create, rename, delete, status. */
 #include "admin/commands.h"
 
+#include "auth/grants.h"
+
 static json_t *use_json(unsigned use)
 {
     struct buf text = BUF_INIT;
@@ -88,10 +90,25 @@ static int done(struct admin_call *call, const char *event, struct str name, jso
     return 0;
 }
 
+/* The first public mailbox of a domain brings its account along. */
+static int ensure_public_account(struct admin_call *call, struct err *err)
+{
+    struct str domain;
+    struct account_id id;
+    if (!admin_public_domain(call_text(call, "user"), &domain))
+        return 0;
+    int r = grants_add_public_account(call->admin->backend->users, domain, &id, err);
+    if (r == 0)
+        r = mail_account_create_empty(call->admin->backend->mail, id, err);
+    return r == -ERR_EXISTS ? 0 : r;
+}
+
 int admin_mailbox_create(struct admin_call *call, json_t **result_out, struct err *err)
 {
     struct change change = { .kind = CHANGE_CREATE, .ignore_quota = true, .create = { .subscribe = true } };
     int r = mailbox_name_check(call_text(call, "mailbox"), call->arena, &change.create.name, err);
+    if (r == 0)
+        r = ensure_public_account(call, err);
     if (r == 0)
         r = commit(call, &change, err);
     return r < 0 ? r : done(call, "mailbox-created", change.create.name, result_out);

@@ -1,5 +1,7 @@
 #include "admin/commands.h"
 
+#include "auth/grants.h"
+
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -33,6 +35,28 @@ static const struct admin_command commands[] = {
         { "annotations", ARG_TEXT, true } },
       false,
       admin_quota_set },
+    { "group-add", { { "group", ARG_TEXT } }, false, admin_group_add },
+    { "group-delete", { { "group", ARG_TEXT } }, false, admin_group_delete },
+    { "group-list", { { NULL } }, false, admin_group_list },
+    { "group-members", { { "group", ARG_TEXT } }, false, admin_group_members },
+    { "group-member-add", { { "group", ARG_TEXT }, { "user", ARG_TEXT } }, false, admin_group_member_add },
+    { "group-member-remove",
+      { { "group", ARG_TEXT }, { "user", ARG_TEXT } },
+      false,
+      admin_group_member_remove },
+    { "acl-show", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_acl_show },
+    { "acl-set",
+      { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT }, { "who", ARG_TEXT }, { "rights", ARG_TEXT } },
+      false,
+      admin_acl_set },
+    { "acl-delete",
+      { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT }, { "who", ARG_TEXT } },
+      false,
+      admin_acl_delete },
+    { "acl-seen",
+      { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT }, { "mode", ARG_TEXT } },
+      false,
+      admin_acl_seen },
     { "deliver", { { "recipient", ARG_TEXT }, { "sender", ARG_TEXT } }, true, admin_deliver },
     { "import-begin", { { "user", ARG_TEXT } }, false, admin_import_begin },
     { "import-mailbox", { { "mailbox", ARG_TEXT } }, false, admin_import_mailbox },
@@ -232,10 +256,24 @@ int admin_run(struct admin_session *session, const json_t *request, struct incom
 
 /* ---- what several commands do ---- */
 
+bool admin_public_domain(struct str user, struct str *domain_out)
+{
+    struct str prefix = STR("Shared/");
+    if (!str_starts(user, prefix))
+        return false;
+    *domain_out = str_skip(user, prefix.n);
+    return true;
+}
+
 int call_open_account(const struct admin_call *call, struct account **account_out, struct err *err)
 {
     struct user user;
-    struct str name = call_text(call, "user");
+    struct account_id public;
+    struct str name = call_text(call, "user"), domain;
+    if (admin_public_domain(name, &domain)) {
+        int r = grants_public_account(call->admin->backend->users, domain, &public, err);
+        return r < 0 ? r : mail_account_open(call->admin->backend->mail, public, account_out, err);
+    }
     int r = users_find(call->admin->backend->users, name, &user, err);
     if (r == -ERR_NOT_FOUND)
         return err_set(err, ERR_NOT_FOUND, "no user " STR_FMT, STR_ARG(name));

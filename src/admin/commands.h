@@ -56,7 +56,12 @@ struct str call_text(const struct admin_call *call, const char *name); /* NIL: a
 int64_t call_number(const struct admin_call *call, const char *name);  /* 0: absent */
 const json_t *call_list(const struct admin_call *call, const char *name); /* NULL: absent */
 
-/* The user named by argument "user", and its account opened: own reference. -ERR_NOT_FOUND that names it. */
+/* "Shared/" or "Shared/example.org" where a user is named: the public mailboxes of a domain, which belong to nobody. No user
+ * can be called so. `domain_out` borrows. */
+bool admin_public_domain(struct str user, struct str *domain_out);
+
+/* The user named by argument "user", or public mailboxes, and the account opened: own reference. -ERR_NOT_FOUND that
+ * names it. */
 MUST_USE int call_open_account(const struct admin_call *call, struct account **account_out, struct err *err);
 
 /* Tell all sessions of `user` to end; how many. */
@@ -84,6 +89,16 @@ int admin_metadata_set(struct admin_call *call, json_t **result_out, struct err 
 int admin_quota_show(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_quota_domain(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_quota_set(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_group_add(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_group_delete(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_group_list(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_group_members(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_group_member_add(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_group_member_remove(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_acl_show(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_acl_set(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_acl_delete(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_acl_seen(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_deliver(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_import_begin(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_import_mailbox(struct admin_call *call, json_t **result_out, struct err *err);

@@ -101,6 +101,9 @@ struct config {
         const char *domains; /* list: config_quota.h */
     } quota;
     struct {
+        bool across_domains;
+    } sharing;
+    struct {
         uint64_t cache_bytes, segment_bytes, watermark_bytes, ballast_bytes;
         uint64_t collect_below_percent, collect_bytes_per_s;
         uint64_t compression; /* enum config_compression */

@@ -27,6 +27,7 @@ const struct config_section config_sections[] = {
     { "limits", "How much one address, one account and everybody together may use." },
     { "mailboxes",
       "Mailboxes that a new account is given, subscribed and with their special use (RFC 6154)." },
+    { "sharing", "Mailboxes that several users use (RFC 4314)." },
     { "quota", "What an account, and all accounts of a domain together, may hold (RFC 9208)." },
     { "store", "The embedded storage engine." },
 };
@@ -214,6 +215,11 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(mailboxes.junk), .help = "Name of the mailbox for unwanted mail." },
     { "mailboxes.archive", CONFIG_STRING, .standard = "Archive", .max = MAILBOX_NAME_BYTES_MAX,
       .offset = FIELD(mailboxes.archive), .help = "Name of the mailbox for archived mail." },
+
+    { "sharing.across_domains", CONFIG_BOOL, .standard = "no", .offset = FIELD(sharing.across_domains),
+      .help =
+          "Users may grant rights on their mailboxes to users of other domains, and anyone means all users. "
+          "With no, the domains of one server know nothing of each other." },
 
     { "quota.storage_bytes", CONFIG_NUMBER, CONFIG_BYTES, "0", 0, 1024 * 1024 * G,
       .offset = FIELD(quota.storage_bytes),
