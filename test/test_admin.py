@@ -332,13 +332,39 @@ def test_maildir_export_gives_back_every_byte(loft, anna, tmp_path):
     loft.run("import", anna, str(tmp_path / "in"))
     loft.run("mailbox", "create", anna, "a.b/c\\d/~x")
     loft.run("export", anna, str(tmp_path / "out"))
-    want = [(m, "FS", 1600000000 + i) for i, m in enumerate(ODD)]
-    assert read_exported(tmp_path / "out") == want
+    want = [(m, "FS", 1600000000 + i) for i, m in enumerate(ODD)]  # and the keywords that an import sets
+    def exported(name):
+        return [(raw, flags.strip("abc"), date) for raw, flags, date in read_exported(tmp_path / name)]
+    assert exported("out") == want
     second = loft.add_user("second-" + anna)
     loft.run("import", second, str(tmp_path / "out"))
     loft.run("export", second, str(tmp_path / "out2"))
-    assert read_exported(tmp_path / "out2") == want
+    assert exported("out2") == want
     assert counts(loft, second) == counts(loft, anna)
+
+
+WITH_FILE = (b'Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n'
+             b'--b\nContent-Type: application/pdf; name="a.pdf"\n\nx\n--b--\n')
+
+
+def test_what_arrives_is_given_keywords(tmp_path):
+    """RFC 9979: $hasattachment or $hasnoattachment, and $imported; also through LMTP; or none, by a setting."""
+    make_maildir(tmp_path / "md")
+    for on in "yes", "no":
+        with Loft({"delivery.keywords": on}) as server:
+            user = server.add_user("anna@example.org")
+            server.run("deliver", user, input=b"Subject: x\n\ny\n")
+            server.run("deliver", user, input=WITH_FILE)
+            server.run("import", user, str(tmp_path / "md"), "-m", "Old")
+            with imaplib.IMAP4("127.0.0.1", server.imap_port) as client:
+                client.login(user, PASSWORD)
+                client.select("INBOX", readonly=True)
+                flags = [line.decode().split("FLAGS ")[1] for line in client.fetch("1:*", "(FLAGS)")[1]]
+                want = ["($hasnoattachment))", "($hasattachment))"] if on == "yes" else ["())", "())"]
+                assert [f.replace("\\Recent ", "").replace("\\Recent", "") for f in flags] == want
+                client.select("Old", readonly=True)
+                found = client.search(None, "KEYWORD $imported KEYWORD $hasnoattachment")[1][0].split()
+                assert bool(found) == (on == "yes")
 
 
 def test_mbox_export_comes_back(loft, anna, tmp_path):
@@ -629,4 +655,4 @@ def test_an_import_that_breaks_off_leaves_whole_batches(server, user):
         for i in range(150):
             ask({"command": "import-message", "flags": ["\\Seen", "bad flag", "$ok"], "date_s": 5}, b"A: %d\r\n\r\n" % i)
     status = server.json("mailbox", "status", user, "INBOX")
-    assert status["messages"] == 100 and status["keywords"] == 1 and status["unseen"] == 0
+    assert status["messages"] == 100 and status["keywords"] == 3 and status["unseen"] == 0

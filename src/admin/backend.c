@@ -90,6 +90,7 @@ static int open_mail(const struct config *config, struct backend *b, struct err 
                                           .first_mailboxes = b->first_mailboxes,
                                           .first_mailbox_count = first_mailboxes(config, b->first_mailboxes),
                                           .message_bytes_max = config->imap.max_append_bytes,
+                                          .mark_messages = config->delivery.keywords,
                                           .annotation_bytes_max = (uint32_t)config->limits.annotation_bytes,
                                           .annotations_max = (uint32_t)config->limits.annotations_per_mailbox,
                                           .annotations_bytes_max = config->limits.account_annotation_bytes,

@@ -6,6 +6,7 @@
  * then compared whole. */
 #include "admin/commands.h"
 
+#include "mail/mark.h"
 #include "mail/records.h"
 
 #include <stdlib.h>
@@ -329,6 +330,8 @@ static int add_to_batch(const struct admin_call *call, struct import *import, ui
     message->internal_date_s = call_number(call, "date_s");
     message->internal_zone_min = (int16_t)call_number(call, "zone_min");
     take_flags(import, call_list(call, "flags"), message);
+    if (mail_options(call->admin->backend->mail)->mark_messages)
+        mark_message(message, MARK_IMPORTED);
     import->batch_count++;
     import->batch_bytes += size_bytes;
     if (import->batch_count < BATCH_MESSAGES_MAX && import->batch_bytes < BATCH_BYTES_MAX)

@@ -90,6 +90,9 @@ struct config {
         uint64_t annotation_bytes, annotations_per_mailbox, account_annotation_bytes;
     } limits;
     struct {
+        bool keywords;
+    } delivery;
+    struct {
         const char *drafts, *sent, *trash, *junk, *archive; /* made for a new account; "": not made */
     } mailboxes;
     struct {

@@ -25,6 +25,7 @@ const struct config_section config_sections[] = {
     { "tls", "Certificates and versions." },
     { "auth", "Signing in." },
     { "limits", "How much one address, one account and everybody together may use." },
+    { "delivery", "Mail that arrives, by LMTP, loft deliver or loft import." },
     { "mailboxes",
       "Mailboxes that a new account is given, subscribed and with their special use (RFC 6154)." },
     { "sharing", "Mailboxes that several users use (RFC 4314)." },
@@ -203,6 +204,10 @@ const struct config_setting config_settings[] = {
     { "limits.account_annotation_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 64 * K, 1 * G,
       .offset = FIELD(limits.account_annotation_bytes),
       .help = "All annotations of one account, names and values." },
+
+    { "delivery.keywords", CONFIG_BOOL, .standard = "yes", .offset = FIELD(delivery.keywords),
+      .help = "Give mail that arrives the keywords of RFC 9979 that a server can know: $hasattachment or "
+              "$hasnoattachment, and $imported where it was imported." },
 
     { "mailboxes.drafts", CONFIG_STRING, .standard = "Drafts", .max = MAILBOX_NAME_BYTES_MAX,
       .offset = FIELD(mailboxes.drafts),

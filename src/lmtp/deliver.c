@@ -1,5 +1,7 @@
 #include "lmtp/deliver.h"
 
+#include "mail/mark.h"
+
 /* The mailbox does not exist and is not to be, or cannot be, made. */
 static bool is_about_the_name(int r)
 {
@@ -59,6 +61,8 @@ int deliver_message(struct mail *mail, struct incoming *in, const struct deliver
     r = incoming_prepare(in, account, d->trace, &message, err);
     if (r == 0) {
         message.internal_date_s = clock_wall_ms(clock) / 1000;
+        if (mail_options(mail)->mark_messages)
+            mark_message(&message, MARK_DELIVERED);
         r = append_somewhere(account, d, &message, delivered_out, err);
         if (r < 0)
             incoming_abandon(account, &message);

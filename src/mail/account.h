@@ -54,6 +54,7 @@ struct mail_options {
     const struct first_mailbox *first_mailboxes;
     size_t first_mailbox_count;
     uint32_t vanished_ranges_max; /* kept a mailbox for QRESYNC; 0: 100,000 */
+    bool mark_messages;           /* what is delivered and imported gets keywords of the server: mark.h */
     /* Annotations: bytes of one value, 0: 64 KiB; number on one mailbox, or on the account, for each user and
      * shared, 0: 100; bytes in an account, 0: 64 MiB. */
     uint32_t annotation_bytes_max, annotations_max;

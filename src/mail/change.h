@@ -34,6 +34,10 @@ struct new_message {
     uint8_t flags;
     const struct str *keywords;
     size_t keyword_count;
+    const struct str
+        *marks; /* keywords that the server adds (mark.h), left out where a mailbox has no room for them */
+    size_t mark_count;
+    bool has_attachment; /* incoming.h: as JMAP's hasAttachment */
     int64_t internal_date_s;
     int16_t internal_zone_min;
     uint64_t message_id_hash;                   /* 0: none */

@@ -193,6 +193,7 @@ static int prepare(struct account *account, struct str bytes, struct new_message
         message_out->blob = blob;
         message_out->size_bytes = (uint32_t)bytes.n;
         message_out->message_id_hash = view.message_id_hash;
+        message_out->has_attachment = view.flags & META_HAS_ATTACHMENT;
         take_references(&view, message_out);
     }
     buf_deinit(&meta);

@@ -23,8 +23,8 @@ uint64_t incoming_size(const struct incoming *in);
 /* The bytes so far as one view, valid until the next write or free. */
 MUST_USE int incoming_bytes(struct incoming *in, struct str *bytes_out, struct err *err);
 
-/* Parse and store as a pending blob of `account`. Fills blob, size, hashes and reference fields of
- * message_out; the caller sets flags, keywords and dates. `prefix` (may be NIL, at most
+/* Parse and store as a pending blob of `account`. Fills blob, size, hashes, reference fields and
+ * has_attachment of message_out; the caller sets flags, keywords and dates. `prefix` (may be NIL, at most
  * INCOMING_PREFIX_BYTES_MAX) goes before the bytes: the trace lines of a delivery; large messages are not
  * copied for it. May be called once per account of a delivery, with a prefix also by several threads at
  * once. */

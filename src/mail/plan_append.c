@@ -67,6 +67,16 @@ static int find_target(struct plan *p, struct change *c, struct delta_list *delt
     return r < 0 ? r : plan_quota_deltas(p, c, name, deltas, err);
 }
 
+/* Keywords that nobody asked for must not keep a message out. */
+static void add_marks(struct plan_target *target, const struct new_message *message, struct keyword_set *set)
+{
+    struct keyword_set marks;
+    if (plan_target_keywords(target, message->marks, message->mark_count, &marks, NULL) < 0)
+        return;
+    for (size_t i = 0; i < KEYWORD_WORDS; i++)
+        set->words[i] |= marks.words[i];
+}
+
 static int make_rows(struct plan *p, const struct change *c, struct plan_target *target,
                      struct delta_list *deltas, struct err *err)
 {
@@ -93,6 +103,7 @@ static int make_rows(struct plan *p, const struct change *c, struct plan_target 
                                      err);
         if (r < 0)
             return r;
+        add_marks(target, message, &rows[i].keywords);
     }
     /* Last, because it leaves traces. */
     for (size_t i = 0; i < count; i++) {
