@@ -80,6 +80,7 @@ static void begin(struct world *w)
     must(auth_new(&auth, &w->auth, &err), &err);
     must(languages_load("", "en", &w->languages, &err), &err);
     w->imap = (struct imap_server){ .settings = { .login_timeout_ms = 60000,
+                                                  .notify_mailboxes_max = 5000,
                                                   .autologout_ms = 1800000,
                                                   .idle_heartbeat_ms = 120000,
                                                   .progress_interval_ms = 10000,

@@ -192,6 +192,7 @@ static struct imap_settings imap_settings(const struct config *c)
 {
     struct imap_settings settings = { .login_timeout_ms = (uint32_t)c->imap.login_timeout_s * 1000,
                                       .autologout_ms = (uint32_t)c->imap.autologout_s * 1000,
+                                      .notify_mailboxes_max = (uint32_t)c->imap.notify_mailboxes,
                                       .idle_heartbeat_ms = (uint32_t)c->imap.idle_heartbeat_s * 1000,
                                       .progress_interval_ms = (uint32_t)c->imap.progress_interval_ms,
                                       .plaintext_on_loopback = c->auth.plaintext_on_loopback,

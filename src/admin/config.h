@@ -56,7 +56,7 @@ struct config {
     struct {
         struct config_listen listen;
         bool proxy_protocol;
-        uint64_t login_timeout_s, autologout_s, idle_heartbeat_s, progress_interval_ms;
+        uint64_t login_timeout_s, autologout_s, idle_heartbeat_s, progress_interval_ms, notify_mailboxes;
         bool unauthenticate, refuse_8bit_header;
         const char *language_folder, *language;
         uint64_t max_line_bytes, max_literal_bytes, max_command_bytes, max_append_bytes;

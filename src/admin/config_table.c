@@ -78,6 +78,9 @@ const struct config_setting config_settings[] = {
       .help =
           "How often a client that waits for a long search is told how far it has come (RFC 9585), so that "
           "it does not give up." },
+    { "imap.notify_mailboxes", CONFIG_NUMBER, .standard = "5000", .min = 1, .max = 1000000,
+      .offset = FIELD(imap.notify_mailboxes),
+      .help = "How many mailboxes one session may watch with NOTIFY." },
     { "imap.unauthenticate", CONFIG_BOOL, .standard = "yes", .offset = FIELD(imap.unauthenticate),
       .help = "Clients may go back to before their login, to sign in as somebody else on the same connection "
               "(RFC 8437). Say no behind a proxy that checks only the first login." },

@@ -40,7 +40,7 @@ static int send_updates(struct session *s, int r, struct err *err)
         return r;
     bool may_expunge = !(command->flags & CMD_USES_SEQ) || s->uid_form;
     struct err update_err;
-    int u = update_send(s, may_expunge, NULL, &update_err);
+    int u = update_send(s, may_expunge, s->own, &update_err);
     if (u == -ERR_AGAIN)
         return u;
     if (u < 0 && r == 0) {
@@ -308,6 +308,8 @@ void session_expect_command(struct session *s)
 void session_read(struct session *s)
 {
     for (unsigned done = 0; s->state != STATE_LOGOUT; done++) {
+        if (s->update && s->input == INPUT_COMMAND) /* what NOTIFY began to tell comes to its end first */
+            return;
         if (done == COMMANDS_AT_ONCE) {
             conn_yield(s->conn);
             return;

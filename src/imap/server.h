@@ -21,7 +21,8 @@ struct imap_settings {
     bool unauthenticate;           /* RFC 8437, 8: the command can be switched off */
     bool refuse_8bit_header;       /* APPEND of 8-bit header fields by clients without UTF-8: RFC 9755 */
     uint32_t connections_per_account_max;
-    uint64_t message_bytes_max; /* RFC 7889 APPENDLIMIT */
+    uint32_t notify_mailboxes_max; /* that one session watches with NOTIFY */
+    uint64_t message_bytes_max;    /* RFC 7889 APPENDLIMIT */
     const char
         *quota_administrators; /* borrows: names of users who may SETQUOTA, with commas or spaces between */
     struct framer_limits before_login, after_login;

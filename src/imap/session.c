@@ -6,6 +6,7 @@
 #include "imap/cmd/login.h"
 #include "imap/context.h"
 #include "imap/door.h"
+#include "imap/notify.h"
 #include "imap/reply.h"
 #include "imap/update.h"
 #include "imap/wire/writer.h"
@@ -27,6 +28,17 @@ static void touch(struct session *s)
         s->deadline_ms = conn_now_mono_ms(s->conn) + settings->autologout_ms;
 }
 
+static bool is_idling(const struct session *s)
+{
+    return s->input == INPUT_IDLE && s->watching;
+}
+
+/* NOTIFY: something may be told though no command is in progress. */
+static bool is_between_commands(const struct session *s)
+{
+    return s->notify && s->input == INPUT_COMMAND && !s->command;
+}
+
 void session_arm_timer(struct session *s)
 {
     int64_t at = s->deadline_ms;
@@ -35,6 +47,9 @@ void session_arm_timer(struct session *s)
     int64_t held = held_reply_deadline_ms(s);
     if (held && held < at)
         at = held;
+    int64_t news = is_idling(s) || is_between_commands(s) ? notify_deadline_ms(s) : 0;
+    if (news && news < at && !conn_output_full(s->conn))
+        at = news;
     conn_set_deadline(s->conn, at);
 }
 
@@ -170,6 +185,7 @@ void session_drop_command(struct session *s)
     s->args = NULL;
     s->cursor = NULL;
     s->progress_ms = 0;
+    s->own = NULL;
     s->ending = NULL;
     s->tag = s->reply_code = s->reply_text = STR_NIL;
     s->uid_form = s->updates_sent = s->exists_first = s->half_said = s->answered = s->failure_logged = false;
@@ -254,6 +270,7 @@ void session_deselect(struct session *s)
         return;
     update_drop(s);
     contexts_drop(s);
+    notify_closing(s);
     view_close(&s->view);
     account_unref(&s->selected_account);
     s->saved = (struct seqset){ 0 };
@@ -314,6 +331,7 @@ void session_sign_out(struct session *s)
 {
     session_deselect(s);
     session_unwatch(s);
+    notify_drop(s);
     if (s->account) {
         log_info(&s->log, "logout", KV("account", (const char *)s->user_name),
                  KV("commands", s->command_count));
@@ -395,19 +413,38 @@ static bool may_still_read(struct session *s)
     return door_check_selected(s, &err) == 0 || s->state != STATE_LOGOUT;
 }
 
-/* A mailbox that is watched has changed. */
-static void on_wake(struct session *s)
+static int tell_selected(struct session *s, bool may_expunge, struct err *err)
 {
-    if (s->input != INPUT_IDLE || !s->watching || session_check_account(s) < 0 || !may_still_read(s) ||
-        session_must_wait(s)) /* one who does not read is told when it does */
-        return;
-    struct err err;
     bool resumed = s->update;
-    int r = update_send(s, true, NULL, &err);
+    int r = update_send(s, may_expunge, NULL, err);
     if (r == 0 && resumed) /* and what has changed while its client did not read */
-        r = update_send(s, true, NULL, &err);
+        r = update_send(s, may_expunge, NULL, err);
+    return r;
+}
+
+/* Tell what is new to a client that waits for it. RFC 5465, 4: with NOTIFY the same in IDLE as between commands, but that
+ * in IDLE an EXPUNGE need not wait. */
+static void tell_news(struct session *s)
+{
+    struct err err;
+    int r = 0;
+    if (is_idling(s))
+        r = tell_selected(s, true, &err);
+    else if (is_between_commands(s) && notify_selected_is_due(s))
+        r = tell_selected(s, notify_may_expunge(s), &err);
+    if (r == 0 && s->state != STATE_LOGOUT && notify_is_due(s))
+        r = notify_tell(s, &err);
     if (r < 0 && r != -ERR_AGAIN)
         session_bye(s, "UNAVAILABLE", "The mailbox cannot be read");
+}
+
+/* A mailbox that is watched has changed, or its client reads again. */
+static void on_wake(struct session *s)
+{
+    if ((!is_idling(s) && !is_between_commands(s)) || session_check_account(s) < 0 || !may_still_read(s) ||
+        session_must_wait(s)) /* one who does not read is told when it does */
+        return;
+    tell_news(s);
 }
 
 static void on_event(struct conn *conn, void *session, unsigned events)
@@ -435,6 +472,9 @@ static void on_event(struct conn *conn, void *session, unsigned events)
         session_run_command(s);
     if (s->state != STATE_LOGOUT)
         session_read(s);
+    /* What came while a command ran, or waits for its time. */
+    if (s->state != STATE_LOGOUT && s->notify && !conn_output_full(conn))
+        on_wake(s);
     if (s->state != STATE_LOGOUT)
         session_arm_timer(s);
 }

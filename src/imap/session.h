@@ -79,6 +79,7 @@ struct session {
     struct view view;
     struct context *contexts; /* RFC 5267: results that are kept up to date: context.c */
     struct update *update;    /* changes of the mailbox that are half told: update.c */
+    struct notify *notify;    /* what NOTIFY asked for; NULL: the command was not used: notify.c */
     struct seqset saved;      /* RFC 5182: "$", UIDs; lives in saved_arena */
     struct arena saved_arena;
     struct watcher watcher;      /* on the selected account, or one's own */
@@ -92,8 +93,9 @@ struct session {
     struct str tag;
     bool uid_form; /* "UID FETCH" and the like */
     const void *args;
-    void *cursor;          /* a resumable command's place; NULL on its first run */
-    struct ending *ending; /* it has run, and what is new is told before its tagged reply: input.c */
+    void *cursor;                 /* a resumable command's place; NULL on its first run */
+    const struct update_own *own; /* what it did to messages itself; NULL: nothing that needs to be known */
+    struct ending *ending;        /* it has run, and what is new is told before its tagged reply: input.c */
     void (*cursor_drop)(
         struct session *s); /* releases what the cursor holds beside arena memory; NULL: nothing */
     struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */

@@ -1,8 +1,10 @@
 #include "imap/update.h"
 
+#include "imap/cmd/fetch.h"
 #include "imap/context.h"
 #include "imap/door.h"
 #include "imap/metadata_news.h"
+#include "imap/notify.h"
 #include "imap/wire/writer.h"
 #include "mail/delta.h"
 
@@ -42,8 +44,8 @@ void update_write_fetch(struct session *s, uint32_t seq, const struct message *m
     struct buf *out = session_out(s);
     const char *separator = "";
     update_begin_fetch(s, seq, m->uid);
-    /* RFC 7162, 3.2.4: UID in every FETCH once QRESYNC is on; UIDFETCH begins with it. */
-    if (!s->uidonly && (s->rev2 || s->qresync || s->uid_form)) {
+    /* RFC 7162, 3.2.4: UID in every FETCH once QRESYNC is on; RFC 5465, 5.1: of NOTIFY. UIDFETCH begins with it. */
+    if (!s->uidonly && (s->rev2 || s->qresync || s->uid_form || s->notify)) {
         buf_add_lit(out, "UID ");
         buf_add_u64(out, m->uid);
         separator = " ";
@@ -104,9 +106,10 @@ static int is_as_assumed(const struct assumption *a, const struct message *m, st
 
 /* ---- what is being told ----
  *
- *   (NEWCOMERS ->) GONE -> EXPUNGES -> COUNTS -> FLAGS -> NEWS -> done
+ *   (NEWCOMERS ->) GONE -> EXPUNGES -> COUNTS -> FLAGS -> NEWS -> ITEMS -> done
  *
  * GONE and NEWS are for the contexts of RFC 5267: what leaves them by EXPUNGE still has its numbers, what comes in has them already.
+ * ITEMS are what NOTIFY wants of new messages, behind the news of contexts: RFC 5465, 5.2.
  *
  * Each step keeps its place in `next`, so that it goes on where its client stopped to read. */
 
@@ -119,6 +122,7 @@ enum update_step {
     UPDATE_COUNTS,
     UPDATE_FLAGS,
     UPDATE_NEWS,
+    UPDATE_ITEMS,
     UPDATE_DONE
 };
 
@@ -127,7 +131,9 @@ struct update {
     size_t next;
     struct view_update changes;
     struct context_round contexts;
-    struct snapshot *before; /* what the client knew; own reference */
+    struct snapshot *before;    /* what the client knew; own reference */
+    unsigned events;            /* which are told: enum notify_event */
+    struct fetch_cursor *items; /* of new messages; NULL: not begun */
     struct arena arena;
 };
 
@@ -209,17 +215,66 @@ static int write_changes(struct session *s, struct update *u, const struct updat
     return 0;
 }
 
-static int begin(struct session *s, bool may_expunge, struct err *err)
+/* RFC 5465, 5.2: the items that the client wants of new messages, but of those that it brought itself. */
+static struct fetch_cursor *begin_items(struct session *s, struct update *u, const struct fetch_args *wanted,
+                                        struct err *err)
+{
+    struct seqset own, own_seqs, added, seqs;
+    struct fetch_args *args = fetch_args_copy_atts(wanted, &u->arena);
+    uint32_t exists = s->view.snapshot->exists;
+    args->uid = true;
+    args->sets_seen = false;                /* what is sent unasked has not been read */
+    args->has_changed_since = s->condstore; /* since ever: MODSEQ is told. RFC 7162, 3.2 */
+    notify_take_own_new(s, &u->arena, &own);
+    if (snapshot_uids_to_seqs(s->view.snapshot, &own, &u->arena, &own_seqs, err) < 0)
+        return NULL;
+    seqset_init(&added, &u->arena);
+    seqset_add_range(&added, exists - u->changes.diff.added_count + 1, exists);
+    seqset_difference(&added, &own_seqs, &u->arena, &seqs);
+    return fetch_begin(args, &seqs, &u->arena);
+}
+
+static int write_new(struct session *s, struct update *u, struct err *err)
+{
+    const struct fetch_args *wanted = notify_new_message_items(s);
+    if (!wanted || !u->changes.exists_changed || !(u->events & EVENT_MESSAGE_NEW))
+        return 0;
+    if (!u->items)
+        u->items = begin_items(s, u, wanted, err);
+    int r = u->items ? fetch_continue(s, u->items, err) : -(int)err->kind;
+    /* One that is gone already, or cannot be read, is not told of: nobody has asked for it. */
+    return r == -ERR_AGAIN || s->state != STATE_SELECTED ? r : 0;
+}
+
+/* One who wants to hear of nothing is told of what it has done itself. */
+static int follow(struct session *s, struct update *u, bool may_expunge, const struct update_own *own,
+                  struct err *err)
+{
+    if (u->events & EVENT_MESSAGE_NEW)
+        return view_sync(&s->view, may_expunge, &u->arena, &u->changes, err);
+    struct seqset none = { 0 };
+    return view_sync_only(&s->view, own ? own->named : &none, may_expunge, &u->arena, &u->changes, err);
+}
+
+static int begin(struct session *s, bool may_expunge, const struct update_own *own, struct err *err)
 {
     struct update *u = calloc(1, sizeof *u);
     if (!u)
         abort();
     u->before = snapshot_ref(s->view.snapshot);
+    u->events = notify_selected_events(s);
     s->update = u;
-    int r = view_sync(&s->view, may_expunge, &u->arena, &u->changes, err);
+    int r = follow(s, u, may_expunge, own, err);
     if (r < 0)
         update_drop(s);
     return r;
+}
+
+static bool has_news(const struct session *s, const struct update_own *own)
+{
+    if (s->state != STATE_SELECTED || (!view_is_stale(&s->view) && !contexts_due(s)))
+        return false;
+    return own || notify_selected_events(s) || mailbox_is_deleted(s->view.mailbox);
 }
 
 void update_drop(struct session *s)
@@ -227,6 +282,8 @@ void update_drop(struct session *s)
     struct update *u = s->update;
     if (!u)
         return;
+    if (u->items)
+        fetch_end(u->items);
     snapshot_unref(&u->before);
     arena_deinit(&u->arena);
     free(u);
@@ -257,7 +314,9 @@ static int tell(struct session *s, struct update *u, const struct update_own *ow
         else if (u->step == UPDATE_COUNTS)
             write_counts(s, u);
         else if (u->step == UPDATE_FLAGS)
-            r = write_changes(s, u, own, err);
+            r = u->events & EVENT_FLAG_CHANGE ? write_changes(s, u, own, err) : 0;
+        else if (u->step == UPDATE_ITEMS)
+            r = write_new(s, u, err);
         else
             r = write_contexts(s, u, err);
         if (r < 0)
@@ -270,9 +329,9 @@ int update_send(struct session *s, bool may_expunge, const struct update_own *ow
 {
     if (!s->update && s->state & (STATE_AUTHENTICATED | STATE_SELECTED))
         metadata_news_tell(s);
-    if (s->state != STATE_SELECTED || (!s->update && !view_is_stale(&s->view) && !contexts_due(s)))
+    if (!s->update && !has_news(s, own))
         return 0;
-    int r = s->update ? 0 : begin(s, may_expunge, err);
+    int r = s->update ? 0 : begin(s, may_expunge, own, err);
     if (r == 0)
         r = tell(s, s->update, own, err);
     if (r == -ERR_AGAIN || !s->update)

@@ -13,9 +13,13 @@ struct update_own {
     /* STORE .SILENT: the client is not answered, it assumes that this happened to the flags that it knew; who
      * has other flags, since someone else changed them too, is told all the same. NULL: not so. */
     const struct change *assumed;
+    /* All that were named, changed or not, or are gone: a client that wants to be told of nothing else (notify.h) knows
+     * these as they are now. */
+    const struct seqset *named;
 };
 
-/* Move the view to the present and tell what is new, and the news of metadata_news.h. Without changes nothing is sent.
+/* Move the view to the present and tell what is new, as far as the client wants to know (notify.h), and the news of
+ * metadata_news.h. Without changes nothing is sent.
  *   may_expunge  false while a command by sequence number is answered
  *   own          may be NULL
  *   errors       of view_sync. When the mailbox has been deleted the session says BYE (RFC 2180, 3.3) and 0

@@ -6,6 +6,7 @@
 #include "imap/cmd/command.h"
 #include "imap/cmd/quota_root.h"
 #include "imap/door.h"
+#include "imap/notify.h"
 #include "imap/wire/append_args.h"
 #include "imap/wire/writer.h"
 #include "mail/incoming.h"
@@ -383,6 +384,8 @@ static int commit(struct session *s, struct append *a, struct err *err)
     int r = door_open(s, a->mailbox, RIGHT_INSERT, &place, err); /* again: it took its time to come */
     if (r == 0) {
         r = commit_to(s, &place, &change, err);
+        if (r == 0)
+            notify_own_messages(s, place.account, change.mailbox_id, &change.uids);
         place_leave(&place);
     }
     if (r == -ERR_NOT_FOUND)

@@ -237,7 +237,7 @@ static void mark_seen(struct session *s, struct fetch_cursor *c)
 static int tell_seen(struct session *s, struct fetch_cursor *c)
 {
     struct err err;
-    const struct update_own own = { &c->seen.uids, c->seen.modseq, NULL };
+    const struct update_own own = { &c->seen.uids, c->seen.modseq, NULL, &c->seen.uids };
     int r = update_send(s, false, &own, &err);
     if (r == -ERR_AGAIN)
         return r;

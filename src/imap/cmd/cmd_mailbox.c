@@ -2,6 +2,7 @@
  * RFC 9051, 6.3.4 to 6.3.8; RFC 6154, 3; RFC 8474, 4.1 */
 #include "imap/cmd/command.h"
 #include "imap/door.h"
+#include "imap/notify.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
 
@@ -25,6 +26,10 @@ static int create_at(struct session *s, struct str name, struct change *change, 
         return r;
     change->create.name = place.name;
     r = commit(s, place.account, change, err);
+    if (r == 0)
+        notify_own_naming(s, place.account,
+                          &(struct name_doing){
+                              .what = DOING_CREATE, .name = place.name, .mailbox_id = change->mailbox_id });
     place_leave(&place);
     return r;
 }
@@ -61,6 +66,8 @@ int delete_run(struct session *s, const void *args, struct err *err)
         r = err_set(err, ERR_NOT_FOUND, "no such mailbox");
     else
         r = commit(s, place.account, &change, err);
+    if (r == 0)
+        notify_own_naming(s, place.account, &(struct name_doing){ .what = DOING_DELETE, .name = place.name });
     place_leave(&place);
     if (r == 0 && s->state == STATE_SELECTED && mailbox_is_deleted(s->view.mailbox))
         session_deselect(s); /* its own client knows; other sessions that have it selected say BYE */
@@ -75,7 +82,11 @@ static int rename_at(struct session *s, const struct place *from, const struct p
         return err_set(err, ERR_CANNOT, "Another account: make a mailbox there and move the messages");
     change.rename.from = from->name;
     change.rename.to = to->name;
-    return commit(s, from->account, &change, err);
+    int r = commit(s, from->account, &change, err);
+    if (r == 0)
+        notify_own_naming(s, from->account,
+                          &(struct name_doing){ .what = DOING_RENAME, .name = to->name, .from = from->name });
+    return r;
 }
 
 int rename_run(struct session *s, const void *args, struct err *err)
@@ -109,7 +120,12 @@ static int subscribe(struct session *s, const struct mailbox_args *a, bool on, s
         change.subscribe.name = door_shown_name(s, place.account, place.name, &s->arena);
         place_leave(&place);
     }
-    return commit(s, s->account, &change, err);
+    int r = commit(s, s->account, &change, err);
+    if (r == 0)
+        notify_own_naming(
+            s, s->account,
+            &(struct name_doing){ .what = DOING_SUBSCRIBE, .name = change.subscribe.name, .subscribed = on });
+    return r;
 }
 
 int subscribe_run(struct session *s, const void *args, struct err *err)

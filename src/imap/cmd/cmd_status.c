@@ -34,10 +34,10 @@ static uint64_t figure(struct session *s, struct mailbox *mailbox, const struct 
     return 0;
 }
 
-void status_write(struct session *s, struct mailbox *mailbox, struct str name, unsigned items)
+void status_write_of(struct session *s, struct mailbox *mailbox, const struct snapshot *snapshot,
+                     struct str name, unsigned items)
 {
     struct buf *out = session_out(s);
-    struct snapshot *snapshot = mailbox_snapshot(mailbox);
     const char *separator = "";
     buf_add_lit(out, "* STATUS ");
     write_mailbox(out, name, session_utf8(s));
@@ -56,6 +56,12 @@ void status_write(struct session *s, struct mailbox *mailbox, struct str name, u
         separator = " ";
     }
     buf_add_lit(out, ")\r\n");
+}
+
+void status_write(struct session *s, struct mailbox *mailbox, struct str name, unsigned items)
+{
+    struct snapshot *snapshot = mailbox_snapshot(mailbox);
+    status_write_of(s, mailbox, snapshot, name, items);
     snapshot_unref(&snapshot);
     if (items & STATUS_HIGHESTMODSEQ)
         session_enable_condstore(s); /* RFC 7162, 3.1: asking for it enables CONDSTORE */

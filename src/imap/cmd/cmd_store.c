@@ -5,6 +5,7 @@
 #include "imap/cmd/quota_root.h"
 #include "imap/cmd/saved.h"
 #include "imap/door.h"
+#include "imap/notify.h"
 #include "imap/update.h"
 #include "imap/wire/message_args.h"
 
@@ -101,7 +102,8 @@ static int store(struct session *s, const struct store_args *a, struct store_cur
     r = protect(s, a, &c->change, err);
     if (r == 0)
         r = commit(s, &c->change, err);
-    c->own = (struct update_own){ &c->change.uids, c->change.modseq, a->silent ? &c->change : NULL };
+    c->own = (struct update_own){ &c->change.uids, c->change.modseq, a->silent ? &c->change : NULL,
+                                  &c->uids };
     return r;
 }
 
@@ -143,6 +145,16 @@ int store_run(struct session *s, const void *args, struct err *err)
 
 /* ---- EXPUNGE ---- */
 
+/* These are gone by what the client did itself: RFC 5465, 3.1, it is told so whatever it wants to hear of. */
+static void set_own_gone(struct session *s, const struct seqset *uids)
+{
+    struct update_own *own = arena_new(&s->arena, struct update_own);
+    struct seqset *copy = arena_new(&s->arena, struct seqset);
+    *copy = *uids;
+    *own = (struct update_own){ .uids = copy, .named = copy };
+    s->own = own;
+}
+
 static int expunge(struct session *s, const struct seqset *uids, struct err *err)
 {
     struct change change = { .kind = CHANGE_EXPUNGE };
@@ -152,6 +164,8 @@ static int expunge(struct session *s, const struct seqset *uids, struct err *err
     change.expunge.uids = uids;
     change.expunge.only_deleted = true;
     int r = commit(s, &change, err);
+    if (r == 0)
+        set_own_gone(s, &change.uids);
     if (r == 0 && s->qresync && change.modseq) /* RFC 7162, 3.2.7 */
         session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
     return r;
@@ -207,6 +221,8 @@ static int copy_to(struct session *s, struct str name, const struct seqset *uids
     change->copy.target = target.name;
     change->copy.move = move;
     r = commit(s, change, err);
+    if (r == 0)
+        notify_own_messages(s, target.account, change->mailbox_id, &change->uids);
     place_leave(&target);
     return r;
 }
@@ -238,6 +254,7 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
         s->reply_code = code;
         return 0;
     }
+    set_own_gone(s, &change.source_uids);
     /* RFC 6851, 4.3: COPYUID goes in an untagged OK, before the EXPUNGEs that the dispatcher sends next. */
     session_untagged(s, "OK", code.p, "Moved");
     if (s->qresync)

@@ -76,6 +76,7 @@ command_run_fn move_run;
 command_run_fn myrights_run;
 command_run_fn namespace_run;
 command_run_fn noop_run;
+command_run_fn notify_run;
 command_run_fn rename_run;
 command_run_fn search_run;
 command_run_fn select_run;

@@ -9,4 +9,8 @@
  * All from the snapshot's counts: no message is read. */
 void status_write(struct session *s, struct mailbox *mailbox, struct str name, unsigned items);
 
+/* The same of one snapshot of the mailbox, unasked: it enables nothing (RFC 5465, 5). */
+void status_write_of(struct session *s, struct mailbox *mailbox, const struct snapshot *snapshot,
+                     struct str name, unsigned items);
+
 #endif

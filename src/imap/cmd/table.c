@@ -6,6 +6,7 @@
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/message_args.h"
 #include "imap/wire/metadata_args.h"
+#include "imap/wire/notify_args.h"
 #include "imap/wire/quota_args.h"
 #include "imap/wire/search_args.h"
 #include "imap/wire/session_args.h"
@@ -59,6 +60,7 @@ static const struct command commands[] = {
     { STR_INIT("MOVE"),           IN_SELECTED,          CMD_HAS_UID | CMD_WRITES,                copy_args_parse,         move_run           },
     { STR_INIT("EXPUNGE"),        IN_SELECTED,          CMD_WRITES,                              no_args_parse,           expunge_run        },
     { STR_INIT("EXPUNGE"),        IN_SELECTED,          CMD_ONLY_UID | CMD_WRITES,               set_args_parse,          uid_expunge_run    },
+    { STR_INIT("NOTIFY"),         IN_AUTHENTICATED,     0,                                       notify_args_parse,       notify_run         },
     { STR_INIT("IDLE"),           IN_AUTHENTICATED,     0,                                       no_args_parse,           idle_run           },
 };
 /* clang-format on */

@@ -174,6 +174,14 @@ int notify_args_parse(struct parser *p, const void **args_out, struct err *err)
     return 0;
 }
 
+struct str notify_event_name(unsigned one_bit)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(event_rows); i++)
+        if (event_rows[i].event == one_bit)
+            return event_rows[i].name;
+    return STR_NIL;
+}
+
 struct notify_args *notify_args_copy(const struct notify_args *args, struct arena *arena)
 {
     struct notify_args *copy = arena_new(arena, struct notify_args);

@@ -54,6 +54,8 @@ struct notify_args {
  *   returns   0; -ERR_SYNTAX, -ERR_LIMIT, -ERR_INVALID (names) */
 MUST_USE int notify_args_parse(struct parser *p, const void **args_out, struct err *err);
 
+struct str notify_event_name(unsigned one_bit);
+
 /* A copy that lives in `arena` and borrows nothing. */
 struct notify_args *notify_args_copy(const struct notify_args *args, struct arena *arena);
 
