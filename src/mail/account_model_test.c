@@ -28,6 +28,7 @@ struct obox {
     uint32_t uidvalidity, uidnext;
     struct omessage *messages;
     size_t count;
+    uint64_t limits[2]; /* QUOTA_STORAGE, QUOTA_MESSAGE of it and all below */
     uint64_t *vanished; /* by uid: modseq it vanished with */
     size_t vanished_cap;
     char comment[32]; /* annotation "/comment"; "": none */
@@ -39,6 +40,7 @@ struct oracle {
     char subscribed[64][32];
     size_t subscribed_count;
     uint64_t last_modseq;
+    uint64_t limits[2]; /* of the account */
     uint64_t blobs[BLOBS_MAX];
     size_t blob_count;
     struct bench b;
@@ -91,7 +93,8 @@ static void new_box(struct oracle *o, const char *name, uint64_t modseq)
     struct mailbox *box;
     assert_true(o->box_count < BOXES_MAX);
     struct obox *n = &o->boxes[o->box_count++];
-    *n = (struct obox){ .exists = true, .modseq = modseq, .uidnext = 1 };
+    *n =
+        (struct obox){ .exists = true, .modseq = modseq, .uidnext = 1, .limits = { QUOTA_NONE, QUOTA_NONE } };
     snprintf(n->name, sizeof n->name, "%s", name);
     n->messages = calloc(MESSAGES_MAX, sizeof *n->messages);
     assert_int_equal(account_mailbox(o->b.account, str_c(name), &box, &o->b.err), 0);
@@ -168,6 +171,91 @@ static size_t keyword_list(unsigned bits, struct str out[KEYWORDS])
     return count;
 }
 
+/* ---- quota ---- */
+
+static bool is_in_tree(const char *root, const char *name)
+{
+    size_t n = strlen(root);
+    return n == 0 || (strncmp(root, name, n) == 0 && (name[n] == 0 || name[n] == '/'));
+}
+
+/* Bytes and messages of all mailboxes in a tree, "" for all there are. */
+static void sum_tree(const struct oracle *o, const char *root, uint64_t sum[2])
+{
+    sum[QUOTA_STORAGE] = sum[QUOTA_MESSAGE] = 0;
+    for (size_t i = 0; i < o->box_count; i++)
+        if (o->boxes[i].exists && is_in_tree(root, o->boxes[i].name)) {
+            sum[QUOTA_MESSAGE] += o->boxes[i].count;
+            for (size_t k = 0; k < o->boxes[i].count; k++)
+                sum[QUOTA_STORAGE] += o->boxes[i].messages[k].size;
+        }
+}
+
+static bool is_over(const struct oracle *o, const char *root, const uint64_t limits[2], const uint64_t add[2])
+{
+    uint64_t sum[2];
+    sum_tree(o, root, sum);
+    for (int i = 0; i < 2; i++)
+        if (add[i] > 0 && limits[i] != QUOTA_NONE && sum[i] + add[i] > limits[i])
+            return true;
+    return false;
+}
+
+/* May so much come to `to`? `from`: where it moves away from, or NULL. */
+static bool is_refused(const struct oracle *o, const char *to, const char *from, uint64_t bytes,
+                       uint64_t messages)
+{
+    const uint64_t add[2] = { [QUOTA_STORAGE] = bytes, [QUOTA_MESSAGE] = messages };
+    bool refused = !from && is_over(o, "", o->limits, add);
+    for (size_t i = 0; i < o->box_count; i++) {
+        const struct obox *root = &o->boxes[i];
+        if (root->exists && is_in_tree(root->name, to) && !(from && is_in_tree(root->name, from)))
+            refused |= is_over(o, root->name, root->limits, add);
+    }
+    return refused;
+}
+
+/* A limit near what is there, or none. */
+static void do_quota(struct oracle *o, const char *name)
+{
+    struct obox *box = below(o, 2) ? find(o, name) : NULL;
+    uint64_t *limits = box ? box->limits : o->limits, sum[2];
+    int resource = (int)below(o, 2);
+
+    sum_tree(o, box ? name : "", sum);
+    uint64_t limit = below(o, 3) == 0 ? QUOTA_NONE
+                                      : sum[resource] + below(o, resource == QUOTA_STORAGE ? 200 : 8);
+    struct change c = { .kind = CHANGE_QUOTA,
+                        .quota = { .mailbox = str_c(box ? name : ""), .which = 1u << resource } };
+    c.quota.limits.of[resource] = limit;
+    assert_int_equal(commit_one(&o->b, &c), 0);
+    if (c.modseq)
+        o->last_modseq = c.modseq;
+    limits[resource] = limit;
+}
+
+static void compare_quota(struct oracle *o)
+{
+    struct quota_state *states;
+    size_t count = account_quota(o->b.account, STR_NIL, &o->b.arena, &states), limited = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        char name[32];
+        uint64_t sum[2];
+        snprintf(name, sizeof name, STR_FMT, STR_ARG(states[i].mailbox));
+        const struct obox *box = states[i].mailbox_id ? find(o, name) : NULL;
+        sum_tree(o, name, sum);
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(states[i].used.of[k], sum[k]);
+            assert_int_equal(states[i].limits.of[k], box ? box->limits[k] : o->limits[k]);
+        }
+    }
+    for (size_t i = 0; i < o->box_count; i++)
+        limited += o->boxes[i].exists &&
+                   (o->boxes[i].limits[0] != QUOTA_NONE || o->boxes[i].limits[1] != QUOTA_NONE);
+    assert_int_equal(count, limited);
+}
+
 /* ---- one random change each ---- */
 
 static void do_append(struct oracle *o, const char *name)
@@ -196,8 +284,12 @@ static void do_append(struct oracle *o, const char *name)
         o->blobs[o->blob_count++] = om[i].blob;
     }
     struct change c = append_change(&o->b, name, m, count);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += om[i].size;
+    int expected = !box ? -ERR_NOT_FOUND : is_refused(o, name, NULL, bytes, count) ? -ERR_OVERQUOTA : 0;
     int r = commit_one(&o->b, &c);
-    assert_int_equal(r, box ? 0 : -ERR_NOT_FOUND);
+    assert_int_equal(r, expected);
     saw_modseq(o, &c, r == 0);
     for (size_t i = 0; i < count; i++) {
         if (r < 0) {
@@ -295,9 +387,22 @@ static void do_copy(struct oracle *o, const char *name, const char *to)
                                   .uids = &uids,
                                   .target = str_c(to),
                                   .move = below(o, 2) == 0 } };
+    uint64_t bytes = 0, messages = 0;
+    for (size_t i = 0; box && i < box->count; i++)
+        if (seqset_contains(&uids, box->messages[i].uid)) {
+            bytes += box->messages[i].size;
+            messages++;
+        }
+    int expected = !box || !target                                                 ? -ERR_NOT_FOUND
+                   : is_refused(o, to, c.copy.move ? name : NULL, bytes, messages) ? -ERR_OVERQUOTA
+                                                                                   : 0;
     int r = commit_one(&o->b, &c);
 
-    assert_int_equal(r, box && target ? 0 : -ERR_NOT_FOUND);
+    assert_int_equal(r, expected);
+    if (r == -ERR_OVERQUOTA) {
+        saw_modseq(o, &c, false);
+        return;
+    }
     size_t count = r == 0 ? box->count : 0, done = 0;
     for (size_t i = 0; i < count; i++)
         if (seqset_contains(&uids, box->messages[i].uid)) {
@@ -351,6 +456,14 @@ static void do_rename(struct oracle *o, const char *from, const char *to)
     struct obox *box = find(o, from);
     size_t n = strlen(from);
     struct change c = { .kind = CHANGE_RENAME, .rename = { str_c(from), str_c(to) } };
+    uint64_t moved_sum[2] = { 0 };
+    if (strcmp(from, "INBOX") != 0)
+        sum_tree(o, from, moved_sum);
+    for (size_t i = 0; box && strcmp(from, "INBOX") == 0 && i < box->count; i++) {
+        moved_sum[QUOTA_STORAGE] += box->messages[i].size;
+        moved_sum[QUOTA_MESSAGE]++;
+    }
+    bool refused = is_refused(o, to, from, moved_sum[QUOTA_STORAGE], moved_sum[QUOTA_MESSAGE]);
     int r = commit_one(&o->b, &c), expected = 0;
 
     if (!box && !has_children(o, from))
@@ -370,6 +483,8 @@ static void do_rename(struct oracle *o, const char *from, const char *to)
                 find(o, renamed))
                 expected = -ERR_EXISTS;
         }
+    if (expected == 0 && refused)
+        expected = -ERR_OVERQUOTA;
     assert_int_equal(r, expected);
     saw_modseq(o, &c, r == 0);
     if (r < 0)
@@ -587,6 +702,7 @@ static void compare(struct oracle *o)
     assert_int_equal(totals.message_count, messages);
     assert_int_equal(totals.size_bytes, size);
     assert_int_equal(totals.annotation_bytes, annotations);
+    compare_quota(o);
     compare_blobs(o);
     arena_reset(&o->b.arena);
 }
@@ -612,6 +728,8 @@ static void step(struct oracle *o)
         do_rename(o, name, to);
     else if (what < 92)
         do_subscribe(o, name);
+    else if (what < 93)
+        do_quota(o, name);
     else if (what < 95)
         assert_int_equal(account_fold(o->b.account, &o->b.err), 0);
     else if (what < 97)
@@ -647,6 +765,7 @@ static void run_seed(uint64_t seed, uint64_t steps)
     bench_init(&o->b, &(struct mail_options){ .fold_log_records = 40 });
     make_small(&o->b, seed % 2 ? 200 : 0);
     rand_seeded_init(&o->rand, seed);
+    o->limits[0] = o->limits[1] = QUOTA_NONE;
     take_first_boxes(o);
     for (uint64_t i = 0; i < steps; i++) {
         step(o);
