@@ -101,15 +101,12 @@ static bool domain_of(struct session *s, struct str owner, struct str *root_out,
     return quota_is_administrator(s) && domain_state(s, domain, state_out, NULL) == 0;
 }
 
-static int write_roots(struct session *s, struct str mailbox, const struct place *place, struct err *err)
+static void write_roots(struct session *s, struct str mailbox, const struct place *place)
 {
     struct buf *out = session_out(s);
     struct quota_state *states, of_domain;
-    struct str owner, domain;
+    struct str owner = quota_owner(s, place->account, place->owner), domain;
 
-    int r = quota_owner(s, place->account, &owner, err);
-    if (r < 0)
-        return r;
     size_t count = account_quota(place->account, place->name, &s->arena, &states);
     bool has_domain = domain_of(s, owner, &domain, &of_domain);
     struct str *roots = arena_new_array(&s->arena, struct str, count);
@@ -129,7 +126,6 @@ static int write_roots(struct session *s, struct str mailbox, const struct place
         write_quota(s, roots[i], &states[i]);
     if (has_domain)
         write_quota(s, domain, &of_domain);
-    return 0;
 }
 
 int getquotaroot_run(struct session *s, const void *args, struct err *err)
@@ -146,7 +142,7 @@ int getquotaroot_run(struct session *s, const void *args, struct err *err)
     if (r == 0)
         r = account_refresh(place.account, err);
     if (r == 0)
-        r = write_roots(s, a->mailbox, &place, err);
+        write_roots(s, a->mailbox, &place);
     place_leave(&place);
     return r;
 }

@@ -68,6 +68,28 @@ static int take_messages(struct across *a, const struct seqset *uids, struct cha
     return 0;
 }
 
+/* No bytes are copied in vain. The commit looks again. */
+static int check_quota(struct across *a, const struct seqset *uids, struct err *err)
+{
+    const struct snapshot *snapshot = a->s->view.snapshot;
+    struct quota_amounts add = { 0 };
+    struct seqset_iter it = seqset_each(uids);
+    uint32_t uid, seq;
+    while (seqset_next(&it, &uid)) {
+        struct message row;
+        int r = snapshot_seq_of_uid(snapshot, uid, &seq, err);
+        if (r == 0 && seq)
+            r = snapshot_message(snapshot, seq, &row, err);
+        if (r < 0)
+            return r;
+        if (!seq)
+            continue;
+        add.of[QUOTA_STORAGE] += row.size_bytes;
+        add.of[QUOTA_MESSAGE]++;
+    }
+    return account_quota_check(a->target->account, &add, err);
+}
+
 static int append(struct across *a, struct change *change, struct err *err)
 {
     struct change append = { .kind = CHANGE_APPEND, .arena = &a->s->arena };
@@ -78,6 +100,7 @@ static int append(struct across *a, struct change *change, struct err *err)
     if (r < 0)
         return r;
     a->count = 0; /* they are the mailbox's now */
+    change->soft_quota = append.soft_quota;
     change->uids = append.uids;
     change->uidvalidity = append.uidvalidity;
     return 0;
@@ -108,7 +131,9 @@ int copy_across(struct session *s, const struct place *target, const struct seqs
     seqset_init(&change->uids, &s->arena);
     seqset_init(&change->source_uids, &s->arena);
     seqset_init(&change->missing, &s->arena);
-    int r = take_messages(&a, uids, change, err);
+    int r = check_quota(&a, uids, err);
+    if (r == 0)
+        r = take_messages(&a, uids, change, err);
     if (r == 0 && a.count > 0) {
         r = append(&a, change, err);
         if (r == 0 && move)

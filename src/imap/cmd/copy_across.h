@@ -11,7 +11,7 @@ enum { COPY_ACROSS_MAX = 10000 }; /* messages at once: their bytes are copied */
  * there: a crash in between leaves two copies, never none.
  *   change  gets the results that CHANGE_COPY would have: uidvalidity, uids, source_uids, missing; modseq is that of the
  *           expunge
- *   errors  -ERR_LIMIT above COPY_ACROSS_MAX; of reading blobs, incoming_prepare and account_commit */
+ *   errors  -ERR_OVERQUOTA of the target's account; -ERR_LIMIT above COPY_ACROSS_MAX; of reading blobs, incoming_prepare and account_commit */
 MUST_USE int copy_across(struct session *s, const struct place *target, const struct seqset *uids, bool move,
                          struct change *change, struct err *err);
 

@@ -27,22 +27,11 @@ bool quota_is_administrator(const struct session *s)
 
 /* ---- names ---- */
 
-int quota_owner(struct session *s, const struct account *account, struct str *owner_out, struct err *err)
+struct str quota_owner(struct session *s, const struct account *account, struct str name)
 {
-    char name[USER_NAME_BYTES_MAX + 1];
-    int r = 0;
-
-    if (account == s->account)
-        memcpy(name, s->user_name, sizeof name);
-    else
-        r = users_owner(s->server->users, account_id(account), name, err);
-    if (r == -ERR_NOT_FOUND) {
-        *owner_out = arena_printf(&s->arena, "account/%llu", (unsigned long long)account_id(account).n);
-        return 0;
-    }
-    if (r == 0)
-        *owner_out = arena_printf(&s->arena, "user/%s", name);
-    return r;
+    if (name.n)
+        return arena_printf(&s->arena, "user/" STR_FMT, STR_ARG(name));
+    return arena_printf(&s->arena, "account/%llu", (unsigned long long)account_id(account).n);
 }
 
 struct str quota_root_name(struct session *s, struct str owner, struct str mailbox)
@@ -57,32 +46,37 @@ static int no_such_root(struct err *err)
     return err_set(err, ERR_NOT_FOUND, "no such quota root");
 }
 
+/* By its owner's name, or by its id. */
+static int open_other(struct session *s, struct str name, bool by_id, struct quota_place *place,
+                      struct err *err)
+{
+    struct user user = { 0 };
+    int r = 0;
+
+    if (by_id && (!str_to_u64(name, UINT64_MAX, &user.account.n) || user.account.n == DIRECTORY_ACCOUNT.n))
+        return no_such_root(err);
+    if (by_id)
+        r = users_owner(s->server->users, user.account, user.name, err);
+    else
+        r = users_find(s->server->users, name, &user, err);
+    if (r == 0 || (by_id && r == -ERR_NOT_FOUND)) /* nobody's: public mailboxes */
+        r = mail_account_open(s->server->mail, user.account, &place->account, err);
+    if (r == -ERR_NOT_FOUND)
+        return no_such_root(err);
+    if (r == 0)
+        place->owner = quota_owner(s, place->account, str_c(user.name));
+    return r;
+}
+
 static int open_account(struct session *s, struct str name, bool by_id, struct quota_place *place,
                         struct err *err)
 {
-    struct user user = { 0 };
-    uint64_t id = 0;
-    int r = 0;
-
     if (!by_id && is_user(name, s->user_name)) {
         place->account = account_ref(s->account);
-        return quota_owner(s, s->account, &place->owner, err);
+        place->owner = quota_owner(s, s->account, str_c(s->user_name));
+        return 0;
     }
-    if (!quota_is_administrator(s))
-        return no_such_root(err);
-    if (by_id && !str_to_u64(name, UINT64_MAX, &id))
-        return no_such_root(err);
-    if (!by_id)
-        r = users_find(s->server->users, name, &user, err);
-    if (r == 0 && !by_id)
-        id = user.account.n;
-    if (r == 0)
-        r = id == DIRECTORY_ACCOUNT.n
-                ? -ERR_NOT_FOUND
-                : mail_account_open(s->server->mail, (struct account_id){ id }, &place->account, err);
-    if (r == -ERR_NOT_FOUND)
-        return no_such_root(err);
-    return r < 0 ? r : quota_owner(s, place->account, &place->owner, err);
+    return quota_is_administrator(s) ? open_other(s, name, by_id, place, err) : no_such_root(err);
 }
 
 int quota_root_find(struct session *s, struct str root, struct quota_place *place_out, struct err *err)

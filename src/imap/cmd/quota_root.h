@@ -27,9 +27,8 @@ MUST_USE int quota_root_find(struct session *s, struct str root, struct quota_pl
                              struct err *err);
 void quota_place_leave(struct quota_place *place);
 
-/* "user/NAME" of the account's owner, in the session's arena. */
-MUST_USE int quota_owner(struct session *s, const struct account *account, struct str *owner_out,
-                         struct err *err);
+/* What the names of an account's roots begin with, in the session's arena. `name`: of the owner, "" for nobody. */
+struct str quota_owner(struct session *s, const struct account *account, struct str name);
 /* The name of the root of `mailbox`, NIL or "": of the account. */
 struct str quota_root_name(struct session *s, struct str owner, struct str mailbox);
 
