@@ -74,8 +74,13 @@ static void take_uids(struct context *c, const struct numbers *uids)
         c->order = copy_list(uids->list, uids->count);
 }
 
-static bool is_refused(const struct session *s, const struct numbers *uids)
+/* Of the order by RELEVANCY nothing is kept: whole messages would have to be read again to find a place in it. */
+static bool is_refused(const struct session *s, const struct sort_criterion *criteria, size_t criterion_count,
+                       const struct numbers *uids)
 {
+    for (size_t i = 0; i < criterion_count; i++)
+        if (criteria[i].key == SORT_RELEVANCY)
+            return true;
     size_t contexts = 0, results = uids->count, bytes = 0;
     for (const struct context *c = s->contexts; c; c = c->next) {
         contexts++;
@@ -98,7 +103,7 @@ static void refuse(struct session *s)
 int context_add(struct session *s, const struct search_args *args, const struct sort_criterion *criteria,
                 size_t criterion_count, const struct numbers *uids, struct err *err)
 {
-    if (is_refused(s, uids)) {
+    if (is_refused(s, criteria, criterion_count, uids)) {
         refuse(s);
         return 0;
     }

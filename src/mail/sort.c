@@ -19,7 +19,7 @@ struct sort_item {
 
 static bool is_string(enum sort_key key)
 {
-    return key != SORT_ARRIVAL && key != SORT_DATE && key != SORT_SIZE;
+    return key != SORT_ARRIVAL && key != SORT_DATE && key != SORT_SIZE && key != SORT_RELEVANCY;
 }
 
 /* Numbers that sort as the signed ones do. */
@@ -44,7 +44,7 @@ void sorter_deinit(struct sorter *s)
 bool sorter_needs_meta(const struct sorter *s)
 {
     for (size_t i = 0; i < s->criterion_count; i++)
-        if (s->criteria[i].key != SORT_ARRIVAL && s->criteria[i].key != SORT_SIZE)
+        if (is_string(s->criteria[i].key) || s->criteria[i].key == SORT_DATE)
             return true;
     return false;
 }
@@ -63,9 +63,19 @@ void sorter_add(struct sorter *s, const struct message *row)
         values[i] = (struct sort_value){ 0 };
         if (key == SORT_SIZE)
             values[i].number = row->size_bytes;
-        else if (!is_string(key)) /* RFC 5256, 2.2: also for a message whose own date is not known */
+        else if (!is_string(key) &&
+                 key != SORT_RELEVANCY) /* RFC 5256, 2.2: also for a message whose own date is not known */
             values[i].number = from_signed(row->internal_date_s);
     }
+}
+
+void sorter_set_relevancy(struct sorter *s, unsigned score)
+{
+    assert(s->count > 0 && score <= 100);
+    struct sort_value *values = s->values + (s->count - 1) * s->criterion_count;
+    for (size_t i = 0; i < s->criterion_count; i++)
+        if (s->criteria[i].key == SORT_RELEVANCY)
+            values[i].number = 100 - score;
 }
 
 static struct str string_of(const struct meta_view *view, enum sort_key key)

@@ -31,6 +31,8 @@ bool sorter_needs_meta(const struct sorter *s);
 
 /* The next message: index 0, 1, ... Until its record is taken its header fields count as absent, and its date is INTERNALDATE. */
 void sorter_add(struct sorter *s, const struct message *row);
+/* How relevant the message added last is, 1 to 100. SORT_RELEVANCY has the highest first: RFC 6203, 6 */
+void sorter_set_relevancy(struct sorter *s, unsigned score);
 void sorter_take_meta(struct sorter *s, uint32_t index, const struct meta_view *view);
 
 /* Negative, 0, positive: message `a` comes before `b`, the criteria do not tell them apart, after. */

@@ -15,9 +15,10 @@ enum sort_key {
     SORT_TO,
     SORT_DISPLAY_FROM,
     SORT_DISPLAY_TO,
+    SORT_RELEVANCY, /* RFC 6203, 6 */
 };
 
-enum { SORT_CRITERIA_MAX = SORT_DISPLAY_TO + 1 }; /* a key that was named before decides nothing */
+enum { SORT_CRITERIA_MAX = SORT_RELEVANCY + 1 }; /* a key that was named before decides nothing */
 
 struct sort_criterion {
     enum sort_key key;

@@ -14,19 +14,20 @@ static bool asks(const struct search_args *a, unsigned bits)
 bool answer_needs_page_only(const struct search_args *a)
 {
     return asks(a, SEARCH_RETURN_PARTIAL) &&
-           !(a->return_bits &
-             ~(unsigned)(SEARCH_RETURN_PARTIAL | SEARCH_RETURN_SAVE | SEARCH_RETURN_CONTEXT));
+           !(a->return_bits & ~(unsigned)(SEARCH_RETURN_PARTIAL | SEARCH_RETURN_SAVE | SEARCH_RETURN_CONTEXT |
+                                          SEARCH_RETURN_RELEVANCY));
 }
 
 /* ---- getting ready ---- */
 
 static struct numbers page_of(const struct search_args *a, const struct found *found,
-                              const struct numbers *all, struct arena *arena)
+                              const struct numbers *all, struct arena *arena, size_t *from_out)
 {
-    size_t from = 0, count = all->count;
+    size_t count = all->count;
+    *from_out = 0;
     if (asks(a, SEARCH_RETURN_PARTIAL) && !found->is_page)
-        partial_range_window(&a->partial, all->count, &from, &count);
-    return numbers_slice(all, from, count, arena);
+        partial_range_window(&a->partial, all->count, from_out, &count);
+    return numbers_slice(all, *from_out, count, arena);
 }
 
 static int by_number(const void *x, const void *y)
@@ -66,7 +67,8 @@ static void find_told(struct answer *answer, struct arena *arena)
     const struct numbers *uids = &answer->found.uids;
     seqset_init(&answer->told_uids, arena);
     if (asks(a, SEARCH_RETURN_PARTIAL)) {
-        struct numbers page = page_of(a, &answer->found, uids, arena);
+        size_t from;
+        struct numbers page = page_of(a, &answer->found, uids, arena, &from);
         set_of(&page, arena, &answer->told_uids);
     }
     if (asks(a, SEARCH_RETURN_MIN) && uids->count)
@@ -99,7 +101,7 @@ int answer_init(struct answer *answer, struct session *s, const struct search_ar
                 struct err *err)
 {
     *answer = (struct answer){ .args = args, .found = *found, .plain = plain };
-    answer->page = page_of(args, found, &found->numbers, &s->arena);
+    answer->page = page_of(args, found, &found->numbers, &s->arena, &answer->page_from);
     if (args->has_return || !plain) {
         struct buf correlator = BUF_INIT;
         buf_add_lit(&correlator, "(TAG ");
@@ -149,12 +151,27 @@ static bool tells_numbers(const struct search_args *a)
     return !a->has_return || asks(a, SEARCH_RETURN_ALL | SEARCH_RETURN_PARTIAL);
 }
 
+/* "RELEVANCY (4 99 42)", in the order of the numbers. False when the client must read first. */
+static bool write_scores(struct answer *answer, struct session *s)
+{
+    struct buf *out = session_out(s);
+    if (answer->next_score == 0)
+        buf_add_lit(out, " RELEVANCY (");
+    while (answer->next_score < answer->page.count) {
+        if (answer->next_score > 0)
+            buf_add_char(out, ' ');
+        buf_add_u64(out, answer->found.scores[answer->page_from + answer->next_score++]);
+        if (answer->next_score % PIECE_NUMBERS == 0 && session_must_wait(s))
+            return false;
+    }
+    buf_add_char(out, ')');
+    return true;
+}
+
 static void write_tail(const struct answer *answer, struct buf *out)
 {
     const struct search_args *a = answer->args;
     bool plain = str_is_nil(answer->correlator);
-    if (asks(a, SEARCH_RETURN_PARTIAL))
-        buf_add_char(out, ')');
     if (asks(a, SEARCH_RETURN_COUNT))
         buf_printf(out, " COUNT %zu", answer->found.numbers.count);
     if (answer->modseq)
@@ -180,6 +197,14 @@ int answer_write(struct answer *answer, struct session *s)
             if (s->half_said)
                 return -ERR_AGAIN;
         }
+        if (asks(answer->args, SEARCH_RETURN_PARTIAL))
+            buf_add_char(out, ')');
+        answer->stage = ANSWER_SCORES;
+        /* fall through */
+    case ANSWER_SCORES:
+        s->half_said = asks(answer->args, SEARCH_RETURN_RELEVANCY) && !write_scores(answer, s);
+        if (s->half_said)
+            return -ERR_AGAIN;
         answer->stage = ANSWER_TAIL;
         /* fall through */
     case ANSWER_TAIL:

@@ -1,5 +1,5 @@
 /* answer.h: telling what SEARCH, SORT or ESEARCH found, in pieces, and saving it.
- * RFC 9051, 7.3.4; RFC 4731; RFC 5267, 3; RFC 9394, 3; RFC 5182, 2; RFC 7162, 3.1.9 and 3.1.10 */
+ * RFC 9051, 7.3.4; RFC 4731; RFC 5267, 3; RFC 9394, 3; RFC 5182, 2; RFC 7162, 3.1.9 and 3.1.10; RFC 6203, 4 */
 #ifndef LOFT_IMAP_CMD_ANSWER_H
 #define LOFT_IMAP_CMD_ANSWER_H
 
@@ -10,6 +10,7 @@
 /* What was found, in the order in which it is told. */
 struct found {
     struct numbers numbers, uids; /* numbers: what is told; the same as uids in the UID form */
+    const uint8_t *scores;        /* RELEVANCY of each; borrowed; NULL: not wanted */
     bool is_page;                 /* only the results that PARTIAL asks for were looked for */
     uint64_t modseq_max;          /* of all of them */
 };
@@ -18,12 +19,14 @@ struct answer {
     const struct search_args *args;
     struct found found; /* borrows */
     struct numbers page;
+    size_t page_from;
     struct seqset told_uids; /* that SAVE saves and whose MODSEQ is told */
     uint64_t modseq;         /* 0: not told */
     struct str correlator;   /* "(TAG "a")"; NIL: none, the answer is `plain` */
     const char *plain;       /* "* SEARCH", "* SORT" */
-    enum { ANSWER_HEAD, ANSWER_NUMBERS, ANSWER_TAIL } stage;
+    enum { ANSWER_HEAD, ANSWER_NUMBERS, ANSWER_SCORES, ANSWER_TAIL } stage;
     struct numbers_place place;
+    size_t next_score;
 };
 
 /* May the search stop as soon as it has the page that PARTIAL asks for? */

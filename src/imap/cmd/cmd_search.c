@@ -10,6 +10,8 @@ struct hits {
     struct seqset numbers; /* sequence numbers, or UIDs in the UID form */
     struct seqset uids;
     uint64_t modseq_max;
+    uint8_t *scores; /* RELEVANCY; NULL: not wanted */
+    size_t score_count, scores_cap;
 };
 
 /* Of a search that stops as soon as it has its page. */
@@ -33,6 +35,25 @@ static void cursor_drop(struct session *s)
     search_walk_deinit(&c->walk);
 }
 
+static void add_score(struct session *s, struct search_cursor *c)
+{
+    struct hits *hits = &c->hits;
+    if (!c->walk.scores)
+        return;
+    hits->scores = arena_grow(&s->arena, hits->scores, hits->score_count, &hits->scores_cap, 1);
+    hits->scores[hits->score_count++] = (uint8_t)c->walk.score;
+}
+
+/* Scores of a page that was found from its end. */
+static void turn_scores(struct hits *hits)
+{
+    for (size_t i = 0; i < hits->score_count / 2; i++) {
+        uint8_t score = hits->scores[i];
+        hits->scores[i] = hits->scores[hits->score_count - 1 - i];
+        hits->scores[hits->score_count - 1 - i] = score;
+    }
+}
+
 static void add_hit(struct hits *hits, bool uid, uint32_t seq, const struct message *row)
 {
     seqset_add(&hits->numbers, uid ? row->uid : seq);
@@ -46,8 +67,10 @@ static int find_all(struct session *s, struct search_cursor *c, bool uid, struct
     struct message row;
     uint32_t seq;
     int r;
-    while ((r = search_walk_next(&c->walk, s, &seq, &row, err)) == 1)
+    while ((r = search_walk_next(&c->walk, s, &seq, &row, err)) == 1) {
         add_hit(&c->hits, uid, seq, &row);
+        add_score(s, c);
+    }
     return r;
 }
 
@@ -66,12 +89,15 @@ static int find_page(struct session *s, struct search_cursor *c, bool uid, struc
         page->uids = arena_grow(&s->arena, page->uids, page->count, &page->uids_cap, sizeof seq);
         page->seqs[page->count] = seq;
         page->uids[page->count++] = row.uid;
+        add_score(s, c);
         page->wanted--;
         if (row.modseq > c->hits.modseq_max)
             c->hits.modseq_max = row.modseq;
     }
     if (r < 0)
         return r;
+    if (c->walk.backward)
+        turn_scores(&c->hits);
     for (size_t i = 0; i < page->count; i++) {
         size_t at = c->walk.backward ? page->count - 1 - i : i;
         seqset_add(&c->hits.numbers, uid ? page->uids[at] : page->seqs[at]);
@@ -119,6 +145,7 @@ static int find(struct session *s, const struct search_args *a, struct err *err)
         return r;
     const struct found found = { .numbers = numbers_of_set(c->hits.numbers),
                                  .uids = numbers_of_set(c->hits.uids),
+                                 .scores = c->hits.scores,
                                  .is_page = c->page_only,
                                  .modseq_max = c->hits.modseq_max };
     c->answering = true;

@@ -10,6 +10,7 @@
 
 struct hit {
     uint32_t number, uid; /* number: what is told */
+    uint8_t score;        /* RELEVANCY */
 };
 
 struct sort_cursor {
@@ -20,6 +21,7 @@ struct sort_cursor {
     size_t count, cap;
     uint64_t modseq_max;
     uint32_t *numbers, *uids; /* sorted; NULL while they are not */
+    uint8_t *scores;
     struct answer answer;
 };
 
@@ -31,6 +33,7 @@ static void cursor_drop(struct session *s)
     free(c->hits);
     free(c->numbers);
     free(c->uids);
+    free(c->scores);
 }
 
 /* ---- find, sort ---- */
@@ -44,10 +47,12 @@ static void take_hit(void *ctx, uint32_t number, const struct message *row)
         if (!c->hits)
             abort();
     }
-    c->hits[c->count++] = (struct hit){ number, row->uid };
+    c->hits[c->count++] = (struct hit){ number, row->uid, (uint8_t)c->found.walk.score };
     if (row->modseq > c->modseq_max)
         c->modseq_max = row->modseq;
     sorter_add(&c->sorter, row);
+    if (c->found.walk.scores)
+        sorter_set_relevancy(&c->sorter, c->found.walk.score);
 }
 
 static int take_keys(void *ctx, uint32_t index, const struct meta_view *view, struct err *err)
@@ -71,11 +76,15 @@ static void put_in_order(struct sort_cursor *c)
 {
     c->numbers = new_numbers(c->count);
     c->uids = new_numbers(c->count);
+    c->scores = malloc(c->count + 1);
+    if (!c->scores)
+        abort();
     sorter_order(&c->sorter, c->uids);
     sorter_deinit(&c->sorter);
     for (size_t i = 0; i < c->count; i++) {
         const struct hit *hit = &c->hits[c->uids[i]];
         c->numbers[i] = hit->number;
+        c->scores[i] = hit->score;
         c->uids[i] = hit->uid;
     }
     free(c->hits);
@@ -114,6 +123,7 @@ static int find_and_sort(struct session *s, const struct sort_args *a, struct er
     put_in_order(c);
     const struct found found = { .numbers = numbers_of_list(c->numbers, c->count),
                                  .uids = numbers_of_list(c->uids, c->count),
+                                 .scores = c->scores,
                                  .modseq_max = c->modseq_max };
     return answer_init(&c->answer, s, &a->search, &found, s->view.snapshot, "* SORT", err);
 }

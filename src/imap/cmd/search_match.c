@@ -1,12 +1,20 @@
 #include "imap/cmd/search_match.h"
 
 #include "base/utf8.h"
+#include "mime/fuzzy.h"
 #include "mime/header.h"
 #include "mime/text.h"
 
 #include <stdlib.h>
 
 enum verdict { NO, YES, UNKNOWN };
+
+enum {
+    NO_SCORE = FUZZY_SCORE_MAX + 1, /* not known yet, or nothing fuzzy */
+    BODY_PERCENT = 60,              /* what is found in a body, beside what is in a header */
+    DAYS_NEAR = 9,                  /* FUZZY SINCE and the like */
+    SIZE_PERCENT_NEAR = 20,         /* FUZZY LARGER, SMALLER */
+};
 
 /* What each node was compiled to. */
 struct prepared {
@@ -16,6 +24,8 @@ struct prepared {
     bool saved;                   /* and "$" */
     uint32_t star_from, last_uid; /* UID of a lasting program: "n:*", and what "*" is */
     int64_t limit_s;              /* OLDER, YOUNGER: the moment */
+    struct fuzzy *fuzzy;          /* text keys below FUZZY */
+    unsigned score;               /* keys below FUZZY: of the message at hand; NO_SCORE: not asked */
     uint64_t id;                  /* EMAILID, THREADID; 0: not one of ours */
 };
 
@@ -127,8 +137,14 @@ static int prepare_set(struct search_program *p, const struct search_node *node,
 static int prepare(struct search_program *p, const struct search_node *node, struct prepared *out,
                    struct err *err)
 {
-    if (is_text_key(node->key))
-        return fold_needle(p, node->text, &out->needle, err);
+    if (is_text_key(node->key)) {
+        int r = fold_needle(p, node->text, &out->needle, err);
+        if (r == 0 && node->fuzzy) {
+            out->fuzzy = arena_new(p->arena, struct fuzzy);
+            fuzzy_init(out->fuzzy, out->needle);
+        }
+        return r;
+    }
     switch (node->key) {
     case SEARCH_KEYWORD:
     case SEARCH_NO_KEYWORD:
@@ -340,24 +356,39 @@ static bool holds(struct str text, struct str needle)
     return str_find(text, needle) >= 0;
 }
 
+static void raise_score(struct prepared *ready, unsigned score)
+{
+    if (ready->score == NO_SCORE || score > ready->score)
+        ready->score = score;
+}
+
+static bool value_holds(struct search_program *p, struct str value, struct prepared *ready)
+{
+    buf_clear(&p->text);
+    mime_text_of_value(value, p->charsets, &p->text);
+    if (!ready->fuzzy)
+        return holds(buf_str(&p->text), ready->needle);
+    fuzzy_begin(ready->fuzzy);
+    (void)fuzzy_feed(ready->fuzzy, buf_str(&p->text));
+    raise_score(ready, fuzzy_score(ready->fuzzy));
+    return ready->score == FUZZY_SCORE_MAX;
+}
+
 /* Any field `name` of `header` whose decoded, folded value holds the needle;
  * "" asks only whether there is one. */
 static enum verdict header_holds(struct search_program *p, struct str header, struct str name,
-                                 struct str needle)
+                                 struct prepared *ready)
 {
     struct header_field field;
-    for (struct header_reader r = header_each(header); header_next(&r, &field);) {
-        if (!str_eq_nocase(field.name, name))
-            continue;
-        buf_clear(&p->text);
-        mime_text_of_value(field.value, p->charsets, &p->text);
-        if (holds(buf_str(&p->text), needle))
+    if (ready->fuzzy)
+        ready->score = 0;
+    for (struct header_reader r = header_each(header); header_next(&r, &field);)
+        if (str_eq_nocase(field.name, name) && value_holds(p, field.value, ready))
             return YES;
-    }
-    return NO;
+    return ready->fuzzy && ready->score ? YES : NO;
 }
 
-static enum verdict match_header(struct search_program *p, struct str name, struct str needle)
+static enum verdict match_header(struct search_program *p, struct str name, struct prepared *ready)
 {
     struct str fields;
     bool too_large;
@@ -368,14 +399,14 @@ static enum verdict match_header(struct search_program *p, struct str name, stru
     int covered = fail(p, mime_header_record_covers(buf_str(&p->header), &name, 1, &p->err));
     if (covered == 1 &&
         fail(p, mime_header_record_view(buf_str(&p->header), &fields, &too_large, &p->err)) == 0)
-        return header_holds(p, fields, name, needle);
+        return header_holds(p, fields, name, ready);
     if (covered < 0)
         return NO;
     if (p->stage < STAGE_BYTES)
         return UNKNOWN;
     if (need_view(p) < 0 || need_bytes(p) < 0)
         return NO;
-    return header_holds(p, str_sub(buf_str(&p->bytes), 0, (size_t)p->view.header_bytes), name, needle);
+    return header_holds(p, str_sub(buf_str(&p->bytes), 0, (size_t)p->view.header_bytes), name, ready);
 }
 
 static int piece_holds(void *ctx, struct str piece)
@@ -383,14 +414,51 @@ static int piece_holds(void *ctx, struct str piece)
     return holds(piece, *(const struct str *)ctx);
 }
 
-static enum verdict match_text(struct search_program *p, unsigned scope, struct str needle)
+static int piece_is_best(void *ctx, struct str piece)
 {
-    if (needle.n == 0)
+    return fuzzy_feed(ctx, piece);
+}
+
+static enum verdict match_scope(struct search_program *p, unsigned scope, unsigned percent,
+                                struct prepared *ready)
+{
+    size_t overlap = fuzzy_overlap(ready->fuzzy);
+    fuzzy_begin(ready->fuzzy);
+    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope,
+                           overlap < TEXT_OVERLAP_BYTES_MAX ? overlap : TEXT_OVERLAP_BYTES_MAX, p->charsets,
+                           piece_is_best, ready->fuzzy, &p->err);
+    if (fail(p, r) < 0)
+        return NO;
+    unsigned score = fuzzy_score(ready->fuzzy);
+    raise_score(ready, score ? 1 + (score - 1) * percent / 100 : 0);
+    return score ? YES : NO;
+}
+
+static enum verdict match_fuzzy_text(struct search_program *p, unsigned scope, struct prepared *ready)
+{
+    enum verdict header = NO;
+    ready->score = 0;
+    if (scope & TEXT_HEADER)
+        header = match_scope(p, TEXT_HEADER, 100, ready);
+    if (ready->score > BODY_PERCENT)
         return YES;
+    enum verdict body = match_scope(p, TEXT_BODY, scope & TEXT_HEADER ? BODY_PERCENT : 100, ready);
+    return header == YES ? YES : body;
+}
+
+static enum verdict match_text(struct search_program *p, unsigned scope, struct prepared *ready)
+{
+    struct str needle = ready->needle;
+    if (needle.n == 0) {
+        ready->score = FUZZY_SCORE_MAX;
+        return YES;
+    }
     if (p->stage < STAGE_BYTES)
         return UNKNOWN;
     if (needle.n > TEXT_OVERLAP_BYTES_MAX || need_view(p) < 0 || need_bytes(p) < 0)
         return NO;
+    if (ready->fuzzy)
+        return match_fuzzy_text(p, scope, ready);
     int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->charsets, piece_holds,
                            &needle, &p->err);
     return fail(p, r) == 1 ? YES : NO;
@@ -405,20 +473,53 @@ static int32_t day_of(int64_t unix_s, int zone_min)
     return (int32_t)(local % 86400 < 0 ? day - 1 : day);
 }
 
-static enum verdict compare_day(int32_t day, int32_t wanted, enum search_key key, enum search_key before,
-                                enum search_key on)
+/* How many days lie between `day` and those that match; none: it does. */
+static int64_t days_off(int32_t day, int32_t wanted, enum search_key key, enum search_key before,
+                        enum search_key on)
 {
-    return (key == before ? day < wanted : key == on ? day == wanted : day >= wanted) ? YES : NO;
+    int64_t late = (int64_t)day - wanted;
+    if (key == before)
+        return late < 0 ? 0 : late + 1;
+    if (key == on && late > 0)
+        return late;
+    return late < 0 ? -late : 0;
 }
 
-static enum verdict match_sent(struct search_program *p, const struct search_node *node)
+static enum verdict compare_day(int32_t day, const struct search_node *node, enum search_key before,
+                                enum search_key on, struct prepared *ready)
+{
+    int64_t off = days_off(day, node->day, node->key, before, on);
+    if (!node->fuzzy || off > DAYS_NEAR)
+        return off == 0 ? YES : NO;
+    ready->score = FUZZY_SCORE_MAX - (unsigned)off * FUZZY_SCORE_MAX / (DAYS_NEAR + 1);
+    return YES;
+}
+
+static enum verdict match_sent(struct search_program *p, const struct search_node *node,
+                               struct prepared *ready)
 {
     if (p->stage < STAGE_RECORDS)
         return UNKNOWN;
     if (need_view(p) < 0 || !(p->view.flags & META_HAS_DATE))
         return NO;
-    return compare_day(day_of(p->view.sent_s, p->view.zone_minutes), node->day, node->key, SEARCH_SENT_BEFORE,
-                       SEARCH_SENT_ON);
+    return compare_day(day_of(p->view.sent_s, p->view.zone_minutes), node, SEARCH_SENT_BEFORE, SEARCH_SENT_ON,
+                       ready);
+}
+
+/* ---- sizes ---- */
+
+static enum verdict match_size(uint64_t size, const struct search_node *node, struct prepared *ready)
+{
+    bool larger = node->key == SEARCH_LARGER;
+    uint64_t wanted = node->number, off = larger ? wanted - size : size - wanted;
+    bool matches = larger ? size > wanted : size < wanted;
+    if (matches)
+        ready->score = FUZZY_SCORE_MAX;
+    if (matches || !node->fuzzy || wanted == 0 || off > wanted / (100 / SIZE_PERCENT_NEAR))
+        return matches ? YES : NO;
+    ready->score = FUZZY_SCORE_MAX - 1 -
+                   (unsigned)((double)off / (double)wanted * 100 * 98 / SIZE_PERCENT_NEAR);
+    return YES;
 }
 
 /* ---- nodes ---- */
@@ -429,7 +530,7 @@ static enum verdict yes_if(bool condition)
 }
 
 static enum verdict match_leaf(struct search_program *p, const struct search_node *node,
-                               const struct prepared *ready)
+                               struct prepared *ready)
 {
     const struct message *row = p->row;
     bool recent = p->place.view && view_is_recent(p->place.view, row->uid);
@@ -461,25 +562,23 @@ static enum verdict match_leaf(struct search_program *p, const struct search_nod
     case SEARCH_BEFORE:
     case SEARCH_ON:
     case SEARCH_SINCE:
-        return compare_day(day_of(row->internal_date_s, row->internal_zone_min), node->day, node->key,
-                           SEARCH_BEFORE, SEARCH_ON);
+        return compare_day(day_of(row->internal_date_s, row->internal_zone_min), node, SEARCH_BEFORE,
+                           SEARCH_ON, ready);
     case SEARCH_SAVED_BEFORE:
     case SEARCH_SAVED_ON:
     case SEARCH_SAVED_SINCE:
-        return compare_day(day_of(row->save_date_s, 0), node->day, node->key, SEARCH_SAVED_BEFORE,
-                           SEARCH_SAVED_ON);
+        return compare_day(day_of(row->save_date_s, 0), node, SEARCH_SAVED_BEFORE, SEARCH_SAVED_ON, ready);
     case SEARCH_SENT_BEFORE:
     case SEARCH_SENT_ON:
     case SEARCH_SENT_SINCE:
-        return match_sent(p, node);
+        return match_sent(p, node, ready);
     case SEARCH_OLDER:
         return yes_if(row->internal_date_s <= ready->limit_s);
     case SEARCH_YOUNGER:
         return yes_if(row->internal_date_s >= ready->limit_s);
     case SEARCH_LARGER:
-        return yes_if(row->size_bytes > node->number);
     case SEARCH_SMALLER:
-        return yes_if(row->size_bytes < node->number);
+        return match_size(row->size_bytes, node, ready);
     case SEARCH_MODSEQ:
         return yes_if(row->modseq >= node->number);
     case SEARCH_EMAILID:
@@ -487,21 +586,21 @@ static enum verdict match_leaf(struct search_program *p, const struct search_nod
     case SEARCH_THREADID:
         return yes_if(ready->id && row->thread_id == ready->id);
     case SEARCH_FROM:
-        return match_header(p, STR("From"), ready->needle);
+        return match_header(p, STR("From"), ready);
     case SEARCH_TO:
-        return match_header(p, STR("To"), ready->needle);
+        return match_header(p, STR("To"), ready);
     case SEARCH_CC:
-        return match_header(p, STR("Cc"), ready->needle);
+        return match_header(p, STR("Cc"), ready);
     case SEARCH_BCC:
-        return match_header(p, STR("Bcc"), ready->needle);
+        return match_header(p, STR("Bcc"), ready);
     case SEARCH_SUBJECT:
-        return match_header(p, STR("Subject"), ready->needle);
+        return match_header(p, STR("Subject"), ready);
     case SEARCH_HEADER:
-        return match_header(p, node->header, ready->needle);
+        return match_header(p, node->header, ready);
     case SEARCH_BODY:
-        return match_text(p, TEXT_BODY, ready->needle);
+        return match_text(p, TEXT_BODY, ready);
     case SEARCH_TEXT:
-        return match_text(p, TEXT_HEADER | TEXT_BODY, ready->needle);
+        return match_text(p, TEXT_HEADER | TEXT_BODY, ready);
     case SEARCH_AND:
     case SEARCH_OR:
     case SEARCH_NOT:
@@ -535,6 +634,8 @@ static enum verdict match_node(struct search_program *p, uint32_t i)
 int search_program_match(struct search_program *p, uint32_t seq, const struct message *row, struct err *err)
 {
     enum verdict v = UNKNOWN;
+    for (size_t i = 0; p->args->uses_fuzzy && i < p->args->node_count; i++)
+        p->prepared[i].score = NO_SCORE;
     p->seq = seq;
     p->row = row;
     p->has_view = p->has_header = p->has_bytes = false;
@@ -544,4 +645,40 @@ int search_program_match(struct search_program *p, uint32_t seq, const struct me
     if (p->error < 0)
         *err = p->err;
     return p->error < 0 ? p->error : v == YES;
+}
+
+/* NO_SCORE: nothing fuzzy below. Depth is bounded by SEARCH_DEPTH_MAX. */
+static unsigned score_node(struct search_program *p, uint32_t i)
+{
+    const struct search_node *node = &p->args->nodes[i];
+    unsigned sum = 0, count = 0, best = 0;
+    if (match_node(p, i) != YES)
+        return 0;
+    if (node->key == SEARCH_NOT)
+        return NO_SCORE;
+    if (node->key != SEARCH_AND && node->key != SEARCH_OR)
+        return !node->fuzzy                       ? NO_SCORE
+               : p->prepared[i].score == NO_SCORE ? FUZZY_SCORE_MAX
+                                                  : p->prepared[i].score;
+    for (uint32_t child = i + 1; child < node->end; child = p->args->nodes[child].end) {
+        unsigned score = score_node(p, child);
+        if (score == NO_SCORE || (score == 0 && node->key == SEARCH_OR))
+            continue;
+        count++;
+        sum += score;
+        best = score > best ? score : best;
+    }
+    return count == 0 ? NO_SCORE : node->key == SEARCH_OR ? best : sum / count;
+}
+
+int search_program_score(struct search_program *p, unsigned *score_out, struct err *err)
+{
+    p->stage = STAGE_BYTES;
+    unsigned score = score_node(p, 0);
+    if (p->error < 0) {
+        *err = p->err;
+        return p->error;
+    }
+    *score_out = score == NO_SCORE ? FUZZY_SCORE_MAX : score ? score : 1;
+    return 0;
 }

@@ -2,6 +2,7 @@
  * Evaluated in three stages that cost more and more; each answers yes, no or not known yet, and a message is
  * decided as early as possible: its row (flags, dates, size), its stored records (header fields, sent date),
  * its bytes (BODY, TEXT).
+ * A FUZZY key (RFC 6203) matches all that the key alone does, and more.
  * Threads: one owner. */
 #ifndef LOFT_IMAP_CMD_SEARCH_MATCH_H
 #define LOFT_IMAP_CMD_SEARCH_MATCH_H
@@ -53,5 +54,10 @@ void search_program_free(struct search_program **program);
  * (expunged) matches nothing that needs them. */
 MUST_USE int search_program_match(struct search_program *program, uint32_t seq, const struct message *row,
                                   struct err *err);
+
+/* How relevant the message is that has just matched, 1 to 100: RFC 6203, 4. A FUZZY key on text has the score of fuzzy.h, TEXT a body at
+ * BODY_PERCENT of it; on a date or a size it matches what is near, the less the farther. Of several keys it is the mean; of
+ * OR the best. Where nothing is fuzzy it is 100. */
+MUST_USE int search_program_score(struct search_program *program, unsigned *score_out, struct err *err);
 
 #endif

@@ -3,7 +3,7 @@
 int search_walk_init(struct search_walk *walk, struct session *s, const struct search_place *place,
                      const struct search_args *args, struct arena *arena, bool backward, struct err *err)
 {
-    *walk = (struct search_walk){ .place = *place, .backward = backward };
+    *walk = (struct search_walk){ .place = *place, .backward = backward, .scores = args->wants_relevancy };
     if (s->uidonly && args->uses_seq) /* RFC 9586, 3.5 */
         return session_uid_required(s, err);
     int r = search_program_new(place, args, arena, &walk->program, err);
@@ -57,6 +57,8 @@ int search_walk_next(struct search_walk *walk, struct session *s, uint32_t *seq_
             return r;
         chunk_row(walk->span.columns, seq - walk->span.seq, row_out);
         r = search_program_match(walk->program, seq, row_out, err);
+        if (r == 1 && walk->scores && (r = search_program_score(walk->program, &walk->score, err)) == 0)
+            r = 1;
         if (r < 0)
             return r;
         step(walk);

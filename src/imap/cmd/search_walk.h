@@ -12,6 +12,8 @@ struct search_walk {
     bool backward;     /* from the last message to the first */
     uint32_t next_seq; /* 0: at the end */
     struct chunk_span span;
+    bool scores;    /* the relevancy is wanted */
+    unsigned score; /* of the match found last, 1 to 100 */
 };
 
 /*   args    borrows, until search_walk_deinit

@@ -15,6 +15,7 @@ enum arg_kind {
     ARG_ONE_KEY,
     ARG_TWO_KEYS,
     ARG_FILTER,
+    ARG_FUZZY,
 };
 
 /* clang-format off */
@@ -68,6 +69,7 @@ static const struct search_row {
     { STR_INIT("THREADID"),          SEARCH_THREADID,           ARG_TEXT,      0             },
     { STR_INIT("NOT"),               SEARCH_NOT,                ARG_ONE_KEY,   0             },
     { STR_INIT("OR"),                SEARCH_OR,                 ARG_TWO_KEYS,  0             },
+    { STR_INIT("FUZZY"),             SEARCH_AND,                ARG_FUZZY,     0             },
     { STR_INIT("FILTER"),            SEARCH_AND,                ARG_FILTER,    0             },
 };
 /* clang-format on */
@@ -76,10 +78,15 @@ static const struct return_row {
     struct str name;
     enum search_return bit;
 } return_rows[] = {
-    { STR_INIT("MIN"), SEARCH_RETURN_MIN },       { STR_INIT("MAX"), SEARCH_RETURN_MAX },
-    { STR_INIT("ALL"), SEARCH_RETURN_ALL },       { STR_INIT("COUNT"), SEARCH_RETURN_COUNT },
-    { STR_INIT("SAVE"), SEARCH_RETURN_SAVE },     { STR_INIT("PARTIAL"), SEARCH_RETURN_PARTIAL },
-    { STR_INIT("UPDATE"), SEARCH_RETURN_UPDATE }, { STR_INIT("CONTEXT"), SEARCH_RETURN_CONTEXT },
+    { STR_INIT("MIN"), SEARCH_RETURN_MIN },
+    { STR_INIT("MAX"), SEARCH_RETURN_MAX },
+    { STR_INIT("ALL"), SEARCH_RETURN_ALL },
+    { STR_INIT("COUNT"), SEARCH_RETURN_COUNT },
+    { STR_INIT("SAVE"), SEARCH_RETURN_SAVE },
+    { STR_INIT("PARTIAL"), SEARCH_RETURN_PARTIAL },
+    { STR_INIT("UPDATE"), SEARCH_RETURN_UPDATE },
+    { STR_INIT("CONTEXT"), SEARCH_RETURN_CONTEXT },
+    { STR_INIT("RELEVANCY"), SEARCH_RETURN_RELEVANCY },
 };
 
 /* While the program is read. */
@@ -89,6 +96,7 @@ struct builder {
     unsigned text_keys;
     unsigned depth; /* of parentheses, NOT, OR and FILTER */
     unsigned filter_depth;
+    bool fuzzy; /* below FUZZY */
 };
 
 static bool parse_key(struct parser *p, struct builder *b);
@@ -202,14 +210,35 @@ static bool parse_set_key(struct parser *p, struct builder *b)
 static bool parse_operator(struct parser *p, struct builder *b, const struct search_row *row)
 {
     size_t at;
+    bool fuzzy = b->fuzzy;
+    b->fuzzy = fuzzy && row->key != SEARCH_NOT; /* what is turned round would match less */
     if (!enter(p, b) || !add_node(p, b, (struct search_node){ .key = row->key }, &at) || !parse_sp(p) ||
         !parse_key(p, b))
         return false;
+    b->fuzzy = fuzzy;
     if (row->arg == ARG_TWO_KEYS && (!parse_sp(p) || !parse_key(p, b)))
         return false;
     close_node(b, at);
     b->depth--;
     return true;
+}
+
+/* "FUZZY" SP search-key     RFC 6203, 7 */
+static bool parse_fuzzy(struct parser *p, struct builder *b)
+{
+    bool fuzzy = b->fuzzy;
+    b->args->uses_fuzzy = b->fuzzy = true;
+    if (!enter(p, b) || !parse_sp(p) || !parse_key(p, b))
+        return false;
+    b->depth--;
+    b->fuzzy = fuzzy;
+    return true;
+}
+
+bool check_search_relevancy(struct parser *p, const struct search_args *args)
+{
+    return !args->wants_relevancy || args->uses_fuzzy ||
+           parser_fail(p, "a FUZZY key, since RELEVANCY is asked for");
 }
 
 /* ---- FILTER ---- */
@@ -304,9 +333,11 @@ static bool parse_key(struct parser *p, struct builder *b)
         return parse_operator(p, b, row);
     if (row->arg == ARG_FILTER)
         return parse_filter(p, b);
+    if (row->arg == ARG_FUZZY)
+        return parse_fuzzy(p, b);
     if ((row->key == SEARCH_BODY || row->key == SEARCH_TEXT) && ++b->text_keys > SEARCH_TEXT_KEYS_MAX)
         return parser_fail_limit(p, "SEARCH keys BODY and TEXT");
-    struct search_node node = { .key = row->key };
+    struct search_node node = { .key = row->key, .fuzzy = b->fuzzy };
     if (row->key == SEARCH_FLAG || row->key == SEARCH_NO_FLAG)
         node.flag = row->flag;
     if (row->arg != ARG_NONE && (!parse_sp(p) || !parse_arg(p, row->arg, &node)))
@@ -359,6 +390,7 @@ bool parse_search_return(struct parser *p, struct search_args *args)
     }
     if (args->return_bits == 0)
         args->return_bits = SEARCH_RETURN_ALL;
+    args->wants_relevancy = args->return_bits & SEARCH_RETURN_RELEVANCY;
     if (args->return_bits & SEARCH_RETURN_PARTIAL && args->return_bits & SEARCH_RETURN_ALL)
         return parser_fail(p, "one of ALL and PARTIAL");
     return !parser_failed(p) && parse_sp(p);
@@ -376,7 +408,7 @@ int search_args_parse(struct parser *p, const void **args_out, struct err *err)
     args->uid = p->uid;
     if (!parse_sp(p) || (try_word(p, STR("RETURN")) && !parse_search_return(p, args)) ||
         (try_word(p, STR("CHARSET")) && !parse_charset(p, args)) || !parse_search_keys(p, args) ||
-        !parse_end(p))
+        !check_search_relevancy(p, args) || !parse_end(p))
         return parser_error(p, err);
     *args_out = args;
     return 0;

@@ -1,6 +1,6 @@
 /* search_args.h: SEARCH and UID SEARCH.
  * RFC 9051, 6.4.4 and 9 (search); RFC 3501; RFC 4731 and 5182 (RETURN); RFC 7162, 3.1.5;
- * RFC 9394 (PARTIAL); RFC 5267 (UPDATE, CONTEXT); RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
+ * RFC 9394 (PARTIAL); RFC 5267 (UPDATE, CONTEXT); RFC 6203 (FUZZY); RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
  * The program is a tree in one flat array, parents before children: node i's subtree is
  * nodes[i .. nodes[i].end), its first child i + 1, the next child nodes[child].end.
  * nodes[0] is SEARCH_AND over all keys given. */
@@ -59,6 +59,7 @@ enum search_key {
 struct search_node {
     enum search_key key;
     uint32_t end; /* index behind the subtree */
+    bool fuzzy;   /* below FUZZY (RFC 6203), and not below a NOT below that: it may match more, never less */
     union {
         enum flag flag;
         int32_t day; /* days since 1970-01-01 */
@@ -80,6 +81,7 @@ enum search_return {
     SEARCH_RETURN_PARTIAL = 1u << 5, /* never with ALL: RFC 9394, 3.1 */
     SEARCH_RETURN_UPDATE = 1u << 6,
     SEARCH_RETURN_CONTEXT = 1u << 7, /* a hint: the same will be asked again */
+    SEARCH_RETURN_RELEVANCY = 1u << 8,
 };
 
 struct search_args {
@@ -91,8 +93,10 @@ struct search_args {
     struct search_node *nodes;
     size_t node_count;
     bool uses_modseq; /* a MODSEQ key: CONDSTORE is enabled by it, results carry MODSEQ (RFC 7162, 3.1.5) */
-    bool uses_saved;  /* "$" */
-    bool uses_seq;    /* a message set, that is, sequence numbers even in UID SEARCH */
+    bool uses_fuzzy;  /* a FUZZY key: without one RELEVANCY is refused (RFC 6203, 4 and 6) */
+    bool wants_relevancy; /* it is told, or sorted by */
+    bool uses_saved;      /* "$" */
+    bool uses_seq;        /* a message set, that is, sequence numbers even in UID SEARCH */
 };
 
 /* `p` stands behind the command name. args_out: struct search_args in p->arena.
@@ -114,6 +118,9 @@ MUST_USE int cancelupdate_args_parse(struct parser *p, const void **args_out, st
 /* RFC 5256 and others embed a search program: charset apart,
  * "search-key *(SP search-key)" to the end of the line. */
 bool parse_search_keys(struct parser *p, struct search_args *args);
+
+/* The whole of a searching command has been read: RELEVANCY without FUZZY is an error. */
+bool check_search_relevancy(struct parser *p, const struct search_args *args);
 
 /* What stands behind "RETURN", the SP after its list included. Fills has_return and return_bits. */
 bool parse_search_return(struct parser *p, struct search_args *args);

@@ -75,7 +75,7 @@ static void print_value(const struct search_node *node, struct buf *out)
 static void print_node(const struct search_args *args, uint32_t i, struct buf *out)
 {
     const struct search_node *node = &args->nodes[i];
-    buf_printf(out, "(%s", key_names[node->key]);
+    buf_printf(out, "(%s%s", key_names[node->key], node->fuzzy ? "~" : "");
     print_value(node, out);
     for (uint32_t child = i + 1; child < node->end; child = args->nodes[child].end) {
         buf_add_char(out, ' ');
@@ -179,6 +179,18 @@ static const struct search_case {
     { " RETURN", NULL },
     { " RETURN ALL", NULL },
     { " RETURN (FOO) ALL", NULL },
+    { " FUZZY SUBJECT work FROM user", "(and (subject~ work) (from user))" },
+    { " FUZZY (SUBJECT a OR SEEN BODY b) 1",
+      "(and (and (subject~ a) (or (flag~ \\Seen) (body~ b))) (seq 1))" },
+    { " fuzzy FUZZY ALL", "(and (all~))" },
+    { " FUZZY NOT SUBJECT a SUBJECT b", "(and (not (subject a)) (subject b))" },
+    { " FUZZY (NOT SUBJECT a SUBJECT b)", "(and (and (not (subject a)) (subject~ b)))" },
+    { " NOT FUZZY SUBJECT a", "(and (not (subject~ a)))" },
+    { " RETURN (RELEVANCY ALL) FUZZY TEXT Helo", "(and (text~ Helo))" },
+    { " FUZZY", NULL },
+    { " FUZZY ", NULL },
+    { " FUZZY FOO", NULL },
+    { " RETURN (RELEVANCY) TEXT Helo", NULL },
     { " RETURN (PARTIAL 1:5) ALL", "(and (all))" },
     { " RETURN (COUNT PARTIAL -5:-1 MIN) ALL", "(and (all))" },
     { " RETURN (PARTIAL) ALL", NULL },
@@ -227,6 +239,7 @@ static void test_what_a_program_needs_is_told(void **state)
         { " RETURN () ALL", true, false, false, false, SEARCH_RETURN_ALL, NULL },
         { " RETURN (SAVE) ALL", true, false, false, false, SEARCH_RETURN_SAVE, NULL },
         { " RETURN (min Count) 1", true, false, false, true, SEARCH_RETURN_MIN | SEARCH_RETURN_COUNT, NULL },
+        { " RETURN (RELEVANCY) FUZZY ALL", true, false, false, false, SEARCH_RETURN_RELEVANCY, NULL },
         { " RETURN (UPDATE context) 1", true, false, false, true,
           SEARCH_RETURN_UPDATE | SEARCH_RETURN_CONTEXT, NULL },
         { " RETURN (PARTIAL 1:5 SAVE) $", true, false, true, false,
@@ -332,6 +345,8 @@ static void test_depth_and_size_have_limits(void **state)
     assert_int_equal(parse_repeated(" NOT", SEARCH_DEPTH_MAX - 1, " ALL"), 0);
     assert_int_equal(parse_repeated(" NOT", SEARCH_DEPTH_MAX, " ALL"), 0);
     assert_int_equal(parse_repeated(" NOT", SEARCH_DEPTH_MAX + 1, " ALL"), -ERR_LIMIT);
+    assert_int_equal(parse_repeated(" FUZZY", SEARCH_DEPTH_MAX, " ALL"), 0);
+    assert_int_equal(parse_repeated(" FUZZY", SEARCH_DEPTH_MAX + 1, " ALL"), -ERR_LIMIT);
     assert_int_equal(parse_repeated(" OR ALL", SEARCH_DEPTH_MAX, " ALL"), 0);
     assert_int_equal(parse_repeated(" OR ALL", SEARCH_DEPTH_MAX + 1, " ALL"), -ERR_LIMIT);
     assert_int_equal(parse_repeated(" ALL", SEARCH_NODES_MAX - 2, ""), 0); /* the root is one */

@@ -13,6 +13,7 @@ static const struct sort_row {
     { STR_INIT("TO"), SORT_TO },
     { STR_INIT("DISPLAYFROM"), SORT_DISPLAY_FROM },
     { STR_INIT("DISPLAYTO"), SORT_DISPLAY_TO },
+    { STR_INIT("RELEVANCY"), SORT_RELEVANCY },
 };
 
 static const struct thread_row {
@@ -42,6 +43,7 @@ static bool parse_criterion(struct parser *p, struct sort_args *a)
     const struct sort_row *row = FIND_ROW(name, sort_rows);
     if (!row)
         return parser_fail(p, "a sort key");
+    a->search.wants_relevancy |= row->key == SORT_RELEVANCY;
     add_criterion(a, (struct sort_criterion){ row->key, reverse });
     return true;
 }
@@ -62,7 +64,8 @@ static bool parse_criteria(struct parser *p, struct sort_args *a)
 /* search-criteria = charset 1*(SP search-key) */
 static bool parse_search_criteria(struct parser *p, struct search_args *search)
 {
-    return parse_astring(p, &search->charset) && parse_sp(p) && parse_search_keys(p, search) && parse_end(p);
+    return parse_astring(p, &search->charset) && parse_sp(p) && parse_search_keys(p, search) &&
+           check_search_relevancy(p, search) && parse_end(p);
 }
 
 int sort_args_parse(struct parser *p, const void **args_out, struct err *err)
