@@ -244,8 +244,32 @@ struct seqset_iter seqset_each(const struct seqset *set)
     return (struct seqset_iter){ .set = set };
 }
 
+struct seqset_iter seqset_each_back(const struct seqset *set)
+{
+    assert(is_plain(set));
+    return (struct seqset_iter){ .set = set, .range = set->count, .back = true };
+}
+
+static bool next_back(struct seqset_iter *it, uint32_t *n_out)
+{
+    if (it->range == 0)
+        return false;
+    const struct seqset_range *range = &it->set->ranges[it->range - 1];
+    uint32_t n = it->next ? it->next : range->last;
+    if (n == range->first) {
+        it->range--;
+        it->next = 0;
+    } else {
+        it->next = n - 1;
+    }
+    *n_out = n;
+    return true;
+}
+
 bool seqset_next(struct seqset_iter *it, uint32_t *n_out)
 {
+    if (it->back)
+        return next_back(it, n_out);
     if (it->range == it->set->count)
         return false;
     const struct seqset_range *range = &it->set->ranges[it->range];

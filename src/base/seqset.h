@@ -79,7 +79,7 @@ void seqset_slice(const struct seqset *set, uint64_t from, uint64_t count, struc
                   struct seqset *out);
 void seqset_copy(const struct seqset *set, struct arena *arena, struct seqset *out); /* keeps "*" and "$" */
 
-/* All numbers, ascending: struct seqset_iter it = seqset_each(&set); while (seqset_next(&it, &n)) ...
+/* All numbers, ascending, or with seqset_each_back descending: struct seqset_iter it = seqset_each(&set); while (seqset_next(&it, &n)) ...
  * The set may not change meanwhile. Whoever can work on ranges reads set.ranges[0 .. count) instead.
  * A set from a client may hold four thousand million numbers: intersect it with what exists before walking
  * it. */
@@ -87,8 +87,10 @@ struct seqset_iter {
     const struct seqset *set;
     size_t range;
     uint32_t next; /* 0: start of ranges[range] */
+    bool back;     /* the range is the one before ranges[range], and begins with its last number */
 };
 struct seqset_iter seqset_each(const struct seqset *set);
+struct seqset_iter seqset_each_back(const struct seqset *set);
 bool seqset_next(struct seqset_iter *it, uint32_t *n_out);
 
 /* Append the canonical text, "2:4,7,20:*"; nothing for an empty set, which has no text in the grammar. */

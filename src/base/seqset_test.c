@@ -205,6 +205,12 @@ static void test_adding_in_any_order_gives_the_same_as_a_bitmap(void **state)
             }
         }
         assert_true(seqset_count(&set) == count);
+        it = seqset_each_back(&set);
+        for (uint32_t n = NUMBERS, walked; n >= 1; n--)
+            if (in[n])
+                assert_true(seqset_next(&it, &walked) && walked == n);
+        uint32_t none;
+        assert_false(seqset_next(&it, &none));
         for (size_t i = 1; i < set.count; i++)
             assert_true(set.ranges[i - 1].last + 1 < set.ranges[i].first);
         arena_reset(&arena);
@@ -219,6 +225,8 @@ static void test_a_zeroed_set_is_empty(void **state)
     uint32_t n;
     struct seqset_iter it = seqset_each(&set);
     assert_true(seqset_is_empty(&set) && !seqset_contains(&set, 1) && !seqset_next(&it, &n));
+    it = seqset_each_back(&set);
+    assert_false(seqset_next(&it, &n));
     assert_int_equal(seqset_first(&set), 0);
     assert_int_equal(seqset_last(&set), 0);
 }
