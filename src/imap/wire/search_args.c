@@ -11,6 +11,8 @@ enum arg_kind {
     ARG_NZ_NUMBER,
     ARG_KEYWORD,
     ARG_SET,
+    ARG_UID_AFTER,
+    ARG_UID_BEFORE,
     ARG_MODSEQ,
     ARG_ONE_KEY,
     ARG_TWO_KEYS,
@@ -42,6 +44,8 @@ static const struct search_row {
     { STR_INIT("OLD"),               SEARCH_OLD,                ARG_NONE,      0             },
     { STR_INIT("NEW"),               SEARCH_NEW,                ARG_NONE,      0             },
     { STR_INIT("UID"),               SEARCH_UID,                ARG_SET,       0             },
+    { STR_INIT("UIDAFTER"),          SEARCH_UID,                ARG_UID_AFTER, 0             },
+    { STR_INIT("UIDBEFORE"),         SEARCH_UID,                ARG_UID_BEFORE, 0             },
     { STR_INIT("BEFORE"),            SEARCH_BEFORE,             ARG_DATE,      0             },
     { STR_INIT("ON"),                SEARCH_ON,                 ARG_DATE,      0             },
     { STR_INIT("SINCE"),             SEARCH_SINCE,              ARG_DATE,      0             },
@@ -140,6 +144,20 @@ static bool parse_modseq(struct parser *p, uint64_t *out)
     return parse_number64(p, out);
 }
 
+/* uniqueid, as the UIDs above or below it. RFC 9738, 3.2 */
+static bool parse_uid_side(struct parser *p, enum arg_kind kind, struct seqset *set)
+{
+    uint32_t uid;
+    if (!parse_nz_number(p, &uid))
+        return false;
+    seqset_init(set, p->arena);
+    if (kind == ARG_UID_AFTER && uid < UINT32_MAX)
+        seqset_add_range(set, uid + 1, UINT32_MAX);
+    if (kind == ARG_UID_BEFORE && uid > 1)
+        seqset_add_range(set, 1, uid - 1);
+    return true;
+}
+
 static bool parse_arg(struct parser *p, enum arg_kind kind, struct search_node *node)
 {
     uint32_t number;
@@ -161,6 +179,9 @@ static bool parse_arg(struct parser *p, enum arg_kind kind, struct search_node *
         return parse_keyword(p, &node->text);
     case ARG_SET:
         return parse_seqset(p, &node->set);
+    case ARG_UID_AFTER:
+    case ARG_UID_BEFORE:
+        return parse_uid_side(p, kind, &node->set);
     case ARG_MODSEQ:
         return parse_modseq(p, &node->number);
     default:

@@ -1,6 +1,7 @@
 /* search_args.h: SEARCH and UID SEARCH.
  * RFC 9051, 6.4.4 and 9 (search); RFC 3501; RFC 4731 and 5182 (RETURN); RFC 7162, 3.1.5;
- * RFC 9394 (PARTIAL); RFC 5267 (UPDATE, CONTEXT); RFC 6203 (FUZZY); RFC 5032 (OLDER, YOUNGER); RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...)
+ * RFC 9394 (PARTIAL); RFC 5267 (UPDATE, CONTEXT); RFC 6203 (FUZZY); RFC 5032 (OLDER, YOUNGER);
+ * RFC 8474 (EMAILID, THREADID); RFC 8514 (SAVED...); RFC 9738 (UIDAFTER, UIDBEFORE)
  * The program is a tree in one flat array, parents before children: node i's subtree is
  * nodes[i .. nodes[i].end), its first child i + 1, the next child nodes[child].end.
  * nodes[0] is SEARCH_AND over all keys given. */

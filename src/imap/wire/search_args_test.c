@@ -116,6 +116,8 @@ static const struct search_case {
     { " 2,*", "(and (seq 2,*))" },
     { " $", "(and (seq $))" },
     { " UID 5:*", "(and (uid 5:*))" },
+    { " UIDAFTER 25000 UIDBEFORE 3", "(and (uid 25001:4294967295) (uid 1:2))" }, /* RFC 9738, 3.2 */
+    { " UIDAFTER 4294967295 UIDBEFORE 1", "(and (uid ) (uid ))" },
     { " FROM a TO b CC c BCC d SUBJECT e BODY f TEXT g",
       "(and (from a) (to b) (cc c) (bcc d) (subject e) (body f) (text g))" },
     { " SUBJECT \"a b\"", "(and (subject a b))" },
@@ -164,6 +166,9 @@ static const struct search_case {
     { " HEADER a", NULL },
     { " BEFORE 32-Jan-1970", NULL },
     { " LARGER -1", NULL },
+    { " UIDAFTER 0", NULL },
+    { " UIDBEFORE *", NULL },
+    { " UIDAFTER 1:2", NULL },
     { " LARGER 9223372036854775808", NULL },
     { " OLDER 0", NULL },
     { " UID", NULL },
