@@ -202,6 +202,8 @@ static struct imap_settings imap_settings(const struct config *c)
                                       .connections_per_account_max =
                                           (uint32_t)c->limits.connections_per_account,
                                       .message_bytes_max = c->imap.max_append_bytes,
+                                      .message_limit = (uint32_t)c->imap.message_limit,
+                                      .save_limit = (uint32_t)c->imap.save_limit,
                                       .quota_administrators = c->quota.administrators,
                                       .before_login = framer_limits_before_login,
                                       .after_login = framer_limits_after_login };
@@ -211,6 +213,10 @@ static struct imap_settings imap_settings(const struct config *c)
     settings.after_login.command_max = c->imap.max_command_bytes;
     settings.after_login.message_max = c->imap.max_append_bytes;
     settings.after_login.swallow_max = c->imap.max_append_bytes + c->imap.max_command_bytes;
+    /* As many as are announced, and one more, so that the limit answers it. */
+    uint32_t appended = settings.message_limit ? settings.message_limit : settings.save_limit;
+    if (appended >= settings.after_login.messages_max)
+        settings.after_login.messages_max = appended + 1;
     return settings;
 }
 

@@ -98,6 +98,16 @@ const struct config_setting config_settings[] = {
           "or "
           "IMAP4rev2, as RFC 9755 demands. Much old mail has such fields; who moves it here may not want to "
           "lose it." },
+    { "imap.message_limit", CONFIG_NUMBER, .standard = "0", .max = 100000,
+      .offset = FIELD(imap.message_limit),
+      .help =
+          "Messages that one FETCH, STORE, SEARCH, COPY, MOVE, APPEND or UID EXPUNGE works on, announced as "
+          "MESSAGELIMIT (RFC 9738); 0 for no limit. SORT and THREAD of more are refused. Clients that do not "
+          "know it see the newest messages of a larger mailbox only; RFC 9738 wants at least 1000." },
+    { "imap.save_limit", CONFIG_NUMBER, .standard = "0", .max = 100000, .offset = FIELD(imap.save_limit),
+      .help = "The same for COPY and APPEND alone, announced as SAVELIMIT, where imap.message_limit is 0; 0 "
+              "for no "
+              "limit." },
     { "imap.max_line_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64K", 8 * K, 16 * M,
       .offset = FIELD(imap.max_line_bytes),
       .help = "Longest command line, without its literals, of a client that has signed in." },

@@ -1,5 +1,6 @@
 #include "imap/capability.h"
 
+#include "imap/cmd/limit.h"
 #include "net/addr.h"
 
 enum when {
@@ -114,4 +115,7 @@ void capability_write(const struct session *s, struct buf *out)
     }
     if (s->state != STATE_NOT_AUTHENTICATED) /* RFC 7889 */
         buf_printf(out, " APPENDLIMIT=%llu", (unsigned long long)s->server->settings.message_bytes_max);
+    if (s->state != STATE_NOT_AUTHENTICATED && limit_of_saving(s)) /* RFC 9738, 3: one of the two */
+        buf_printf(out, " %sLIMIT=%u", s->server->settings.message_limit ? "MESSAGE" : "SAVE",
+                   limit_of_saving(s));
 }

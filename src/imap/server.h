@@ -23,6 +23,8 @@ struct imap_settings {
     uint32_t connections_per_account_max;
     uint32_t notify_mailboxes_max; /* that one session watches with NOTIFY */
     uint64_t message_bytes_max;    /* RFC 7889 APPENDLIMIT */
+    uint32_t message_limit;        /* RFC 9738: messages a command works on; 0: any number */
+    uint32_t save_limit;           /* of COPY and APPEND alone, where the former is 0; 0: any number */
     const char
         *quota_administrators; /* borrows: names of users who may SETQUOTA, with commas or spaces between */
     struct framer_limits before_login, after_login;

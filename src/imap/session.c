@@ -187,13 +187,27 @@ void session_drop_command(struct session *s)
     s->progress_ms = 0;
     s->own = NULL;
     s->ending = NULL;
-    s->tag = s->reply_code = s->reply_text = STR_NIL;
+    s->tag = s->reply_code = s->reply_text = s->limit_code = STR_NIL;
     s->uid_form = s->updates_sent = s->exists_first = s->half_said = s->answered = s->failure_logged = false;
     session_free_arena(s);
 }
 
+/* RFC 9738, 3.1: where the tagged reply has another code, an untagged NO tells the limit. */
+static void tell_limit(struct session *s, int r)
+{
+    if (str_is_nil(s->limit_code))
+        return;
+    if (r == 0 && str_is_nil(s->reply_code)) {
+        s->reply_code = s->limit_code;
+        session_text(s, "Stopped at the limit of messages");
+    } else {
+        session_status(s, STR_NIL, "NO", s->limit_code, STR("Stopped at the limit of messages"));
+    }
+}
+
 void session_finish(struct session *s, int r, const struct err *err)
 {
+    tell_limit(s, r);
     if (r == 0 && s->answered) {
         /* STARTTLS: its reply went out in clear, before the handshake */
     } else if (r == 0) {

@@ -100,6 +100,7 @@ struct session {
         struct session *s); /* releases what the cursor holds beside arena memory; NULL: nothing */
     struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */
     struct str reply_text;  /* NIL: "NAME completed" */
+    struct str limit_code;  /* [MESSAGELIMIT n uid]; NIL: the limit was not met: cmd/limit.h */
     bool updates_sent;      /* the command told all updates itself */
     bool exists_first;      /* what is new is told before what is gone: REPLACE (RFC 8508, 3.2) */
     bool half_said;         /* a response is half out and waits for its reader: nothing else may be said */

@@ -4,6 +4,7 @@
 #include "imap/cmd/append.h"
 #include "imap/cmd/catenate.h"
 #include "imap/cmd/command.h"
+#include "imap/cmd/limit.h"
 #include "imap/cmd/quota_root.h"
 #include "imap/door.h"
 #include "imap/notify.h"
@@ -14,7 +15,7 @@
 
 #include <stdlib.h>
 
-enum { MESSAGES_MAX = 1000 }; /* of one MULTIAPPEND */
+enum { MESSAGES_MAX = 1000 }; /* of one MULTIAPPEND, where no other limit is announced */
 
 enum append_state {
     APPEND_NEXT,    /* a message begins, or the command ends */
@@ -207,8 +208,11 @@ static int next_message(struct session *s, struct parser *p, struct err *err)
         return r;
     if (a->replaced_uid && a->count > 0) /* RFC 8508, 4.7 */
         return err_set(err, ERR_SYNTAX, "REPLACE takes one message");
-    if (a->count == MESSAGES_MAX)
+    if (!limit_of_saving(s) && a->count == MESSAGES_MAX)
         return err_set(err, ERR_LIMIT, "More than %d messages in one APPEND", MESSAGES_MAX);
+    r = limit_append(s, a->count + 1, err);
+    if (r < 0)
+        return r;
     if (!args.is_catenate && args.literal.size_bytes == 0)
         return err_set(err, ERR_CANNOT, "Empty message: nothing was appended");
     r = check_quota(a, args.is_catenate ? 0 : args.literal.size_bytes, err);

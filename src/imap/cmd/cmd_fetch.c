@@ -4,6 +4,7 @@
  * latest. */
 #include "imap/cmd/command.h"
 #include "imap/cmd/fetch.h"
+#include "imap/cmd/limit.h"
 #include "imap/cmd/saved.h"
 #include "imap/door.h"
 #include "imap/update.h"
@@ -24,8 +25,8 @@ struct fetch_cursor {
     bool needs_meta, needs_header;
     struct seqset seqs; /* asked for and there ... */
     size_t total;       /* ... and how many */
-    size_t range;       /* place in seqs: the next message is ranges[range].first + in_range */
-    uint32_t in_range;
+    struct seqset_iter at;
+    bool at_end;
     const struct snapshot *snapshot; /* that `span` was read from; only compared */
     struct chunk_span span;          /* where the last row was */
 
@@ -116,6 +117,7 @@ struct fetch_cursor *fetch_begin(const struct fetch_args *args, const struct seq
     c->seqs = *seqs;
     c->total = (size_t)seqset_count(seqs);
     c->messages = arena_new_array(arena, struct fetch_message, BATCH_MESSAGES);
+    c->at = seqset_each(&c->seqs);
     choose_atts(c, arena);
     return c;
 }
@@ -132,7 +134,9 @@ static void keep_page(struct session *s, const struct partial_range *range, stru
 static int begin(struct session *s, const struct fetch_args *a, struct err *err)
 {
     struct seqset seqs;
-    int r;
+    int r = a->partial.first ? limit_page(s, &a->partial, err) : 0;
+    if (r < 0)
+        return r;
     if (a->has_changed_since || has_item(a, FETCH_MODSEQ))
         session_enable_condstore(s);
     if (a->vanished && (r = respond_vanished(s, a, err)) < 0)
@@ -142,7 +146,12 @@ static int begin(struct session *s, const struct fetch_args *a, struct err *err)
         return r;
     if (a->partial.first)
         keep_page(s, &a->partial, &seqs);
-    s->cursor = fetch_begin(a, &seqs, &s->arena);
+    else if ((r = limit_seqs(s, &seqs, err)) < 0)
+        return r;
+    struct fetch_cursor *c = fetch_begin(a, &seqs, &s->arena);
+    if (limit_was_met(s)) /* RFC 9738, 3.1: from the highest to the lowest */
+        c->at = seqset_each_back(&c->seqs);
+    s->cursor = c;
     s->cursor_drop = cursor_drop;
     return 0;
 }
@@ -152,14 +161,9 @@ static int begin(struct session *s, const struct fetch_args *a, struct err *err)
 /* Next sequence number in c->seqs; 0 at the end. */
 static uint32_t next_seq(struct fetch_cursor *c)
 {
-    while (c->range < c->seqs.count) {
-        const struct seqset_range *range = &c->seqs.ranges[c->range];
-        if (c->in_range <= range->last - range->first)
-            return range->first + c->in_range++;
-        c->range++;
-        c->in_range = 0;
-    }
-    return 0;
+    uint32_t seq;
+    c->at_end = !seqset_next(&c->at, &seq);
+    return c->at_end ? 0 : seq;
 }
 
 /* The row of message `seq`: chunk after chunk, without a search for each. */
@@ -405,7 +409,7 @@ int fetch_continue(struct session *s, struct fetch_cursor *c, struct err *err)
             if (r < 0)
                 return r;
         }
-        if (c->count == 0 && c->range == c->seqs.count)
+        if (c->count == 0 && c->at_end)
             break;
         c->step = BATCH_CHOOSE;
     }

@@ -3,6 +3,7 @@
  * RFC 5267 (UPDATE) */
 #include "imap/cmd/answer.h"
 #include "imap/cmd/command.h"
+#include "imap/cmd/limit.h"
 #include "imap/cmd/search_walk.h"
 #include "imap/context.h"
 
@@ -113,6 +114,8 @@ static int begin(struct session *s, const struct search_args *a, struct err *err
     if (s->utf8_accept && !str_is_nil(a->charset)) /* RFC 9755: the client has said that all is UTF-8 */
         return err_set(err, ERR_SYNTAX, "No CHARSET after ENABLE UTF8=ACCEPT");
     int r = context_check_tag(s, a, err);
+    if (r == 0 && a->partial.first)
+        r = limit_page(s, &a->partial, err);
     if (r < 0)
         return r;
     seqset_init(&c->hits.numbers, &s->arena);
@@ -131,7 +134,7 @@ static int begin(struct session *s, const struct search_args *a, struct err *err
         return r;
     s->cursor = c;
     s->cursor_drop = cursor_drop;
-    return 0;
+    return search_walk_limit(&c->walk, s, false, err);
 }
 
 static int find(struct session *s, const struct search_args *a, struct err *err)

@@ -2,6 +2,7 @@
  * RFC 9051, 6.4.3, 6.4.6 to 6.4.9; RFC 7162, 3.1.3; RFC 4315; RFC 6851 */
 #include "imap/cmd/command.h"
 #include "imap/cmd/copy_across.h"
+#include "imap/cmd/limit.h"
 #include "imap/cmd/quota_root.h"
 #include "imap/cmd/saved.h"
 #include "imap/door.h"
@@ -88,6 +89,8 @@ static int store(struct session *s, const struct store_args *a, struct store_cur
     if (a->conditional)
         session_enable_condstore(s);
     int r = message_set_uids(s, &a->set, &c->uids, err);
+    if (r == 0)
+        r = limit_uids(s, &c->uids, err);
     if (r < 0)
         return r;
     c->change = (struct change){ .kind = CHANGE_STORE };
@@ -116,7 +119,7 @@ static int tell(struct session *s, const struct store_args *a, struct store_curs
     s->updates_sent = true;
     r = snapshot_uids_to_seqs(s->view.snapshot, a->silent ? &c->change.uids : &c->uids, &s->arena, &c->seqs,
                               err);
-    c->at = seqset_each(&c->seqs);
+    c->at = limit_was_met(s) ? seqset_each_back(&c->seqs) : seqset_each(&c->seqs);
     c->told = r == 0;
     return r;
 }
@@ -182,6 +185,8 @@ int uid_expunge_run(struct session *s, const void *args, struct err *err)
     const struct set_args *a = args;
     struct seqset uids;
     int r = message_set_uids(s, &a->set, &uids, err);
+    if (r == 0)
+        r = limit_deleted(s, &uids, err);
     return r < 0 ? r : expunge(s, &uids, err);
 }
 
@@ -234,6 +239,8 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
     int r = message_set_uids(s, &a->set, &uids, err);
     if (r == 0 && move && (s->rights & RIGHTS_TO_MOVE) != RIGHTS_TO_MOVE)
         r = err_set(err, ERR_DENIED, "You may not take messages out of this mailbox");
+    if (r == 0)
+        r = move ? limit_uids(s, &uids, err) : limit_copy(s, &uids, err);
     if (r < 0)
         return r;
     r = copy_to(s, a->mailbox, &uids, move, &change, err);

@@ -201,6 +201,49 @@ int search_program_new(const struct search_place *place, const struct search_arg
     return 0;
 }
 
+/* The set of a SEQ or UID key, as sequence numbers. */
+static int set_of_key(const struct search_program *p, const struct search_node *node,
+                      const struct prepared *prepared, struct seqset *seqs_out, struct err *err)
+{
+    bool are_uids = node->key == SEARCH_UID || p->place.lasting;
+    struct seqset own = prepared->set, with_star, with_saved;
+    if (prepared->star_from) {
+        uint32_t low = prepared->star_from < prepared->last_uid ? prepared->star_from : prepared->last_uid;
+        seqset_copy(&own, p->arena, &with_star);
+        seqset_add_range(&with_star, low, UINT32_MAX);
+        own = with_star;
+    }
+    if (prepared->saved && p->place.saved) {
+        seqset_union(&own, are_uids ? p->place.saved : &p->saved_seqs, p->arena, &with_saved);
+        own = with_saved;
+    }
+    if (are_uids)
+        return snapshot_uids_to_seqs(p->place.snapshot, &own, p->arena, seqs_out, err);
+    *seqs_out = own;
+    return 0;
+}
+
+int search_program_scope(const struct search_program *p, struct seqset *seqs_out, struct err *err)
+{
+    const struct search_node *nodes = p->args->nodes;
+    struct seqset scope;
+    seqset_init(&scope, p->arena);
+    if (p->place.snapshot->exists)
+        seqset_add_range(&scope, 1, p->place.snapshot->exists);
+    for (uint32_t i = 1; i < nodes[0].end; i = nodes[i].end) {
+        struct seqset set, both;
+        if (nodes[i].key != SEARCH_SEQ && nodes[i].key != SEARCH_UID)
+            continue;
+        int r = set_of_key(p, &nodes[i], &p->prepared[i], &set, err);
+        if (r < 0)
+            return r;
+        seqset_intersection(&scope, &set, p->arena, &both);
+        scope = both;
+    }
+    *seqs_out = scope;
+    return 0;
+}
+
 void search_program_rest(struct search_program *p)
 {
     buf_deinit(&p->bytes);

@@ -46,6 +46,11 @@ MUST_USE int search_program_aged(const struct search_program *program, const str
 /* Does time alone make messages match or not? */
 bool search_program_ages(const struct search_program *program);
 
+/* The messages that come into question by the sets of UIDs and sequence numbers alone, of those keys that every match
+ * must meet. As sequence numbers, in the program's arena. */
+MUST_USE int search_program_scope(const struct search_program *program, struct seqset *seqs_out,
+                                  struct err *err);
+
 /* It will not be used for some time: let go of the message read last. */
 void search_program_rest(struct search_program *program);
 void search_program_free(struct search_program **program);

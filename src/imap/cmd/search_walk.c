@@ -1,5 +1,7 @@
 #include "imap/cmd/search_walk.h"
 
+#include "imap/cmd/limit.h"
+
 int search_walk_init(struct search_walk *walk, struct session *s, const struct search_place *place,
                      const struct search_args *args, struct arena *arena, bool backward, struct err *err)
 {
@@ -9,7 +11,26 @@ int search_walk_init(struct search_walk *walk, struct session *s, const struct s
     int r = search_program_new(place, args, arena, &walk->program, err);
     if (r == -ERR_CHARSET)
         session_code(s, "BADCHARSET (US-ASCII UTF-8)"); /* RFC 9051, 7.1; RFC 5256, 3 */
+    walk->first_seq = 1;
     walk->next_seq = backward ? place->snapshot->exists : place->snapshot->exists ? 1 : 0;
+    return r;
+}
+
+int search_walk_limit(struct search_walk *walk, struct session *s, bool whole, struct err *err)
+{
+    struct seqset scope;
+    uint32_t limit = s->server->settings.message_limit;
+    if (!limit || walk->place.snapshot->exists <= limit)
+        return 0;
+    int r = search_program_scope(walk->program, &scope, err);
+    if (r < 0 || whole)
+        return r < 0 ? r : limit_whole(s, seqset_count(&scope), err);
+    r = limit_seqs(s, &scope, err);
+    if (r == 0 && limit_was_met(s)) {
+        walk->first_seq = seqset_first(&scope);
+        if (!walk->backward)
+            walk->next_seq = walk->first_seq;
+    }
     return r;
 }
 
@@ -36,7 +57,7 @@ static int load_span(struct search_walk *walk, uint32_t seq, struct err *err)
 static void step(struct search_walk *walk)
 {
     if (walk->backward)
-        walk->next_seq--;
+        walk->next_seq = walk->next_seq > walk->first_seq ? walk->next_seq - 1 : 0;
     else
         walk->next_seq = walk->next_seq < walk->place.snapshot->exists ? walk->next_seq + 1 : 0;
 }

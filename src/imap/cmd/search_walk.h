@@ -9,8 +9,9 @@
 struct search_walk {
     struct search_place place;
     struct search_program *program;
-    bool backward;     /* from the last message to the first */
-    uint32_t next_seq; /* 0: at the end */
+    bool backward;      /* from the last message to the first */
+    uint32_t next_seq;  /* 0: at the end */
+    uint32_t first_seq; /* nothing before it is looked at */
     struct chunk_span span;
     bool scores;    /* the relevancy is wanted */
     unsigned score; /* of the match found last, 1 to 100 */
@@ -22,6 +23,9 @@ struct search_walk {
 MUST_USE int search_walk_init(struct search_walk *walk, struct session *s, const struct search_place *place,
                               const struct search_args *args, struct arena *arena, bool backward,
                               struct err *err);
+/* Of more messages than one command may look at, look at the newest only (RFC 9738): `whole` refuses instead. To be
+ * called before the first search_walk_next, for the mailbox that is selected. */
+MUST_USE int search_walk_limit(struct search_walk *walk, struct session *s, bool whole, struct err *err);
 void search_walk_deinit(struct search_walk *walk);
 
 /* 1 and the next match, 0 at the end, -ERR_AGAIN when session_must_wait (call again later; place.snapshot must still be there),

@@ -9,7 +9,12 @@ int sort_hits_init(struct sort_hits *h, struct session *s, const struct search_a
     if (s->utf8_accept && !str_eq_nocase(search->charset, STR("UTF-8"))) /* RFC 9755 */
         return err_set(err, ERR_SYNTAX, "No charset but UTF-8 after ENABLE UTF8=ACCEPT");
     *h = (struct sort_hits){ .uid = search->uid, .fn = fn, .ctx = ctx };
-    return search_walk_init(&h->walk, s, &place, search, &s->arena, false, err);
+    int r = search_walk_init(&h->walk, s, &place, search, &s->arena, false, err);
+    if (r == 0)
+        r = search_walk_limit(&h->walk, s, true, err);
+    if (r < 0)
+        search_walk_deinit(&h->walk);
+    return r;
 }
 
 void sort_hits_deinit(struct sort_hits *h)
