@@ -85,7 +85,7 @@ static struct str without_leaders(struct str s, bool *changed)
     }
 }
 
-void subject_base(struct str raw, struct charset_cache *cache, struct buf *out, bool *is_reply_out)
+void subject_base_text(struct str raw, struct charset_cache *cache, struct buf *out, bool *is_reply_out)
 {
     struct buf text = BUF_INIT;
     bool changed = false;
@@ -108,8 +108,16 @@ void subject_base(struct str raw, struct charset_cache *cache, struct buf *out, 
             changed = true;
         }
     }
-    utf8_fold(s, out);
+    buf_add(out, s);
     if (is_reply_out)
         *is_reply_out = changed;
+    buf_deinit(&text);
+}
+
+void subject_base(struct str raw, struct charset_cache *cache, struct buf *out, bool *is_reply_out)
+{
+    struct buf text = BUF_INIT;
+    subject_base_text(raw, cache, &text, is_reply_out);
+    utf8_fold(buf_str(&text), out);
     buf_deinit(&text);
 }

@@ -6,8 +6,10 @@
 
 #include "mime/charset.h"
 
-/* Append the base subject of a raw Subject value, folded by utf8_fold.
+/* Append the base subject of a raw Subject value, decoded, in UTF-8.
  *   is_reply_out  RFC 5256, REFERENCES (5): "re:", "fwd:" or the like was removed; may be NULL */
+void subject_base_text(struct str raw, struct charset_cache *cache, struct buf *out, bool *is_reply_out);
+/* The same, folded by utf8_fold. */
 void subject_base(struct str raw, struct charset_cache *cache, struct buf *out, bool *is_reply_out);
 
 #endif

@@ -1,6 +1,5 @@
 #include "mime/text.h"
 
-#include "base/utf8.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
 
@@ -43,15 +42,16 @@ void part_text_deinit(struct part_text *t)
     buf_deinit(&t->utf8);
 }
 
-void mime_text_of_value(struct str raw, struct charset_cache *cache, struct buf *out)
+void mime_text_of_value(struct str raw, enum collation collation, struct charset_cache *cache, struct buf *out)
 {
     struct buf text = BUF_INIT;
     encoded_word_decode(str_sub(raw, 0, HEADER_INTERPRETED_BYTES_MAX), cache, &text);
-    utf8_fold(buf_str(&text), out);
+    collation_fold(collation, buf_str(&text), out);
     buf_deinit(&text);
 }
 
-int mime_text_each_field(struct str header, struct charset_cache *cache, mime_text_fn *fn, void *ctx)
+int mime_text_each_field(struct str header, enum collation collation, struct charset_cache *cache,
+                         mime_text_fn *fn, void *ctx)
 {
     struct header_field field;
     struct buf piece = BUF_INIT;
@@ -59,9 +59,9 @@ int mime_text_each_field(struct str header, struct charset_cache *cache, mime_te
 
     for (struct header_reader h = header_each(header); r == 0 && header_next(&h, &field);) {
         buf_clear(&piece);
-        utf8_fold(str_sub(field.name, 0, HEADER_INTERPRETED_BYTES_MAX), &piece);
+        collation_fold(collation, str_sub(field.name, 0, HEADER_INTERPRETED_BYTES_MAX), &piece);
         buf_add_lit(&piece, ": ");
-        mime_text_of_value(field.value, cache, &piece);
+        mime_text_of_value(field.value, collation, cache, &piece);
         r = fn(ctx, buf_str(&piece));
     }
     buf_deinit(&piece);
@@ -69,7 +69,7 @@ int mime_text_each_field(struct str header, struct charset_cache *cache, mime_te
 }
 
 /* The body of a text part, piece by piece; each begins with the last `overlap` bytes of the one before. */
-static int each_piece(struct str body, const struct meta_part *part, size_t overlap,
+static int each_piece(struct str body, const struct meta_part *part, size_t overlap, enum collation collation,
                       struct charset_cache *cache, mime_text_fn *fn, void *ctx)
 {
     struct part_text text;
@@ -84,7 +84,7 @@ static int each_piece(struct str body, const struct meta_part *part, size_t over
         part_text_feed(&text, str_sub(body, at, TEXT_PIECE_BYTES), at + TEXT_PIECE_BYTES >= body.n, &plain);
         if (plain.n == 0)
             continue;
-        utf8_fold(buf_str(&plain), &piece);
+        collation_fold(collation, buf_str(&plain), &piece);
         r = fn(ctx, buf_str(&piece));
     }
     part_text_deinit(&text);
@@ -94,7 +94,7 @@ static int each_piece(struct str body, const struct meta_part *part, size_t over
 }
 
 int mime_text_each(struct str message, const struct meta_view *view, unsigned scope, size_t overlap,
-                   struct charset_cache *cache, mime_text_fn *fn, void *ctx, struct err *err)
+                   enum collation collation, struct charset_cache *cache, mime_text_fn *fn, void *ctx, struct err *err)
 {
     struct meta_part part;
     struct meta_part_reader parts = meta_each_part(view);
@@ -109,9 +109,9 @@ int mime_text_each(struct str message, const struct meta_view *view, unsigned sc
         struct str header = str_sub(message, part.header_offset, part.header_bytes);
         int found = 0;
         if (scope & (is_own_header ? TEXT_HEADER : TEXT_BODY))
-            found = mime_text_each_field(header, cache, fn, ctx);
+            found = mime_text_each_field(header, collation, cache, fn, ctx);
         if (found == 0 && (scope & TEXT_BODY) && part.kind == PART_TEXT)
-            found = each_piece(str_sub(message, part.body_offset, part.body_bytes), &part, overlap, cache, fn,
+            found = each_piece(str_sub(message, part.body_offset, part.body_bytes), &part, overlap, collation, cache, fn,
                                ctx);
         if (found != 0)
             return found;

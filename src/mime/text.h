@@ -1,4 +1,4 @@
-/* text.h: the text of a message as SEARCH sees it: decoded, in UTF-8, folded by utf8_fold.
+/* text.h: the text of a message as SEARCH sees it: decoded, in UTF-8, folded by collation_fold.
  * RFC 9051, 6.4.4.
  * In pieces, memory bounded whatever the size of the message. What a person sees is searched: encoded-words,
  * transfer encodings and charsets decoded; HTML without its tags, scripts and comments, entities resolved.
@@ -7,6 +7,7 @@
 #ifndef LOFT_MIME_TEXT_H
 #define LOFT_MIME_TEXT_H
 
+#include "base/collation.h"
 #include "mime/html.h"
 #include "mime/meta.h"
 
@@ -31,15 +32,17 @@ typedef int mime_text_fn(void *ctx, struct str piece);
  *   overlap  at most TEXT_OVERLAP_BYTES_MAX (asserted): length of the longest needle, less one
  *   returns  1 when `fn` stopped, 0 at the end, or what `fn` failed with; -ERR_CORRUPT */
 MUST_USE int mime_text_each(struct str message, const struct meta_view *view, unsigned scope, size_t overlap,
-                            struct charset_cache *cache, mime_text_fn *fn, void *ctx, struct err *err);
+                            enum collation collation, struct charset_cache *cache, mime_text_fn *fn, void *ctx,
+                            struct err *err);
 
 /* Append one header value decoded and folded: for SEARCH SUBJECT, FROM, HEADER ... */
-void mime_text_of_value(struct str raw, struct charset_cache *cache, struct buf *out);
+void mime_text_of_value(struct str raw, enum collation collation, struct charset_cache *cache,
+                        struct buf *out);
 
 /* A header field as "name: value", decoded and folded, a line each, for a raw header. Results as
  * mime_text_each. */
-MUST_USE int mime_text_each_field(struct str header, struct charset_cache *cache, mime_text_fn *fn,
-                                  void *ctx);
+MUST_USE int mime_text_each_field(struct str header, enum collation collation, struct charset_cache *cache,
+                                  mime_text_fn *fn, void *ctx);
 
 /* The text of one part, from its bytes as sent to UTF-8, in pieces: transfer encoding and charset decoded,
  * HTML stripped. An unknown transfer encoding is taken as none, a charset that is not known or not installed
