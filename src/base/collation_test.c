@@ -86,8 +86,7 @@ static void test_collation_finds_substrings(void **state)
     } cases[] = {
         { "Gr\xc3\xbc\xc3\x9f"
           "e",
-          "gr\xc3\xbc",
-          1u << COLLATION_UNICODE_CASEMAP | 1u << COLLATION_ASCII_CASEMAP },
+          "gr\xc3\xbc", 1u << COLLATION_UNICODE_CASEMAP | 1u << COLLATION_ASCII_CASEMAP },
         { "GR\xc3\x9c", "gr\xc3\xbc", 1u << COLLATION_UNICODE_CASEMAP },
         { "abc", "b", 15 },
         { "abc", "", 15 },

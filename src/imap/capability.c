@@ -58,6 +58,7 @@ static const struct {
     { "THREAD=ORDEREDSUBJECT", AFTER_LOGIN },              /* RFC 5256 */
     { "THREAD=REFERENCES", AFTER_LOGIN },                  /* RFC 5256 */
     { "THREAD=REFS", AFTER_LOGIN },                        /* draft-ietf-morg-inthread */
+    { "I18NLEVEL=2", AFTER_LOGIN },                        /* RFC 5255, 4.4: it includes I18NLEVEL=1 */
     { "LIST-EXTENDED", AFTER_LOGIN },                      /* RFC 5258 */
     { "METADATA", AFTER_LOGIN },                           /* RFC 5464 */
     { "METADATA-SERVER", AFTER_LOGIN },                    /* RFC 5464 */

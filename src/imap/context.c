@@ -118,6 +118,7 @@ int context_add(struct session *s, const struct search_args *args, const struct 
     struct search_place place = search_place_selected(s);
     place.lasting = true;
     c->looked_s = place.now_s;
+    c->collation = place.collation;
     int r = search_program_new(&place, &c->args, &c->arena, &c->program, err);
     if (r < 0) {
         context_free(c);

@@ -217,7 +217,7 @@ static int come_in_order(struct session *s, struct context *context, const struc
     c.known = calloc(context->count + 1, sizeof *c.known);
     if (!order || !c.known)
         abort();
-    sorter_init(&c.sorter, context->criteria, context->criterion_count);
+    sorter_init(&c.sorter, context->criteria, context->criterion_count, context->collation);
     int r = read_gained(&c, gained, news->arena, err);
     if (r == 0) {
         uint32_t *coming = arena_new_array(news->arena, uint32_t, count);

@@ -12,10 +12,11 @@ struct context {
     struct search_args args;
     struct search_program *program;
     struct sort_criterion criteria[SORT_CRITERIA_MAX];
-    size_t criterion_count; /* 0: SEARCH */
-    int64_t looked_s;       /* when OLDER and YOUNGER were evaluated */
-    uint32_t *members;      /* UIDs that match, ascending */
-    uint32_t *order;        /* the same in the order of SORT; NULL: SEARCH */
+    size_t criterion_count;   /* 0: SEARCH */
+    enum collation collation; /* when it began */
+    int64_t looked_s;         /* when OLDER and YOUNGER were evaluated */
+    uint32_t *members;        /* UIDs that match, ascending */
+    uint32_t *order;          /* the same in the order of SORT; NULL: SEARCH */
     size_t count;
 };
 

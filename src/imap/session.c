@@ -359,6 +359,7 @@ void session_sign_out(struct session *s)
     memset(s->user_name, 0, sizeof s->user_name);
     s->rev2 = s->condstore = s->qresync = s->utf8_accept = s->uidonly = false;
     s->language = NULL; /* RFC 8437, 3 */
+    s->collation = COLLATION_UNICODE_CASEMAP;
     memset(&s->metadata, 0, sizeof s->metadata);
     s->heartbeat_ms = 0;
     s->command_count = 0;

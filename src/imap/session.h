@@ -11,6 +11,7 @@
 #ifndef LOFT_IMAP_SESSION_H
 #define LOFT_IMAP_SESSION_H
 
+#include "base/collation.h"
 #include "base/log.h"
 #include "imap/server.h"
 #include "mail/view.h"
@@ -70,6 +71,7 @@ struct session {
         uint64_t server_seen;
     } metadata;
 
+    enum collation collation;        /* of SEARCH, SORT and THREAD: RFC 5255, 4 */
     const struct language *language; /* of the texts; NULL: as they are written. RFC 5255 */
 
     /* SELECTED: */

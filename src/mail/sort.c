@@ -28,16 +28,19 @@ static uint64_t from_signed(int64_t n)
     return (uint64_t)n ^ UINT64_C(1) << 63;
 }
 
-void sorter_init(struct sorter *s, const struct sort_criterion *criteria, size_t count)
+void sorter_init(struct sorter *s, const struct sort_criterion *criteria, size_t count,
+                 enum collation collation)
 {
     assert(count >= 1 && count <= SORT_CRITERIA_MAX);
     *s = (struct sorter){ .criteria = criteria, .criterion_count = count };
+    collator_init(&s->collator, collation);
 }
 
 void sorter_deinit(struct sorter *s)
 {
     free(s->values);
     buf_deinit(&s->strings);
+    collator_deinit(&s->collator);
     *s = (struct sorter){ 0 };
 }
 
@@ -100,6 +103,7 @@ void sorter_take_meta(struct sorter *s, uint32_t index, const struct meta_view *
 {
     assert(index < s->count);
     struct sort_value *values = s->values + index * s->criterion_count;
+    view = collator_view(&s->collator, view);
     for (size_t i = 0; i < s->criterion_count; i++) {
         enum sort_key key = s->criteria[i].key;
         if (key == SORT_DATE && view->flags & META_HAS_DATE)
@@ -108,7 +112,10 @@ void sorter_take_meta(struct sorter *s, uint32_t index, const struct meta_view *
             continue;
         unsigned char head[8] = { 0 };
         values[i].offset = s->strings.n;
-        utf8_collate(string_of(view, key), &s->strings);
+        if (s->collator.collation == COLLATION_UNICODE_CASEMAP)
+            utf8_collate(string_of(view, key), &s->strings);
+        else
+            buf_add(&s->strings, string_of(view, key));
         values[i].n = (uint32_t)(s->strings.n - values[i].offset);
         if (values[i].n)
             memcpy(head, s->strings.p + values[i].offset,

@@ -3,14 +3,14 @@
  *   sorter_init -> sorter_add for each message, in order of sequence number -> sorter_take_meta for each that has a record, in any
  *   order -> sorter_order -> sorter_deinit
  *
- * Strings compare as i;unicode-casemap does (RFC 5051), as far as the stored keys tell: they were cut at META_KEY_BYTES_MAX, and
+ * Strings compare by a collation (RFC 5255, 4.2). By i;unicode-casemap as far as the stored keys tell: they were cut at META_KEY_BYTES_MAX, and
  * full case folding made "ß" and "ss" one.     Threads: one owner. */
 #ifndef LOFT_MAIL_SORT_H
 #define LOFT_MAIL_SORT_H
 
 #include "mail/chunk.h"
 #include "mail/sort_key.h"
-#include "mime/meta.h"
+#include "mime/meta_collate.h"
 
 struct sort_value;
 
@@ -20,10 +20,12 @@ struct sorter {
     struct sort_value *values; /* criterion_count of each message */
     size_t count, cap;
     struct buf strings;
+    struct collator collator;
 };
 
 /* `criteria` (1..SORT_CRITERIA_MAX of them) is borrowed until sorter_deinit. */
-void sorter_init(struct sorter *s, const struct sort_criterion *criteria, size_t count);
+void sorter_init(struct sorter *s, const struct sort_criterion *criteria, size_t count,
+                 enum collation collation);
 void sorter_deinit(struct sorter *s);
 
 /* Does any criterion need the meta record? */

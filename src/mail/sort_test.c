@@ -93,7 +93,7 @@ static void test_sort_follows_rfc_5256(void **state)
         struct sorter s;
         uint32_t order[ARRAY_COUNT(messages)];
         char text[ARRAY_COUNT(messages) + 1] = "";
-        sorter_init(&s, cases[i].criteria, cases[i].count);
+        sorter_init(&s, cases[i].criteria, cases[i].count, COLLATION_UNICODE_CASEMAP);
         assert_row(sorter_needs_meta(&s) == cases[i].needs_meta, i, cases[i].what);
         for (size_t k = 0; k < ARRAY_COUNT(messages); k++)
             sorter_add(&s, &messages[k].row);
@@ -116,7 +116,7 @@ static void test_nothing_sorts_to_nothing(void **state)
     struct sorter s;
     uint32_t order[1] = { 7 };
     const struct sort_criterion criterion = { SORT_SUBJECT, true };
-    sorter_init(&s, &criterion, 1);
+    sorter_init(&s, &criterion, 1, COLLATION_UNICODE_CASEMAP);
     sorter_order(&s, order);
     assert_int_equal(order[0], 7);
     sorter_deinit(&s);
@@ -133,7 +133,7 @@ static void test_order_is_right_for_many(void **state)
     static uint32_t order[MANY];
     struct sorter s;
     uint32_t random = 1;
-    sorter_init(&s, criteria, 2);
+    sorter_init(&s, criteria, 2, COLLATION_UNICODE_CASEMAP);
     for (uint32_t i = 0; i < MANY; i++) {
         random = random * 1664525 + 1013904223;
         subject[i] = random >> 24 & 7;

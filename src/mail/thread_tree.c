@@ -18,9 +18,10 @@ static void *grow(void *p, size_t *cap, size_t needed, size_t size)
     return p;
 }
 
-void thread_input_init(struct thread_input *in, enum thread_algorithm algorithm)
+void thread_input_init(struct thread_input *in, enum thread_algorithm algorithm, enum collation collation)
 {
     *in = (struct thread_input){ .algorithm = algorithm };
+    collator_init(&in->collator, collation);
 }
 
 void thread_input_deinit(struct thread_input *in)
@@ -28,6 +29,7 @@ void thread_input_deinit(struct thread_input *in)
     free(in->messages);
     free(in->references);
     buf_deinit(&in->strings);
+    collator_deinit(&in->collator);
     *in = (struct thread_input){ 0 };
 }
 
@@ -67,6 +69,7 @@ void thread_input_take_meta(struct thread_input *in, uint32_t index, const struc
     if (in->algorithm != THREAD_ORDEREDSUBJECT)
         take_references(in, m, view);
     if (in->algorithm != THREAD_REFS) {
+        view = collator_view(&in->collator, view);
         m->subject = in->strings.n;
         m->subject_n = (uint16_t)view->subject.n;
         buf_add(&in->strings, view->subject);

@@ -13,7 +13,7 @@
 #include "base/rand.h"
 #include "mail/chunk.h"
 #include "mail/sort_key.h"
-#include "mime/meta.h"
+#include "mime/meta_collate.h"
 
 enum { THREAD_LOOP_STEPS = 256 };
 
@@ -34,9 +34,11 @@ struct thread_input {
     uint64_t *references;
     size_t reference_count, reference_cap;
     struct buf strings;
+    struct collator collator;
 };
 
-void thread_input_init(struct thread_input *in, enum thread_algorithm algorithm);
+/* Subjects are the same by `collation`: RFC 5255, 4.2. */
+void thread_input_init(struct thread_input *in, enum thread_algorithm algorithm, enum collation collation);
 void thread_input_deinit(struct thread_input *in);
 
 /* The next message: index 0, 1, ... Until its record is taken it has no header fields, and its date is INTERNALDATE. */

@@ -67,7 +67,7 @@ static void check(enum thread_algorithm algorithm, const struct thread_case *c, 
     struct thread_input in;
     struct thread_tree tree;
     struct buf whole = BUF_INIT, pieces = BUF_INIT;
-    thread_input_init(&in, algorithm);
+    thread_input_init(&in, algorithm, COLLATION_UNICODE_CASEMAP);
     for (uint32_t i = 0; c->messages[i]; i++)
         add_message(&in, c->messages[i], i + 1);
     thread_tree_build(&in, &rand_system, &tree);
@@ -174,7 +174,7 @@ static void test_a_message_without_record_stands_alone(void **state)
     struct thread_tree tree;
     struct buf out = BUF_INIT;
     struct message row = { .internal_date_s = 5 };
-    thread_input_init(&in, THREAD_REFERENCES);
+    thread_input_init(&in, THREAD_REFERENCES, COLLATION_UNICODE_CASEMAP);
     thread_input_add(&in, 70, &row);
     row.internal_date_s = 4;
     thread_input_add(&in, 71, &row);
@@ -236,7 +236,7 @@ static void test_hostile_references_cost_no_more_than_their_number(void **state)
         struct thread_tree tree;
         struct buf out = BUF_INIT;
         size_t numbers = 0;
-        thread_input_init(&in, THREAD_REFERENCES);
+        thread_input_init(&in, THREAD_REFERENCES, COLLATION_UNICODE_CASEMAP);
         for (uint32_t i = 0; i < MANY; i++) {
             char hashes[64 * 8];
             struct message row = { .internal_date_s = i };

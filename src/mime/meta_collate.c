@@ -1,5 +1,6 @@
 #include "mime/meta_collate.h"
 
+#include "base/utf8.h"
 #include "mime/encoded_word.h"
 #include "mime/subject.h"
 
@@ -93,79 +94,97 @@ struct span {
     size_t offset, n;
 };
 
-struct keys {
-    enum collation collation;
-    struct charset_cache *cache;
-    struct buf *room;
-    struct buf text; /* scratch */
-};
-
-static struct span add_key(struct keys *k, struct str text)
+static struct span add_key(struct collator *c, struct str text)
 {
-    struct span span = { .offset = k->room->n };
-    collation_key(k->collation, text, k->room);
-    span.n = k->room->n - span.offset;
+    struct span span = { .offset = c->room.n };
+    collation_key(c->collation, text, &c->room);
+    span.n = utf8_prefix(str_skip(buf_str(&c->room), span.offset), META_KEY_BYTES_MAX).n;
+    return span;
+}
+
+static struct span add_subject(struct collator *c, struct str raw)
+{
+    struct buf text = BUF_INIT;
+    subject_base_text(raw, c->cache, &text, NULL);
+    struct span span = add_key(c, buf_str(&text));
+    buf_deinit(&text);
     return span;
 }
 
 /* RFC 5957, 3: the decoded name, else mailbox@host */
-static struct span add_display(struct keys *k, const struct envelope_reader *r)
+static struct span add_display(struct collator *c, const struct envelope_reader *r)
 {
-    buf_clear(&k->text);
+    struct buf text = BUF_INIT;
     if (!r->is_nil[NAME])
-        encoded_word_decode(buf_str(&r->strings[NAME]), k->cache, &k->text);
-    if (k->text.n == 0) {
-        buf_add(&k->text, buf_str(&r->strings[MAILBOX]));
+        encoded_word_decode(buf_str(&r->strings[NAME]), c->cache, &text);
+    if (text.n == 0) {
+        buf_add(&text, buf_str(&r->strings[MAILBOX]));
         if (r->strings[HOST].n)
-            buf_add_char(&k->text, '@');
-        buf_add(&k->text, buf_str(&r->strings[HOST]));
+            buf_add_char(&text, '@');
+        buf_add(&text, buf_str(&r->strings[HOST]));
     }
-    return add_key(k, buf_str(&k->text));
+    struct span span = add_key(c, buf_str(&text));
+    buf_deinit(&text);
+    return span;
 }
 
-static bool add_mailbox(struct keys *k, struct envelope_reader *r, struct span *mailbox, struct span *display)
+static bool add_mailbox(struct collator *c, struct envelope_reader *r, struct span *mailbox,
+                        struct span *display)
 {
     bool has_one;
     if (!take(r, " ") || !read_addresses(r, &has_one))
         return false;
     if (has_one)
-        *mailbox = add_key(k, buf_str(&r->strings[MAILBOX]));
+        *mailbox = add_key(c, buf_str(&r->strings[MAILBOX]));
     if (has_one && display)
-        *display = add_display(k, r);
+        *display = add_display(c, r);
     return true;
 }
 
-static struct str at(const struct buf *room, struct span span)
+static struct str key_at(const struct collator *c, struct span span)
 {
-    return str_sub(buf_str(room), span.offset, span.n);
+    return str_sub(buf_str(&c->room), span.offset, span.n);
 }
 
-void meta_view_collate(const struct meta_view *view, enum collation collation, struct charset_cache *cache,
-                       struct buf *room, struct meta_view *view_out)
+void collator_init(struct collator *c, enum collation collation)
 {
-    struct keys k = { .collation = collation, .cache = cache, .room = room };
+    *c = (struct collator){ .collation = collation };
+    if (collation != COLLATION_UNICODE_CASEMAP)
+        c->cache = charset_cache_new();
+}
+
+void collator_deinit(struct collator *c)
+{
+    charset_cache_free(&c->cache);
+    buf_deinit(&c->room);
+}
+
+const struct meta_view *collator_view(struct collator *c, const struct meta_view *view)
+{
     struct envelope_reader r = { .rest = view->envelope };
-    struct span subject = { 0 }, from = { 0 }, to = { 0 }, cc = { 0 }, display_from = { 0 }, display_to = { 0 };
+    struct span subject = { 0 }, from = { 0 }, to = { 0 }, cc = { 0 }, display_from = { 0 },
+                display_to = { 0 };
     bool ignored;
 
-    buf_clear(room);
+    if (c->collation == COLLATION_UNICODE_CASEMAP)
+        return view;
+    buf_clear(&c->room);
     /* (date subject from sender reply-to to cc ... */
     if (take(&r, "(") && read_string(&r, 0) && take(&r, " ") && read_string(&r, 0)) {
-        subject_base_text(buf_str(&r.strings[0]), cache, &k.text, NULL);
-        subject = add_key(&k, buf_str(&k.text));
-        bool ok = add_mailbox(&k, &r, &from, &display_from) && take(&r, " ") && read_addresses(&r, &ignored) &&
-                  take(&r, " ") && read_addresses(&r, &ignored) && add_mailbox(&k, &r, &to, &display_to) &&
-                  add_mailbox(&k, &r, &cc, NULL);
+        subject = add_subject(c, buf_str(&r.strings[0]));
+        bool ok = add_mailbox(c, &r, &from, &display_from) && take(&r, " ") && read_addresses(&r, &ignored) &&
+                  take(&r, " ") && read_addresses(&r, &ignored) && add_mailbox(c, &r, &to, &display_to) &&
+                  add_mailbox(c, &r, &cc, NULL);
         (void)ok; /* what could be read is told */
     }
-    *view_out = *view;
-    view_out->subject = at(room, subject);
-    view_out->from = at(room, from);
-    view_out->to = at(room, to);
-    view_out->cc = at(room, cc);
-    view_out->display_from = at(room, display_from);
-    view_out->display_to = at(room, display_to);
+    c->view = *view;
+    c->view.subject = key_at(c, subject);
+    c->view.from = key_at(c, from);
+    c->view.to = key_at(c, to);
+    c->view.cc = key_at(c, cc);
+    c->view.display_from = key_at(c, display_from);
+    c->view.display_to = key_at(c, display_to);
     for (unsigned i = 0; i < ADDRESS_STRINGS; i++)
         buf_deinit(&r.strings[i]);
-    buf_deinit(&k.text);
+    return &c->view;
 }

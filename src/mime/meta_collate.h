@@ -8,10 +8,18 @@
 #include "mime/charset.h"
 #include "mime/meta.h"
 
-/* A view like `view` whose subject, from, to, cc, display_from and display_to are keys by collation_key().
- *   room      the keys' bytes, cleared first: the view is good until it changes
- *   view_out  borrows what `view` borrows, and `room` */
-void meta_view_collate(const struct meta_view *view, enum collation collation, struct charset_cache *cache,
-                       struct buf *room, struct meta_view *view_out);
+struct collator {
+    enum collation collation;
+    struct charset_cache *cache;
+    struct buf room; /* of the keys */
+    struct meta_view view;
+};
+
+void collator_init(struct collator *c, enum collation collation);
+void collator_deinit(struct collator *c);
+
+/* `view` with subject, from, to, cc, display_from and display_to as keys by collation_key(), cut at META_KEY_BYTES_MAX; itself under the
+ * default collation. Borrows what `view` borrows, and the collator, until the next call. */
+const struct meta_view *collator_view(struct collator *c, const struct meta_view *view);
 
 #endif

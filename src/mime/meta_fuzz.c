@@ -49,7 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     r = mime_meta_view(buf_str(&meta), &view, NULL);
     assert(r == 0);
     check_tree(&s, &view);
-    r = mime_text_each(message, &view, TEXT_HEADER | TEXT_BODY, 10, COLLATION_UNICODE_CASEMAP, cache, ignore_piece, NULL, NULL);
+    r = mime_text_each(message, &view, TEXT_HEADER | TEXT_BODY, 10, COLLATION_UNICODE_CASEMAP, cache,
+                       ignore_piece, NULL, NULL);
     assert(r == 0);
     arena_deinit(&arena);
     charset_cache_free(&cache);

@@ -278,13 +278,14 @@ static void test_text_is_found_where_a_person_would_see_it(void **state)
         struct buf needle = BUF_INIT;
         utf8_fold(str_c(cases[i].needle), &needle);
         struct find find = { buf_str(&needle), 0 };
-        int found = mime_text_each(str_c(complex_message), &r.view, cases[i].scope, 10, COLLATION_UNICODE_CASEMAP, cache, find_needle,
-                                   &find, NULL);
+        int found = mime_text_each(str_c(complex_message), &r.view, cases[i].scope, 10,
+                                   COLLATION_UNICODE_CASEMAP, cache, find_needle, &find, NULL);
         buf_deinit(&needle);
         assert_row(found == cases[i].r, i, cases[i].needle);
     }
     struct find find = { STR("x"), 0 };
-    assert_int_equal(mime_text_each(STR("other"), &r.view, TEXT_BODY, 0, COLLATION_UNICODE_CASEMAP, cache, find_needle, &find, NULL),
+    assert_int_equal(mime_text_each(STR("other"), &r.view, TEXT_BODY, 0, COLLATION_UNICODE_CASEMAP, cache,
+                                    find_needle, &find, NULL),
                      -ERR_CORRUPT);
     free_record(&r);
     charset_cache_free(&cache);
@@ -304,7 +305,8 @@ static void test_text_needles_are_found_across_pieces(void **state)
         buf_add_lit(&in, "NEEDLE...");
         make_record(&r, buf_str(&in));
         struct find find = { STR("needle"), 0 };
-        assert_int_equal(mime_text_each(buf_str(&in), &r.view, TEXT_BODY, 5, COLLATION_UNICODE_CASEMAP, cache, find_needle, &find, NULL),
+        assert_int_equal(mime_text_each(buf_str(&in), &r.view, TEXT_BODY, 5, COLLATION_UNICODE_CASEMAP, cache,
+                                        find_needle, &find, NULL),
                          1);
         buf_deinit(&in);
         free_record(&r);

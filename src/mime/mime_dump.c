@@ -63,8 +63,9 @@ static bool check_view(struct str message, const struct structure *s, const stru
             return false;
     }
     *text_bytes = 0;
-    return i == s->count && mime_text_each(message, view, TEXT_HEADER | TEXT_BODY, 99, COLLATION_UNICODE_CASEMAP, cache, count_text,
-                                           text_bytes, NULL) == 0;
+    return i == s->count &&
+           mime_text_each(message, view, TEXT_HEADER | TEXT_BODY, 99, COLLATION_UNICODE_CASEMAP, cache,
+                          count_text, text_bytes, NULL) == 0;
 }
 
 static bool dump(const char *path, bool wire, struct charset_cache *cache)

@@ -42,7 +42,8 @@ void part_text_deinit(struct part_text *t)
     buf_deinit(&t->utf8);
 }
 
-void mime_text_of_value(struct str raw, enum collation collation, struct charset_cache *cache, struct buf *out)
+void mime_text_of_value(struct str raw, enum collation collation, struct charset_cache *cache,
+                        struct buf *out)
 {
     struct buf text = BUF_INIT;
     encoded_word_decode(str_sub(raw, 0, HEADER_INTERPRETED_BYTES_MAX), cache, &text);
@@ -94,7 +95,8 @@ static int each_piece(struct str body, const struct meta_part *part, size_t over
 }
 
 int mime_text_each(struct str message, const struct meta_view *view, unsigned scope, size_t overlap,
-                   enum collation collation, struct charset_cache *cache, mime_text_fn *fn, void *ctx, struct err *err)
+                   enum collation collation, struct charset_cache *cache, mime_text_fn *fn, void *ctx,
+                   struct err *err)
 {
     struct meta_part part;
     struct meta_part_reader parts = meta_each_part(view);
@@ -111,8 +113,8 @@ int mime_text_each(struct str message, const struct meta_view *view, unsigned sc
         if (scope & (is_own_header ? TEXT_HEADER : TEXT_BODY))
             found = mime_text_each_field(header, collation, cache, fn, ctx);
         if (found == 0 && (scope & TEXT_BODY) && part.kind == PART_TEXT)
-            found = each_piece(str_sub(message, part.body_offset, part.body_bytes), &part, overlap, collation, cache, fn,
-                               ctx);
+            found = each_piece(str_sub(message, part.body_offset, part.body_bytes), &part, overlap, collation,
+                               cache, fn, ctx);
         if (found != 0)
             return found;
     }

@@ -32,8 +32,8 @@ typedef int mime_text_fn(void *ctx, struct str piece);
  *   overlap  at most TEXT_OVERLAP_BYTES_MAX (asserted): length of the longest needle, less one
  *   returns  1 when `fn` stopped, 0 at the end, or what `fn` failed with; -ERR_CORRUPT */
 MUST_USE int mime_text_each(struct str message, const struct meta_view *view, unsigned scope, size_t overlap,
-                            enum collation collation, struct charset_cache *cache, mime_text_fn *fn, void *ctx,
-                            struct err *err);
+                            enum collation collation, struct charset_cache *cache, mime_text_fn *fn,
+                            void *ctx, struct err *err);
 
 /* Append one header value decoded and folded: for SEARCH SUBJECT, FROM, HEADER ... */
 void mime_text_of_value(struct str raw, enum collation collation, struct charset_cache *cache,

@@ -103,7 +103,7 @@ static int begin(struct session *s, const struct sort_args *a, struct err *err)
     r = sort_hits_init(&c->found, s, &a->search, take_hit, c, err);
     if (r < 0)
         return r;
-    sorter_init(&c->sorter, a->criteria, a->criterion_count);
+    sorter_init(&c->sorter, a->criteria, a->criterion_count, s->collation);
     s->cursor = c;
     s->cursor_drop = cursor_drop;
     return 0;

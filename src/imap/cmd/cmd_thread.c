@@ -46,7 +46,7 @@ static int begin(struct session *s, const struct thread_args *a, struct err *err
     int r = sort_hits_init(&c->found, s, &a->search, take_hit, c, err);
     if (r < 0)
         return r;
-    thread_input_init(&c->input, a->algorithm);
+    thread_input_init(&c->input, a->algorithm, s->collation);
     s->cursor = c;
     s->cursor_drop = cursor_drop;
     return 0;

@@ -66,7 +66,7 @@ command_run_fn getquota_run;
 command_run_fn getquotaroot_run;
 command_run_fn id_run;
 command_run_fn idle_run;
-command_run_fn language_run;
+command_run_fn language_run, comparator_run;
 command_run_fn list_run;
 command_run_fn listrights_run;
 command_run_fn login_run;

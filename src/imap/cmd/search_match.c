@@ -1,6 +1,5 @@
 #include "imap/cmd/search_match.h"
 
-#include "base/utf8.h"
 #include "mime/fuzzy.h"
 #include "mime/header.h"
 #include "mime/text.h"
@@ -58,13 +57,20 @@ static bool is_text_key(enum search_key key)
     return key >= SEARCH_FROM && key <= SEARCH_HEADER;
 }
 
-static int fold_needle(struct search_program *p, struct str text, struct str *out, struct err *err)
+/* Relevance is counted on text without case, whatever the client compares by: it then finds no less. */
+static enum collation collation_of(const struct search_program *p, bool fuzzy)
+{
+    return fuzzy ? COLLATION_UNICODE_CASEMAP : p->place.collation;
+}
+
+static int fold_needle(struct search_program *p, struct str text, enum collation collation, struct str *out,
+                       struct err *err)
 {
     struct buf utf8 = BUF_INIT, folded = BUF_INIT;
     uint8_t charset = str_is_nil(p->args->charset) ? CHARSET_UTF8 : charset_find(p->args->charset);
     int r = charset_to_utf8(p->charsets, charset, text, &utf8, err);
     if (r == 0) {
-        utf8_fold(buf_str(&utf8), &folded);
+        collation_fold(collation, buf_str(&utf8), &folded);
         *out = arena_dup(p->arena, buf_str(&folded));
     }
     buf_deinit(&utf8);
@@ -138,7 +144,7 @@ static int prepare(struct search_program *p, const struct search_node *node, str
                    struct err *err)
 {
     if (is_text_key(node->key)) {
-        int r = fold_needle(p, node->text, &out->needle, err);
+        int r = fold_needle(p, node->text, collation_of(p, node->fuzzy), &out->needle, err);
         if (r == 0 && node->fuzzy) {
             out->fuzzy = arena_new(p->arena, struct fuzzy);
             fuzzy_init(out->fuzzy, out->needle);
@@ -174,7 +180,8 @@ struct search_place search_place_selected(struct session *s)
                                   .snapshot = s->view.snapshot,
                                   .view = &s->view,
                                   .saved = &s->saved,
-                                  .now_s = clock_wall_ms(s->server->clock) / 1000 };
+                                  .now_s = clock_wall_ms(s->server->clock) / 1000,
+                                  .collation = s->collation };
 }
 
 int search_program_new(const struct search_place *place, const struct search_args *args, struct arena *arena,
@@ -408,7 +415,7 @@ static void raise_score(struct prepared *ready, unsigned score)
 static bool value_holds(struct search_program *p, struct str value, struct prepared *ready)
 {
     buf_clear(&p->text);
-    mime_text_of_value(value, p->charsets, &p->text);
+    mime_text_of_value(value, collation_of(p, ready->fuzzy != NULL), p->charsets, &p->text);
     if (!ready->fuzzy)
         return holds(buf_str(&p->text), ready->needle);
     fuzzy_begin(ready->fuzzy);
@@ -468,7 +475,8 @@ static enum verdict match_scope(struct search_program *p, unsigned scope, unsign
     size_t overlap = fuzzy_overlap(ready->fuzzy);
     fuzzy_begin(ready->fuzzy);
     int r = mime_text_each(buf_str(&p->bytes), &p->view, scope,
-                           overlap < TEXT_OVERLAP_BYTES_MAX ? overlap : TEXT_OVERLAP_BYTES_MAX, p->charsets,
+                           overlap < TEXT_OVERLAP_BYTES_MAX ? overlap : TEXT_OVERLAP_BYTES_MAX,
+                           COLLATION_UNICODE_CASEMAP, p->charsets,
                            piece_is_best, ready->fuzzy, &p->err);
     if (fail(p, r) < 0)
         return NO;
@@ -502,7 +510,7 @@ static enum verdict match_text(struct search_program *p, unsigned scope, struct 
         return NO;
     if (ready->fuzzy)
         return match_fuzzy_text(p, scope, ready);
-    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->charsets, piece_holds,
+    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->place.collation, p->charsets, piece_holds,
                            &needle, &p->err);
     return fail(p, r) == 1 ? YES : NO;
 }

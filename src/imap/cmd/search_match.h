@@ -19,6 +19,7 @@ struct search_place {
     const struct view *view;         /* whose \Recent; NULL: no message is */
     const struct seqset *saved;      /* "$", UIDs; NULL: empty */
     int64_t now_s;                   /* OLDER, YOUNGER */
+    enum collation collation;        /* of text */
     /* The program will be asked about later snapshots too: sequence numbers and "$" stand for the messages that
      * they are now (RFC 5267, 4.3); "*" among UIDs follows the mailbox. See search_program_follow. */
     bool lasting;

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     { STR_INIT("LOGOUT"),         IN_ANY_STATE,         0,                                       no_args_parse,           logout_run         },
     { STR_INIT("ID"),             IN_ANY_STATE,         0,                                       id_args_parse,           id_run             },
     { STR_INIT("LANGUAGE"),       IN_ANY_STATE,         0,                                       language_args_parse,     language_run       },
+    { STR_INIT("COMPARATOR"),     IN_AUTHENTICATED,     0,                                       comparator_args_parse,   comparator_run     },
     { STR_INIT("STARTTLS"),       IN_NOT_AUTHENTICATED, 0,                                       no_args_parse,           starttls_run       },
     { STR_INIT("LOGIN"),          IN_NOT_AUTHENTICATED, 0,                                       login_args_parse,        login_run          },
     { STR_INIT("AUTHENTICATE"),   IN_NOT_AUTHENTICATED, 0,                                       authenticate_args_parse, authenticate_run   },

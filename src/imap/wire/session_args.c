@@ -63,25 +63,39 @@ int enable_args_parse(struct parser *p, const void **args_out, struct err *err)
     return 0;
 }
 
-/* language-cmd = "LANGUAGE" *(SP lang-range-quoted) */
+/* *(SP astring), at most `count_max` of `bytes_max` bytes each. False: the parser has the error. */
+static bool parse_astrings(struct parser *p, size_t count_max, size_t bytes_max, struct str **items_out,
+                           size_t *count_out)
+{
+    size_t count = 0;
+    *items_out = arena_new_array(p->arena, struct str, count_max);
+    while (!parser_at_end(p)) {
+        struct str item;
+        if (!parse_sp(p) || !parse_astring(p, &item))
+            return false;
+        if (count == count_max || item.n > bytes_max)
+            return parser_fail_limit(p, "arguments");
+        (*items_out)[count++] = item;
+    }
+    *count_out = count;
+    return parse_end(p);
+}
+
+/* language-cmd = "LANGUAGE" *(SP lang-range-quoted)     RFC 5255, 3.5 */
 int language_args_parse(struct parser *p, const void **args_out, struct err *err)
 {
     struct language_args *args = arena_new(p->arena, struct language_args);
-    args->ranges = arena_new_array(p->arena, struct str, LANGUAGE_RANGES_MAX);
-    while (!parser_at_end(p)) {
-        struct str *range = &args->ranges[args->count];
-        if (args->count++ == LANGUAGE_RANGES_MAX) {
-            parser_fail_limit(p, "languages");
-            return parser_error(p, err);
-        }
-        if (!parse_sp(p) || !parse_astring(p, range))
-            return parser_error(p, err);
-        if (range->n > LANGUAGE_RANGE_BYTES_MAX) {
-            parser_fail_limit(p, "a language range");
-            return parser_error(p, err);
-        }
-    }
-    if (!parse_end(p))
+    if (!parse_astrings(p, LANGUAGE_RANGES_MAX, LANGUAGE_RANGE_BYTES_MAX, &args->ranges, &args->count))
+        return parser_error(p, err);
+    *args_out = args;
+    return 0;
+}
+
+/* comparator-cmd = "COMPARATOR" *(SP comp-order-quoted)     RFC 5255, 4.10 */
+int comparator_args_parse(struct parser *p, const void **args_out, struct err *err)
+{
+    struct comparator_args *args = arena_new(p->arena, struct comparator_args);
+    if (!parse_astrings(p, COMPARATORS_MAX, COMPARATOR_BYTES_MAX, &args->orders, &args->count))
         return parser_error(p, err);
     *args_out = args;
     return 0;

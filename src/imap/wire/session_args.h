@@ -1,4 +1,5 @@
-/* session_args.h: commands about the session: LOGIN, AUTHENTICATE, ENABLE, ID, COMPRESS, LANGUAGE, and those
+/* session_args.h: commands about the session: LOGIN, AUTHENTICATE, ENABLE, ID, COMPRESS, LANGUAGE,
+ * COMPARATOR, and those
  * without arguments.
  * RFC 9051, 6.1 to 6.3.1 and 9; RFC 4959 (initial response); RFC 5161; RFC 2971; RFC 4978; RFC 5255, 3.5 */
 #ifndef LOFT_IMAP_WIRE_SESSION_ARGS_H
@@ -7,6 +8,7 @@
 #include "imap/wire/parser.h"
 
 enum { LANGUAGE_RANGES_MAX = 16, LANGUAGE_RANGE_BYTES_MAX = 255 };
+enum { COMPARATORS_MAX = 16, COMPARATOR_BYTES_MAX = 254 };                      /* RFC 4790, 3.2 */
 enum { ID_PAIRS_MAX = 30, ID_FIELD_BYTES_MAX = 30, ID_VALUE_BYTES_MAX = 1024 }; /* RFC 2971, 3.3 */
 
 struct login_args {
@@ -27,6 +29,11 @@ struct enable_args {
 struct language_args {
     struct str *ranges; /* RFC 4647 language ranges as sent, or "default" */
     size_t count;       /* 0: which ones are there? */
+};
+
+struct comparator_args {
+    struct str *orders; /* RFC 4790 collation-orders as sent */
+    size_t count;       /* 0: which one is active? */
 };
 
 struct id_pair {
@@ -51,6 +58,7 @@ MUST_USE int login_args_parse(struct parser *p, const void **args_out, struct er
 MUST_USE int authenticate_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int enable_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int language_args_parse(struct parser *p, const void **args_out, struct err *err);
+MUST_USE int comparator_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int compress_args_parse(struct parser *p, const void **args_out, struct err *err);
 MUST_USE int id_args_parse(struct parser *p, const void **args_out, struct err *err);
 
