@@ -77,6 +77,7 @@ struct session {
     /* SELECTED: */
     struct account *
         selected_account; /* of the selected mailbox, not always `account`; own reference, until the view is closed */
+    bool over_quota; /* its account was past a limit when the client was last told, or selected it */
     unsigned rights; /* enum right bits in the selected mailbox, as the client was told last: door.h */
     struct view view;
     struct context *contexts; /* RFC 5267: results that are kept up to date: context.c */

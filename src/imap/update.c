@@ -1,6 +1,7 @@
 #include "imap/update.h"
 
 #include "imap/cmd/fetch.h"
+#include "imap/cmd/quota_root.h"
 #include "imap/context.h"
 #include "imap/door.h"
 #include "imap/metadata_news.h"
@@ -177,6 +178,7 @@ static void write_exists(struct session *s, uint32_t exists)
     buf_printf(session_out(s), "* %u EXISTS\r\n", exists);
     if (!s->rev2)
         buf_printf(session_out(s), "* %u RECENT\r\n", view_recent_count(&s->view));
+    quota_tell_passed(s); /* RFC 9208, 4.3.1 */
 }
 
 /* Before the EXPUNGEs: new messages stand behind all others, so the numbers of those that go still hold. */

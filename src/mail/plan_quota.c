@@ -346,3 +346,15 @@ int account_quota_check(struct account *a, const struct quota_amounts *add, stru
     int r = quota_check(&used, add, &limits, a->mail->options.quota.grace_percent, "account", err);
     return r < 0 ? r : 0;
 }
+
+bool account_is_over_quota(struct account *a)
+{
+    bool over = false;
+
+    pthread_mutex_lock(&a->mutex);
+    struct quota_amounts used = record_used(&a->record), limits = account_limits(a, a->quota);
+    pthread_mutex_unlock(&a->mutex);
+    for (int i = 0; i < QUOTA_RESOURCES; i++)
+        over |= used.of[i] > limits.of[i];
+    return over;
+}

@@ -108,4 +108,7 @@ MUST_USE int mail_account_holds(struct mail *mail, struct account_id id, struct 
  * vain: what counts is the plan. -ERR_OVERQUOTA. */
 MUST_USE int account_quota_check(struct account *account, const struct quota_amounts *add, struct err *err);
 
+/* Is it past a limit: within the grace, or because the limit was lowered? */
+bool account_is_over_quota(struct account *account);
+
 #endif

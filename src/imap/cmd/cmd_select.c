@@ -1,6 +1,7 @@
 /* cmd_select.c: SELECT, EXAMINE, UNSELECT, CLOSE.
  * RFC 9051, 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 7162, 3.1.8 and 3.2.5 (QRESYNC) */
 #include "imap/cmd/command.h"
+#include "imap/cmd/quota_root.h"
 #include "imap/door.h"
 #include "imap/notify.h"
 #include "imap/update.h"
@@ -149,6 +150,7 @@ static int open_mailbox(struct session *s, const struct select_args *a, bool rea
     place_leave(&place);
     s->state = STATE_SELECTED;
     notify_opened(s);
+    quota_selected(s);
     s->condstore = s->condstore || a->condstore || a->qresync;
     presence_set_mailbox(s->server->presence, s->presence, a->mailbox);
     r = respond_opened(s, a, err);

@@ -106,8 +106,28 @@ void quota_place_leave(struct quota_place *place)
     account_unref(&place->account);
 }
 
+static void tell(struct session *s)
+{
+    session_untagged(s, "NO", "OVERQUOTA", "Soft quota has been exceeded");
+}
+
+void quota_selected(struct session *s)
+{
+    s->over_quota = s->selected_account && account_is_over_quota(s->selected_account);
+}
+
 void quota_tell_soft(struct session *s, const struct change *change)
 {
-    if (change->soft_quota)
-        session_untagged(s, "NO", "OVERQUOTA", "Soft quota has been exceeded");
+    if (!change->soft_quota)
+        return;
+    tell(s);
+    quota_selected(s);
+}
+
+void quota_tell_passed(struct session *s)
+{
+    bool before = s->over_quota;
+    quota_selected(s);
+    if (s->over_quota && !before)
+        tell(s);
 }

@@ -35,4 +35,9 @@ struct str quota_root_name(struct session *s, struct str owner, struct str mailb
 /* "* NO [OVERQUOTA]" when the change went past a limit within the grace: RFC 9208, 4.3.1 */
 void quota_tell_soft(struct session *s, const struct change *change);
 
+/* A message came into the selected mailbox, from whomever: the same, once each time its account goes past a limit. */
+void quota_tell_passed(struct session *s);
+/* A mailbox was selected: what is so already is no news. */
+void quota_selected(struct session *s);
+
 #endif
