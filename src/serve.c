@@ -32,7 +32,7 @@ struct server {
     struct languages *languages;
     struct tls_context *tls;
     struct net *net;
-    struct imap_server imap;
+    struct imap_server imap, imaps; /* of each listener */
     struct lmtp_server lmtp;
     char host_name[HOST_NAME_BYTES];
     struct admin_server running;
@@ -171,6 +171,7 @@ static int open_listeners(struct server *s, struct err *err)
                                      .proxy = c->imap.proxy_protocol,
                                      .per_client_max = (unsigned)c->limits.connections_per_address };
     struct listener_options imaps = imap;
+    imaps.ctx = &s->imaps;
     imaps.tls_mode = LISTENER_TLS_IMPLICIT;
     imaps.proxy = c->imaps.proxy_protocol;
     struct listener_options lmtp = { .handler = &lmtp_handler,
@@ -205,6 +206,8 @@ static struct imap_settings imap_settings(const struct config *c)
                                       .message_limit = (uint32_t)c->imap.message_limit,
                                       .save_limit = (uint32_t)c->imap.save_limit,
                                       .quota_administrators = c->quota.administrators,
+                                      .hide_capabilities = c->imap.hide_capabilities,
+                                      .hide_capabilities_here = "",
                                       .before_login = framer_limits_before_login,
                                       .after_login = framer_limits_after_login };
     settings.after_login.line_max = c->imap.max_line_bytes;
@@ -279,6 +282,8 @@ static int start(struct server *s, struct err *err)
                                     .presence = s->presence,
                                     .languages = s->languages,
                                     .clock = &clock_system };
+    s->imaps = s->imap;
+    s->imaps.settings.hide_capabilities_here = c->imaps.hide_capabilities;
     s->lmtp = (struct lmtp_server){ .settings = { .message_bytes_max = c->lmtp.max_message_bytes,
                                                   .recipients_max = (uint32_t)c->lmtp.max_recipients,
                                                   .timeout_ms = (uint32_t)c->lmtp.timeout_s * 1000,

@@ -53,6 +53,17 @@ const struct cli_command cli_commands[] = {
       cli_user_disable },
     { "user enable", "NAME", 1, 1, "let a disabled user sign in again", NULL, NULL, cli_user_enable },
 
+    { "user hide-capability", "NAME CAPABILITY", 2, 2, "announce a capability of IMAP to this user no more",
+      "For clients with faults. CAPABILITY* hides all that begin so. Holds from the next sign-in on; for\n"
+      "everybody there is the setting imap.hide_capabilities.",
+      NULL, cli_user_hide_capability },
+    { "user show-capability", "NAME CAPABILITY", 2, 2, "announce it again", NULL, NULL,
+      cli_user_show_capability },
+    { "user refer", "NAME [URL]", 1, 2, "send a user's clients to another server after sign-in",
+      "An IMAP URL such as imap://anna;AUTH=*@imap.example.org/ (RFC 2221); without one, the user is here "
+      "again.",
+      NULL, cli_user_refer },
+
     { "mailbox list", "USER", 1, 1, "list the mailboxes of a user", NULL, NULL, cli_mailbox_list },
     { "mailbox status", "USER MAILBOX", 2, 2, "show one mailbox", NULL, NULL, cli_mailbox_status },
     { "mailbox create", "USER MAILBOX", 2, 2, "make a mailbox, and subscribe to it",

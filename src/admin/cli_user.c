@@ -71,6 +71,8 @@ int cli_user_show(struct cli *cli, struct err *err)
         { "Messages", "messages", COLUMN_COUNT },
         { "Size", "size_bytes", COLUMN_BYTES },
         { "Signed in", "sessions", COLUMN_COUNT },
+        { "Hidden", "hidden_capabilities", COLUMN_TEXT },
+        { "Referred to", "referral", COLUMN_TEXT },
         { NULL },
     };
     json_t *result;
@@ -101,4 +103,39 @@ int cli_user_disable(struct cli *cli, struct err *err)
 int cli_user_enable(struct cli *cli, struct err *err)
 {
     return about_user(cli, "user-enable", "User %s can sign in again.", err);
+}
+
+static int about_capability(struct cli *cli, const char *command, const char *done, struct err *err)
+{
+    json_t *result;
+    json_t *request = json_pack("{s:s, s:o, s:o}", "command", command, "user", cli_json(cli_arg(cli, 0)),
+                                "capability", cli_json(cli_arg(cli, 1)));
+    int r = cli_ask(cli, request, &result, err);
+    if (r == 0)
+        cli_print_done(cli, result, done, json_string_value(json_object_get(result, "capability")),
+                       json_string_value(json_object_get(result, "name")));
+    return r;
+}
+
+int cli_user_hide_capability(struct cli *cli, struct err *err)
+{
+    return about_capability(cli, "user-hide-capability", "%s is hidden from %s.", err);
+}
+
+int cli_user_show_capability(struct cli *cli, struct err *err)
+{
+    return about_capability(cli, "user-show-capability", "%s is announced to %s again.", err);
+}
+
+int cli_user_refer(struct cli *cli, struct err *err)
+{
+    struct str url = cli_arg(cli, 1);
+    json_t *result, *request = user_request(cli, "user-refer");
+    if (request && url.n)
+        json_object_set_new(request, "url", cli_json(url));
+    int r = cli_ask(cli, request, &result, err);
+    if (r == 0)
+        cli_print_done(cli, result, url.n ? "%s is sent to another server." : "%s is here again.",
+                       json_string_value(json_object_get(result, "name")));
+    return r;
 }

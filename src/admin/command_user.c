@@ -9,6 +9,15 @@ static json_t *user_json(const struct user *user)
                      "created_s", (json_int_t)(user->created_ms / 1000), "disabled", user->disabled);
 }
 
+/* What is seldom set stands in the answer when it is. */
+static void add_client_facts(json_t *json, const struct user *user)
+{
+    if (user->hidden[0])
+        json_object_set_new(json, "hidden_capabilities", json_string(user->hidden));
+    if (user->referral[0])
+        json_object_set_new(json, "referral", json_string(user->referral));
+}
+
 static int find_user(const struct admin_call *call, struct user *user_out, struct err *err)
 {
     struct str name = call_text(call, "user");
@@ -78,7 +87,48 @@ int admin_user_show(struct admin_call *call, json_t **result_out, struct err *er
                              (json_int_t)totals.size_bytes, "sessions", (json_int_t)sessions.count);
     json_object_update(result, more);
     json_decref(more);
+    add_client_facts(result, &user);
     *result_out = result;
+    return 0;
+}
+
+static int hide_capability(struct admin_call *call, bool hide, json_t **result_out, struct err *err)
+{
+    struct user user;
+    struct str capability = call_text(call, "capability");
+    int r = find_user(call, &user, err);
+    if (r == 0)
+        r = users_hide_capability(call->admin->backend->users, str_c(user.name), capability, hide, err);
+    if (r < 0)
+        return r;
+    log_info(&call->admin->log, hide ? "capability-hidden" : "capability-shown",
+             KV("account", (const char *)user.name), KV("capability", capability));
+    *result_out = json_pack("{s:s, s:o}", "name", user.name, "capability", admin_text(capability));
+    return 0;
+}
+
+int admin_user_hide_capability(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    return hide_capability(call, true, result_out, err);
+}
+
+int admin_user_show_capability(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    return hide_capability(call, false, result_out, err);
+}
+
+/* "url" is absent to end it. Sessions that are signed in stay so. */
+int admin_user_refer(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    struct user user;
+    struct str url = call_text(call, "url");
+    int r = find_user(call, &user, err);
+    if (r == 0)
+        r = users_set_referral(call->admin->backend->users, str_c(user.name), url, err);
+    if (r < 0)
+        return r;
+    log_info(&call->admin->log, "user-referred", KV("account", (const char *)user.name), KV("url", url));
+    *result_out = json_pack("{s:s, s:o}", "name", user.name, "referral", admin_text(url));
     return 0;
 }
 

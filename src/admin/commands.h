@@ -75,6 +75,10 @@ int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *
 int admin_user_disable(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_enable(struct admin_call *call, json_t **result_out, struct err *err);
 
+int admin_user_hide_capability(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_show_capability(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_refer(struct admin_call *call, json_t **result_out, struct err *err);
+
 int admin_status(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_who(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_kick(struct admin_call *call, json_t **result_out, struct err *err);

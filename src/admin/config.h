@@ -61,10 +61,12 @@ struct config {
         const char *language_folder, *language;
         uint64_t max_line_bytes, max_literal_bytes, max_command_bytes, max_append_bytes;
         uint64_t message_limit, save_limit;
+        const char *hide_capabilities;
     } imap;
     struct {
         struct config_listen listen;
         bool proxy_protocol;
+        const char *hide_capabilities;
     } imaps;
     struct {
         struct config_listen listen;

@@ -108,6 +108,12 @@ const struct config_setting config_settings[] = {
       .help = "The same for COPY and APPEND alone, announced as SAVELIMIT, where imap.message_limit is 0; 0 "
               "for no "
               "limit." },
+    { "imap.hide_capabilities", CONFIG_STRING, .standard = "", .max = 1000,
+      .offset = FIELD(imap.hide_capabilities),
+      .help =
+          "Names of capabilities that are not announced on any port, with spaces between: for clients with "
+          "faults. NAME* is all that begin so. Commands go on working. STARTTLS and LOGINDISABLED cannot be "
+          "hidden. For one user: loft user hide-capability." },
     { "imap.max_line_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64K", 8 * K, 16 * M,
       .offset = FIELD(imap.max_line_bytes),
       .help = "Longest command line, without its literals, of a client that has signed in." },
@@ -126,6 +132,9 @@ const struct config_setting config_settings[] = {
           "Addresses for IMAP under TLS. When this is not set and port 993 may not be bound, 1993 is used." },
     { "imaps.proxy_protocol", CONFIG_BOOL, .standard = "no", .offset = FIELD(imaps.proxy_protocol),
       .help = "As imap.proxy_protocol, for imaps.listen. The header comes before TLS." },
+    { "imaps.hide_capabilities", CONFIG_STRING, .standard = "", .max = 1000,
+      .offset = FIELD(imaps.hide_capabilities),
+      .help = "Further capabilities that are not announced on imaps.listen; as imap.hide_capabilities." },
 
     { "lmtp.listen", CONFIG_LISTEN, .standard = "./lmtp.sock", .max = CONFIG_LISTEN_MAX,
       .offset = FIELD(lmtp.listen),

@@ -41,7 +41,9 @@ MUST_USE int auth_new(const struct auth_params *params, struct auth **auth_out, 
 void auth_free(struct auth **auth);
 
 struct auth_outcome {
-    struct user user;  /* when 0 was returned: who it is; `hash` is empty */
+    /* When 0 was returned: who it is; `hash` is empty. With a `referral` the user belongs to another server: a back end
+     * may answer so, too. */
+    struct user user;
     uint32_t delay_ms; /* hold the answer back for so long, be it yes or no, and read nothing meanwhile */
 };
 

@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Value of "U/" name, format 1:
- *   u8 format; varint account id; u64 created_ms; u8 flags; u64 revision; str hash
+/* Value of "U/" name, format 2:
+ *   u8 format; varint account id; u64 created_ms; u8 flags; u64 revision; str hash; from format 2 on str hidden
+ *   capabilities, str referral
  * What follows later formats comes behind; a reader refuses formats that it does not know. */
-enum { RECORD_FORMAT = 1, RECORD_DISABLED = 1 };
+enum { RECORD_FORMAT = 2, RECORD_DISABLED = 1 };
 enum {
     CHANGE_ATTEMPTS_MAX = 100, /* conflicts with other machines in a row, before we call it trouble */
     CACHE_USERS_MAX = 10000,
@@ -77,6 +78,18 @@ static void record_encode(const struct user *user, struct buf *out)
     buf_put_u8(out, user->disabled ? RECORD_DISABLED : 0);
     buf_put_u64(out, user->revision);
     buf_put_str(out, str_c(user->hash));
+    buf_put_str(out, str_c(user->hidden));
+    buf_put_str(out, str_c(user->referral));
+}
+
+/* Into a field with room for its NUL; false: it is too long. */
+static bool take_text(struct str text, char *field, size_t size)
+{
+    if (text.n >= size)
+        return false;
+    if (text.n > 0)
+        memcpy(field, text.p, text.n);
+    return true;
 }
 
 static int record_decode(struct str name, struct str value, struct user *user_out, struct err *err)
@@ -84,7 +97,7 @@ static int record_decode(struct str name, struct str value, struct user *user_ou
     struct reader r = reader_make(value);
     struct user user = { .disabled = false };
     uint8_t format = reader_u8(&r);
-    if (format != RECORD_FORMAT)
+    if (format == 0 || format > RECORD_FORMAT)
         return err_set(err, ERR_CORRUPT, "record of user " STR_FMT " has format %u: a newer Loft wrote it",
                        STR_ARG(str_sub(name, 0, 100)), format);
     user.account.n = reader_varint(&r);
@@ -92,13 +105,14 @@ static int record_decode(struct str name, struct str value, struct user *user_ou
     user.disabled = reader_u8(&r) & RECORD_DISABLED;
     user.revision = reader_u64(&r);
     struct str hash = reader_str(&r);
-    if (r.bad || reader_left(&r) > 0 || hash.n >= sizeof user.hash || name.n >= sizeof user.name ||
-        user.account.n == 0)
+    struct str hidden = format >= 2 ? reader_str(&r) : STR_NIL;
+    struct str referral = format >= 2 ? reader_str(&r) : STR_NIL;
+    if (r.bad || reader_left(&r) > 0 || user.account.n == 0 ||
+        !take_text(name, user.name, sizeof user.name) || !take_text(hash, user.hash, sizeof user.hash) ||
+        !take_text(hidden, user.hidden, sizeof user.hidden) ||
+        !take_text(referral, user.referral, sizeof user.referral))
         return err_set(err, ERR_CORRUPT, "record of user " STR_FMT " is damaged",
                        STR_ARG(str_sub(name, 0, 100)));
-    memcpy(user.name, name.p, name.n);
-    if (hash.n > 0)
-        memcpy(user.hash, hash.p, hash.n);
     *user_out = user;
     return 0;
 }
@@ -118,7 +132,7 @@ static void deleted_key(struct account_id account, struct buf *key)
 }
 
 /* From the store. `name` is normalised. */
-static int read_user(struct users *users, const char *name, struct user *user_out, struct err *err)
+int users_read(struct users *users, const char *name, struct user *user_out, struct err *err)
 {
     struct buf key = BUF_INIT, value = BUF_INIT;
     user_key(name, &key);
@@ -199,7 +213,7 @@ int users_change(struct users *users, users_plan_fn *plan, void *args, struct er
     return r;
 }
 
-static void put_user(const struct user *user, struct batch *batch)
+void users_put(const struct user *user, struct batch *batch)
 {
     struct buf key = BUF_INIT, value = BUF_INIT;
     user_key(user->name, &key);
@@ -236,7 +250,7 @@ void users_put_next_id(uint64_t next, struct batch *batch)
 static int add_plan(struct users *users, void *args, uint64_t version, struct batch *batch, struct err *err)
 {
     struct user *user = args, existing;
-    int r = read_user(users, user->name, &existing, err);
+    int r = users_read(users, user->name, &existing, err);
     if (r == 0)
         return err_set(err, ERR_EXISTS, "user %.200s exists already", user->name);
     if (r != -ERR_NOT_FOUND)
@@ -245,7 +259,7 @@ static int add_plan(struct users *users, void *args, uint64_t version, struct ba
     if (r < 0)
         return r;
     user->revision = version + 1;
-    put_user(user, batch);
+    users_put(user, batch);
     users_put_next_id(user->account.n + 1, batch);
     return 0;
 }
@@ -291,7 +305,7 @@ static int edit_plan(struct users *users, void *args, uint64_t version, struct b
 {
     const struct edit *edit = args;
     struct user user;
-    int r = read_user(users, edit->name, &user, err);
+    int r = users_read(users, edit->name, &user, err);
     if (r < 0)
         return r;
     if (edit->what == EDIT_PASSWORD)
@@ -299,12 +313,12 @@ static int edit_plan(struct users *users, void *args, uint64_t version, struct b
     else
         user.disabled = edit->disabled;
     user.revision = version + 1;
-    put_user(&user, batch);
+    users_put(&user, batch);
     return 0;
 }
 
 /* A name that cannot be anybody's is not found. */
-static int normalise_existing(struct str name, char out[USER_NAME_BYTES_MAX + 1], struct err *err)
+int users_normalise_existing(struct str name, char out[USER_NAME_BYTES_MAX + 1], struct err *err)
 {
     if (users_normalise_name(name, out, err) < 0)
         return err_set(err, ERR_NOT_FOUND, "there is no such user");
@@ -315,7 +329,7 @@ int users_set_password(struct users *users, struct str name, struct str password
 {
     struct edit edit = { .what = EDIT_PASSWORD };
     struct user user;
-    int r = normalise_existing(name, edit.name, err);
+    int r = users_normalise_existing(name, edit.name, err);
     if (r == 0)
         r = users_find(users, str_c(edit.name), &user, err);
     if (r == 0)
@@ -326,7 +340,7 @@ int users_set_password(struct users *users, struct str name, struct str password
 int users_set_disabled(struct users *users, struct str name, bool disabled, struct err *err)
 {
     struct edit edit = { .what = EDIT_DISABLED, .disabled = disabled };
-    int r = normalise_existing(name, edit.name, err);
+    int r = users_normalise_existing(name, edit.name, err);
     return r < 0 ? r : users_change(users, edit_plan, &edit, err);
 }
 
@@ -336,12 +350,14 @@ static int delete_plan(struct users *users, void *args, uint64_t version, struct
     struct user *user = args;
     struct buf key = BUF_INIT;
     (void)version;
-    int r = read_user(users, user->name, user, err);
+    int r = users_read(users, user->name, user, err);
     if (r == 0) {
         user_key(user->name, &key);
         batch_delete(batch, buf_str(&key));
         deleted_key(user->account, &key);
         batch_put(batch, buf_str(&key), str_c(user->name));
+        users_referral_key(user->name, &key);
+        batch_delete(batch, buf_str(&key));
         r = groups_forget_user(users, user->account, batch, err);
     }
     buf_deinit(&key);
@@ -351,7 +367,7 @@ static int delete_plan(struct users *users, void *args, uint64_t version, struct
 int users_delete(struct users *users, struct str name, struct account_id *account_out, struct err *err)
 {
     struct user user;
-    int r = normalise_existing(name, user.name, err);
+    int r = users_normalise_existing(name, user.name, err);
     if (r == 0)
         r = users_change(users, delete_plan, &user, err);
     if (r == 0)
@@ -453,14 +469,14 @@ int users_find(struct users *users, struct str name, struct user *user_out, stru
     char normal[USER_NAME_BYTES_MAX + 1];
     uint64_t version;
     struct user user;
-    int r = normalise_existing(name, normal, err);
+    int r = users_normalise_existing(name, normal, err);
     if (r == 0)
         r = store_version(users->params.store, DIRECTORY_ACCOUNT, &version, err);
     if (r < 0)
         return r;
     if (cache_look(users, normal, version, user_out))
         return 0;
-    r = read_user(users, normal, &user, err);
+    r = users_read(users, normal, &user, err);
     if (r < 0)
         return r;
     cache_keep(users, &user, version);

@@ -5,6 +5,7 @@
  *   "U/" name       one record, laid out in users.c, with a format version; the store adds the checksum
  *   "G.." "I.." "P/" groups, what was granted to whom, public accounts: groups.h, grants.h
  *   "A/" entry      an annotation of the server: server_metadata.h
+ *   "R/" name       the user has a referral
  *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()
  * A name is held normalised (users_normalise_name), so that it is found whichever way it is spelled.
  * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is
@@ -22,6 +23,8 @@ enum {
     USER_NAME_BYTES_MAX = 255,
     USER_PASSWORD_BYTES_MAX = 1024,
     USER_HASH_BYTES_MAX = 128, /* crypto_pwhash_STRBYTES, with its NUL */
+    USER_HIDDEN_BYTES_MAX = 255,
+    USER_REFERRAL_BYTES_MAX = 255,
 };
 
 #define DIRECTORY_ACCOUNT ((struct account_id){ 0 })
@@ -34,6 +37,8 @@ struct user {
     int64_t created_ms; /* wall clock */
     bool disabled;      /* may not sign in; mail is still delivered */
     uint64_t revision;  /* directory version that wrote this record: another one after each change */
+    char hidden[USER_HIDDEN_BYTES_MAX + 1]; /* IMAP capabilities not to be announced, with spaces between */
+    char referral[USER_REFERRAL_BYTES_MAX + 1]; /* URL of the server where the user's mail is; "": here */
     char hash
         [USER_HASH_BYTES_MAX]; /* argon2id, as crypto_pwhash_str writes it; keep it out of logs and answers */
 };
@@ -64,6 +69,18 @@ MUST_USE int users_add(struct users *users, struct str name, struct str password
 /* -ERR_NOT_FOUND; -ERR_INVALID or -ERR_LIMIT for the password. Sessions that are signed in stay so. */
 MUST_USE int users_set_password(struct users *users, struct str name, struct str password, struct err *err);
 MUST_USE int users_set_disabled(struct users *users, struct str name, bool disabled, struct err *err);
+
+/* Announce an IMAP capability to the user's clients no more (hide), or again: for clients with faults. A name that
+ * ends in "*" hides all that begin so. -ERR_NOT_FOUND: the user, or what is not hidden; -ERR_EXISTS: hidden already;
+ * -ERR_INVALID: no name of a capability; -ERR_LIMIT above USER_HIDDEN_BYTES_MAX. */
+MUST_USE int users_hide_capability(struct users *users, struct str name, struct str capability, bool hide,
+                                   struct err *err);
+
+/* Send the user's clients to another server once they have signed in (RFC 2221); "" ends that.
+ * -ERR_NOT_FOUND; -ERR_INVALID: no IMAP URL; -ERR_LIMIT. */
+MUST_USE int users_set_referral(struct users *users, struct str name, struct str url, struct err *err);
+/* Is there any user with one? From memory while the directory has not changed; when the store fails, no. */
+bool users_have_referrals(struct users *users);
 
 /* Remove the user. Its mail goes with users_purge(), to be called once nothing has the account open any more;
  * what a crash leaves in between is found by users_next_deleted() after the next start. -ERR_NOT_FOUND. */

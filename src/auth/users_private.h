@@ -13,6 +13,8 @@ struct users {
     pthread_mutex_t cache_lock;
     uint64_t cache_version; /* of the directory, when `cache` was empty; what is in it is as new or newer */
     struct map cache;       /* name -> struct user */
+    uint64_t referrals_version; /* of the directory, when have_referrals was found */
+    bool have_referrals;
 };
 
 /* Fills `batch` for a directory at `version`; a conflict calls it again with a newer one. An empty batch is
@@ -24,6 +26,14 @@ MUST_USE int users_change(struct users *users, users_plan_fn *plan, void *args, 
 /* The next id of an account or a group: neither is ever given twice. */
 MUST_USE int users_next_id(struct users *users, uint64_t *id_out, struct err *err);
 void users_put_next_id(uint64_t next, struct batch *batch);
+
+/* By its normalised name, from the store. -ERR_NOT_FOUND. */
+MUST_USE int users_read(struct users *users, const char *name, struct user *user_out, struct err *err);
+void users_put(const struct user *user, struct batch *batch);
+/* A name that cannot be anybody's is -ERR_NOT_FOUND. */
+MUST_USE int users_normalise_existing(struct str name, char out[USER_NAME_BYTES_MAX + 1], struct err *err);
+/* users_client.c: "R/" name */
+void users_referral_key(const char *name, struct buf *key);
 
 /* groups.c: the user is no longer a member of any group. */
 MUST_USE int groups_forget_user(struct users *users, struct account_id user, struct batch *batch,

@@ -1,4 +1,5 @@
 #include "auth/users.h"
+#include "base/codec.h"
 #include "base/testing.h"
 #include "store/faulty/faulty.h"
 #include "store/mem/mem.h"
@@ -253,7 +254,7 @@ static void test_damaged_record_is_told_not_used(void **state)
         const char *text;
     } cases[] = {
         { STR_INIT(""), "has format 0" },
-        { STR_INIT("\2whatever"), "has format 2: a newer Loft wrote it" },
+        { STR_INIT("\3whatever"), "has format 3: a newer Loft wrote it" },
         { STR_INIT("\1"), "is damaged" },
         { STR_INIT("\1\0aaaaaaaa\0bbbbbbbb\1"), "is damaged" },      /* account 0 */
         { STR_INIT("\1\1aaaaaaaa\0bbbbbbbb\5abc"), "is damaged" },   /* hash cut off */
@@ -407,6 +408,119 @@ static void test_racing_instances_never_share_an_account_id(void **state)
     mem_world_free(&world);
 }
 
+/* ---- what clients are told ---- */
+
+static void test_a_record_of_the_first_format_is_read(void **state)
+{
+    struct fixture f;
+    struct user user;
+    struct buf record = BUF_INIT;
+    struct batch batch = BATCH_INIT;
+    uint64_t version;
+    (void)state;
+    begin(&f);
+    buf_put_u8(&record, 1);
+    buf_put_varint(&record, 77);
+    buf_put_u64(&record, 1234);
+    buf_put_u8(&record, 1);
+    buf_put_u64(&record, 9);
+    buf_put_str(&record, STR("hash"));
+    batch_put(&batch, STR("U/old"), buf_str(&record));
+    assert_int_equal(store_version(f.store, DIRECTORY_ACCOUNT, &version, &f.err), 0);
+    assert_int_equal(store_commit(f.store, DIRECTORY_ACCOUNT, version, version + 1, &batch, &f.err), 0);
+    assert_int_equal(users_find(f.users, STR("old"), &user, &f.err), 0);
+    assert_true(user.account.n == 77 && user.created_ms == 1234 && user.disabled && user.revision == 9);
+    assert_string_equal(user.hash, "hash");
+    assert_string_equal(user.hidden, "");
+    assert_string_equal(user.referral, "");
+    assert_int_equal(users_hide_capability(f.users, STR("old"), STR("QRESYNC"), true, &f.err), 0);
+    assert_int_equal(users_find(f.users, STR("old"), &user, &f.err), 0);
+    assert_true(user.account.n == 77 && user.disabled);
+    assert_string_equal(user.hidden, "QRESYNC");
+    batch_deinit(&batch);
+    buf_deinit(&record);
+    end(&f);
+}
+
+static void test_capabilities_are_hidden_and_shown_again(void **state)
+{
+    static const struct {
+        const char *name;
+        bool hide;
+        int r;
+        const char *hidden;
+    } cases[] = {
+        { "QRESYNC", true, 0, "QRESYNC" },
+        { "qresync", true, -ERR_EXISTS, "QRESYNC" },
+        { "THREAD=*", true, 0, "QRESYNC THREAD=*" },
+        { "IDLE", false, -ERR_NOT_FOUND, "QRESYNC THREAD=*" },
+        { "", true, -ERR_INVALID, "QRESYNC THREAD=*" },
+        { "*", true, -ERR_INVALID, "QRESYNC THREAD=*" },
+        { "a b", true, -ERR_INVALID, "QRESYNC THREAD=*" },
+        { "a,b", true, -ERR_INVALID, "QRESYNC THREAD=*" },
+        { "a*b", true, -ERR_INVALID, "QRESYNC THREAD=*" },
+        { "\xc3\xa4", true, -ERR_INVALID, "QRESYNC THREAD=*" },
+        { "IDLE", true, 0, "QRESYNC THREAD=* IDLE" },
+        { "thread=*", false, 0, "QRESYNC IDLE" },
+        { "qresync", false, 0, "IDLE" },
+        { "IDLE", false, 0, "" },
+    };
+    struct fixture f;
+    struct user user;
+    char longest[USER_HIDDEN_BYTES_MAX + 2] = "";
+    (void)state;
+    begin(&f);
+    add(&f, "anna");
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        int r = users_hide_capability(f.users, STR("Anna"), str_c(cases[i].name), cases[i].hide, &f.err);
+        assert_row(r == cases[i].r, i, cases[i].name);
+        assert_int_equal(users_find(f.users, STR("anna"), &user, &f.err), 0);
+        assert_row(strcmp(user.hidden, cases[i].hidden) == 0, i, user.hidden);
+    }
+    memset(longest, 'X', USER_HIDDEN_BYTES_MAX + 1);
+    assert_int_equal(users_hide_capability(f.users, STR("anna"), str_c(longest), true, &f.err), -ERR_LIMIT);
+    longest[USER_HIDDEN_BYTES_MAX] = '\0';
+    assert_int_equal(users_hide_capability(f.users, STR("anna"), str_c(longest), true, &f.err), 0);
+    assert_int_equal(users_hide_capability(f.users, STR("bob"), STR("IDLE"), true, &f.err), -ERR_NOT_FOUND);
+    end(&f);
+}
+
+static void test_referrals_are_set_and_known(void **state)
+{
+    static const struct {
+        const char *url;
+        int r;
+    } cases[] = {
+        { "http://x/", -ERR_INVALID },     { "imap://a]b/", -ERR_INVALID }, { "imap://a b/", -ERR_INVALID },
+        { "imap://a\r\nb", -ERR_INVALID }, { "IMAP://anna;AUTH=*@b/", 0 },  { "imaps://b/", 0 },
+    };
+    struct fixture f;
+    struct user user;
+    struct account_id id;
+    (void)state;
+    begin(&f);
+    add(&f, "anna");
+    add(&f, "bob");
+    assert_false(users_have_referrals(f.users));
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_row(users_set_referral(f.users, STR("Anna"), str_c(cases[i].url), &f.err) == cases[i].r, i,
+                   cases[i].url);
+        assert_row(users_have_referrals(f.users) == (i >= 4), i, cases[i].url);
+    }
+    assert_int_equal(users_find(f.users, STR("anna"), &user, &f.err), 0);
+    assert_string_equal(user.referral, "imaps://b/");
+    assert_int_equal(users_find(f.users, STR("bob"), &user, &f.err), 0);
+    assert_string_equal(user.referral, "");
+    assert_int_equal(users_set_referral(f.users, STR("anna"), STR_NIL, &f.err), 0);
+    assert_false(users_have_referrals(f.users));
+    assert_int_equal(users_set_referral(f.users, STR("bob"), STR("imap://c/"), &f.err), 0);
+    assert_true(users_have_referrals(f.users));
+    assert_int_equal(users_delete(f.users, STR("bob"), &id, &f.err), 0);
+    assert_false(users_have_referrals(f.users));
+    assert_int_equal(users_set_referral(f.users, STR("bob"), STR("imap://c/"), &f.err), -ERR_NOT_FOUND);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +532,9 @@ int main(void)
         cmocka_unit_test(test_users_are_listed_in_order),
         cmocka_unit_test(test_deleted_account_id_is_never_given_again),
         cmocka_unit_test(test_damaged_record_is_told_not_used),
+        cmocka_unit_test(test_a_record_of_the_first_format_is_read),
+        cmocka_unit_test(test_capabilities_are_hidden_and_shown_again),
+        cmocka_unit_test(test_referrals_are_set_and_known),
         cmocka_unit_test(test_every_failing_call_leaves_the_directory_whole),
         cmocka_unit_test(test_conflicts_are_planned_again_and_not_for_ever),
         cmocka_unit_test(test_other_instances_change_is_seen_at_once),

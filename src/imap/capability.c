@@ -12,6 +12,7 @@ enum when {
     IF_NO_LOGIN = 32,
     IF_UNAUTHENTICATE = 64, /* it is not switched off */
     IF_LANGUAGES = 128,     /* there is a catalogue */
+    IF_REFERRALS = 256,     /* some user has one */
 };
 
 static const struct {
@@ -26,6 +27,7 @@ static const struct {
     { "STARTTLS", BEFORE_LOGIN | IF_STARTTLS },
     { "LOGINDISABLED", BEFORE_LOGIN | IF_NO_LOGIN },
     { "AUTH=PLAIN", BEFORE_LOGIN | IF_LOGIN },
+    { "LOGIN-REFERRALS", BEFORE_LOGIN | IF_REFERRALS },    /* RFC 2221 */
     { "ID", ALWAYS },                                      /* RFC 2971 */
     { "ENABLE", ALWAYS },                                  /* RFC 5161 */
     { "LANGUAGE", IF_LANGUAGES },                          /* RFC 5255, 3.1: also in the greeting */
@@ -100,23 +102,59 @@ static bool applies(const struct session *s, unsigned when)
         return false;
     if (when & IF_LANGUAGES && !languages_has_catalogue(s->server->languages))
         return false;
+    if (when & IF_REFERRALS && !users_have_referrals(s->server->users))
+        return false;
     if (when & IF_LOGIN && !capability_login_allowed(s))
         return false;
     return !(when & IF_NO_LOGIN && capability_login_allowed(s));
 }
 
+bool capability_is_hidden(struct str name, struct str list)
+{
+    if (str_eq(name, STR("STARTTLS")) || str_eq(name, STR("LOGINDISABLED")))
+        return false;
+    for (size_t at = 0, end; at < list.n; at = end + 1) {
+        for (end = at; end < list.n && list.p[end] != ' ' && list.p[end] != ',';)
+            end++;
+        struct str item = str_sub(list, at, end - at);
+        bool begins = str_ends(item, STR("*"));
+        item.n -= begins;
+        if (item.n > 0 && (begins ? str_starts_nocase(name, item) : str_eq_nocase(name, item)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_hidden(const struct session *s, struct str name)
+{
+    const struct imap_settings *settings = &s->server->settings;
+    return capability_is_hidden(name, str_c(settings->hide_capabilities)) ||
+           capability_is_hidden(name, str_c(settings->hide_capabilities_here)) ||
+           capability_is_hidden(name, str_c(s->hidden_capabilities));
+}
+
+/* " NAME=FIGURE"; hidden by the name alone. */
+static void write_figure(const struct session *s, const char *name, uint64_t figure, struct buf *out)
+{
+    if (!is_hidden(s, str_c(name)))
+        buf_printf(out, " %s=%llu", name, (unsigned long long)figure);
+}
+
 void capability_write(const struct session *s, struct buf *out)
 {
+    bool any = false;
     for (size_t i = 0; i < ARRAY_COUNT(capabilities); i++) {
-        if (!applies(s, capabilities[i].when))
+        if (!applies(s, capabilities[i].when) || is_hidden(s, str_c(capabilities[i].name)))
             continue;
-        if (i > 0)
+        if (any)
             buf_add_char(out, ' ');
+        any = true;
         buf_add(out, str_c(capabilities[i].name));
     }
-    if (s->state != STATE_NOT_AUTHENTICATED) /* RFC 7889 */
-        buf_printf(out, " APPENDLIMIT=%llu", (unsigned long long)s->server->settings.message_bytes_max);
-    if (s->state != STATE_NOT_AUTHENTICATED && limit_of_saving(s)) /* RFC 9738, 3: one of the two */
-        buf_printf(out, " %sLIMIT=%u", s->server->settings.message_limit ? "MESSAGE" : "SAVE",
-                   limit_of_saving(s));
+    if (s->state == STATE_NOT_AUTHENTICATED)
+        return;
+    write_figure(s, "APPENDLIMIT", s->server->settings.message_bytes_max, out); /* RFC 7889 */
+    if (limit_of_saving(s)) /* RFC 9738, 3: one of the two */
+        write_figure(s, s->server->settings.message_limit ? "MESSAGELIMIT" : "SAVELIMIT", limit_of_saving(s),
+                     out);
 }

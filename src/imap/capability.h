@@ -7,6 +7,10 @@
 /* The names for this session as it is now, separated by spaces: "IMAP4rev2 IMAP4rev1 ...". */
 void capability_write(const struct session *s, struct buf *out);
 
+/* Is `name` in a list of names to hide (with spaces or commas between; "NAME*" is all that begin so)?
+ * STARTTLS and LOGINDISABLED never are: who does not know of them sends passwords in clear. */
+bool capability_is_hidden(struct str name, struct str list);
+
 /* May this connection send passwords?  RFC 9051, 6.2.3 */
 bool capability_login_allowed(const struct session *s);
 

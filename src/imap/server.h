@@ -27,6 +27,8 @@ struct imap_settings {
     uint32_t save_limit;           /* of COPY and APPEND alone, where the former is 0; 0: any number */
     const char
         *quota_administrators; /* borrows: names of users who may SETQUOTA, with commas or spaces between */
+    /* Borrow: capabilities not announced on any port, and on that of this struct: capability.h. */
+    const char *hide_capabilities, *hide_capabilities_here;
     struct framer_limits before_login, after_login;
 };
 

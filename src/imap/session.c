@@ -323,6 +323,7 @@ int session_sign_in(struct session *s, const struct user *user, const char *mech
     }
     s->holds_account_limit = true;
     memcpy(s->user_name, user->name, sizeof s->user_name);
+    memcpy(s->hidden_capabilities, user->hidden, sizeof s->hidden_capabilities);
     s->state = STATE_AUTHENTICATED;
     conn_set_input_limit(s->conn, s->server->settings.after_login.command_max);
     framer_start(&s->framer,
@@ -357,6 +358,7 @@ void session_sign_out(struct session *s)
     door_forget(s);
     s->holds_account_limit = false;
     memset(s->user_name, 0, sizeof s->user_name);
+    memset(s->hidden_capabilities, 0, sizeof s->hidden_capabilities);
     s->rev2 = s->condstore = s->qresync = s->utf8_accept = s->uidonly = false;
     s->language = NULL; /* RFC 8437, 3 */
     s->collation = COLLATION_UNICODE_CASEMAP;

@@ -49,6 +49,7 @@ struct session {
     /* Who. NULL and empty before login. */
     struct account *account; /* own reference */
     char user_name[USER_NAME_BYTES_MAX + 1];
+    char hidden_capabilities[USER_HIDDEN_BYTES_MAX + 1]; /* capability.h */
     struct presence_entry *presence;
     bool holds_account_limit;
 

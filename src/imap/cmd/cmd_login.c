@@ -34,10 +34,22 @@ void held_reply_drop(struct session *s)
     s->held = NULL;
 }
 
+/* The user's mail is on another server. RFC 2221, 4.1; 6: only who has signed in is told where. */
+static int refer(struct session *s, const struct user *user, struct err *err)
+{
+    log_info(&s->log, "login-referred", KV("account", (const char *)user->name),
+             KV("url", (const char *)user->referral));
+    session_code(s, "REFERRAL %s", user->referral);
+    s->failure_logged = true;
+    return err_set(err, ERR_CANNOT, "Your mail is on another server");
+}
+
 /* The outcome is known: become AUTHENTICATED or not, and answer. */
 static int conclude(struct session *s, int result, const struct user *user, const char *mechanism,
                     struct err *err)
 {
+    if (result == 0 && user->referral[0])
+        return refer(s, user, err);
     if (result == 0)
         result = session_sign_in(s, user, mechanism, err);
     if (result == 0) {
