@@ -46,6 +46,7 @@ static const struct {
     { "CONDSTORE", AFTER_LOGIN },                          /* RFC 7162 */
     { "QRESYNC", AFTER_LOGIN },                            /* RFC 7162 */
     { "UIDONLY", AFTER_LOGIN },                            /* RFC 9586 */
+    { "UIDBATCHES", AFTER_LOGIN },                         /* RFC 10022 */
     { "ESEARCH", AFTER_LOGIN },                            /* RFC 4731 */
     { "SEARCHRES", AFTER_LOGIN },                          /* RFC 5182 */
     { "SEARCH=FUZZY", AFTER_LOGIN },                       /* RFC 6203 */

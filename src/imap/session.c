@@ -289,6 +289,7 @@ void session_deselect(struct session *s)
     account_unref(&s->selected_account);
     s->saved = (struct seqset){ 0 };
     arena_deinit(&s->saved_arena);
+    s->batches_told = (struct batches_told){ 0 };
     if (s->state == STATE_SELECTED) /* a session that has said goodbye keeps LOGOUT */
         s->state = STATE_AUTHENTICATED;
     presence_set_mailbox(s->server->presence, s->presence, STR(""));

@@ -84,7 +84,11 @@ struct session {
     struct context *contexts; /* RFC 5267: results that are kept up to date: context.c */
     struct update *update;    /* changes of the mailbox that are half told: update.c */
     struct notify *notify;    /* what NOTIFY asked for; NULL: the command was not used: notify.c */
-    struct seqset saved;      /* RFC 5182: "$", UIDs; lives in saved_arena */
+    struct batches_told {     /* UIDBATCHES that it was told: cmd_uidbatches.c */
+        uint32_t size;        /* 0: none */
+        uint32_t first, last, exists, uidnext;
+    } batches_told;
+    struct seqset saved; /* RFC 5182: "$", UIDs; lives in saved_arena */
     struct arena saved_arena;
     struct watcher watcher;      /* on the selected account, or one's own */
     struct watcher home_watcher; /* on one's own account when that is not the selected one */

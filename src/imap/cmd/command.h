@@ -90,6 +90,7 @@ command_run_fn store_run;
 command_run_fn subscribe_run;
 command_run_fn thread_run;
 command_run_fn uid_expunge_run;
+command_run_fn uidbatches_run;
 command_run_fn unauthenticate_run;
 command_run_fn unselect_run;
 command_run_fn unsubscribe_run;

@@ -61,6 +61,7 @@ static const struct command commands[] = {
     { STR_INIT("MOVE"),           IN_SELECTED,          CMD_HAS_UID | CMD_WRITES,                copy_args_parse,         move_run           },
     { STR_INIT("EXPUNGE"),        IN_SELECTED,          CMD_WRITES,                              no_args_parse,           expunge_run        },
     { STR_INIT("EXPUNGE"),        IN_SELECTED,          CMD_ONLY_UID | CMD_WRITES,               set_args_parse,          uid_expunge_run    },
+    { STR_INIT("UIDBATCHES"),     IN_SELECTED,          0,                                       uidbatches_args_parse,   uidbatches_run     },
     { STR_INIT("NOTIFY"),         IN_AUTHENTICATED,     0,                                       notify_args_parse,       notify_run         },
     { STR_INIT("IDLE"),           IN_AUTHENTICATED,     0,                                       no_args_parse,           idle_run           },
 };

@@ -141,6 +141,7 @@ static const struct command_row {
     { STR_INIT("STORE"), store_args_parse, NULL },
     { STR_INIT("COPY"), copy_args_parse, NULL },
     { STR_INIT("EXPUNGE"), set_args_parse, NULL },
+    { STR_INIT("UIDBATCHES"), uidbatches_args_parse, NULL },
     { STR_INIT("NOTIFY"), notify_args_parse, check_notify },
     { STR_INIT("GETMETADATA"), getmetadata_args_parse, check_getmetadata },
     { STR_INIT("SETMETADATA"), setmetadata_args_parse, check_setmetadata },

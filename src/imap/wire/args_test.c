@@ -295,6 +295,31 @@ static void test_uid_expunge(void **state)
     CHECK_LINES(cases, set_args_parse, print_set_args);
 }
 
+static void print_uidbatches(const void *args, struct buf *out)
+{
+    const struct uidbatches_args *batches = args;
+    buf_printf(out, "%u %u:%u", batches->size, batches->first, batches->last);
+}
+
+static void test_uidbatches(void **state)
+{
+    (void)state;
+    static const struct line_case cases[] = {
+        { "UIDBATCHES 2000", "2000 1:4294967295" },
+        { "UIDBATCHES 2000 10:20", "2000 10:20" },
+        { "UIDBATCHES 1 2:1", "1 2:1" }, /* refused when it is run: BAD [CLIENTBUG] */
+        { "UIDBATCHES", NULL },
+        { "UIDBATCHES 0", NULL },
+        { "UIDBATCHES 500 1", NULL },
+        { "UIDBATCHES 500 1:", NULL },
+        { "UIDBATCHES 500 0:1", NULL },
+        { "UIDBATCHES 500 1:*", NULL },
+        { "UIDBATCHES 500 1:2,3", NULL },
+        { "UIDBATCHES 4294967296", NULL },
+    };
+    CHECK_LINES(cases, uidbatches_args_parse, print_uidbatches);
+}
+
 /* ---- commands on mailboxes ---- */
 
 static void print_select(const void *args, struct buf *out)
@@ -790,6 +815,7 @@ int main(void)
         cmocka_unit_test(test_store),
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_uid_expunge),
+        cmocka_unit_test(test_uidbatches),
         cmocka_unit_test(test_select),
         cmocka_unit_test(test_create),
         cmocka_unit_test(test_rename),

@@ -82,3 +82,20 @@ int set_args_parse(struct parser *p, const void **args_out, struct err *err)
     *args_out = args;
     return 0;
 }
+
+/* message-batches = "UIDBATCHES" SP nz-number [SP nz-number ":" nz-number]     RFC 10022 */
+int uidbatches_args_parse(struct parser *p, const void **args_out, struct err *err)
+{
+    struct uidbatches_args *args = arena_new(p->arena, struct uidbatches_args);
+    args->first = 1;
+    args->last = UINT32_MAX;
+    if (!parse_sp(p) || !parse_nz_number(p, &args->size))
+        return parser_error(p, err);
+    if (!parser_at_end(p) && (!parse_sp(p) || !parse_nz_number(p, &args->first) ||
+                              !parse_char(p, ':', "\":\"") || !parse_nz_number(p, &args->last)))
+        return parser_error(p, err);
+    if (!parse_end(p))
+        return parser_error(p, err);
+    *args_out = args;
+    return 0;
+}
