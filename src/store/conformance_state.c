@@ -1,7 +1,9 @@
 /* State: versions, conflicts, batches, scans. */
 #include "store/conformance_impl.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const struct account_id anna = { 7 }, bert = { 8 };
 
@@ -321,6 +323,62 @@ static void test_a_batch_of_the_largest_size_is_committed(void **state)
     free(big);
 }
 
+struct started {
+    struct store_commit commit; /* first */
+    struct batch batch;
+    atomic_bool done;
+};
+
+static void note_done(struct store_commit *commit)
+{
+    atomic_store(&((struct started *)commit)->done, true);
+}
+
+static void start(struct fixture *f, struct started *s, struct account_id account, uint64_t expected_version,
+                  const char *script)
+{
+    s->commit = (struct store_commit){ .done = note_done };
+    s->batch = BATCH_INIT;
+    atomic_init(&s->done, false);
+    add_script(&s->batch, script);
+    store_commit_start(f->store, account, expected_version, expected_version + 1, &s->batch, &s->commit);
+}
+
+static int finish(struct fixture *f, struct started *s)
+{
+    while (!atomic_load(&s->done))
+        usleep(100);
+    batch_deinit(&s->batch);
+    f->err = s->commit.err;
+    return s->commit.result;
+}
+
+static void test_commits_that_were_started_are_there_when_pushed(void **state)
+{
+    struct fixture *f = *state;
+    struct started first, second, other, late, wrong;
+
+    store_push(f->store); /* nothing */
+    start(f, &first, anna, 0, "+a=1 +b=1");
+    start(f, &second, anna, 1, "+b=2"); /* on what is not there yet */
+    start(f, &other, bert, 0, "+c=3");
+    start(f, &late, anna, 1, "+b=no"); /* the second was before it */
+    start(f, &wrong, anna, STORE_VERSION_MAX, "+b=no");
+    store_push(f->store);
+    assert_ok(f, finish(f, &first));
+    assert_ok(f, finish(f, &second));
+    assert_ok(f, finish(f, &other));
+    assert_error(f, ERR_CONFLICT, finish(f, &late));
+    assert_error(f, ERR_INVALID, finish(f, &wrong));
+    assert_int_equal(version_of(f, anna), 2);
+    assert_state(f, anna, "a=1;b=2;");
+    assert_state(f, bert, "c=3;");
+    start(f, &first, anna, 2, "-a"); /* a lone one */
+    store_push(f->store);
+    assert_ok(f, finish(f, &first));
+    assert_state(f, anna, "b=2;");
+}
+
 int conformance_run_state(const struct conformance_target *target)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +391,7 @@ int conformance_run_state(const struct conformance_target *target)
         conformance_test(test_a_scan_does_not_see_what_its_callback_writes),
         conformance_test(test_keys_and_values_of_the_largest_size_come_back),
         conformance_test(test_a_batch_of_the_largest_size_is_committed),
+        conformance_test(test_commits_that_were_started_are_there_when_pushed),
     };
     return run_group(target, "state", tests, ARRAY_COUNT(tests));
 }

@@ -84,16 +84,42 @@ int store_version(struct store *store, struct account_id account, uint64_t *vers
     return store->ops->version(store, account, version_out, err);
 }
 
-int store_commit(struct store *store, struct account_id account, uint64_t expected_version,
-                 uint64_t new_version, const struct batch *batch, struct err *err)
+static int check_commit(uint64_t expected_version, uint64_t new_version, const struct batch *batch,
+                        struct err *err)
 {
     if (new_version <= expected_version || new_version > STORE_VERSION_MAX)
         return err_set(err, ERR_INVALID, "version %llu cannot follow %llu", (unsigned long long)new_version,
                        (unsigned long long)expected_version);
-    int r = check_batch(batch, err);
+    return check_batch(batch, err);
+}
+
+int store_commit(struct store *store, struct account_id account, uint64_t expected_version,
+                 uint64_t new_version, const struct batch *batch, struct err *err)
+{
+    int r = check_commit(expected_version, new_version, batch, err);
     if (r < 0)
         return r;
     return store->ops->commit(store, account, expected_version, new_version, batch, err);
+}
+
+void store_commit_start(struct store *store, struct account_id account, uint64_t expected_version,
+                        uint64_t new_version, const struct batch *batch, struct store_commit *commit)
+{
+    int r = check_commit(expected_version, new_version, batch, &commit->err);
+    if (r == 0 && store->ops->commit_start) {
+        store->ops->commit_start(store, account, expected_version, new_version, batch, commit);
+        return;
+    }
+    if (r == 0)
+        r = store->ops->commit(store, account, expected_version, new_version, batch, &commit->err);
+    commit->result = r;
+    commit->done(commit);
+}
+
+void store_push(struct store *store)
+{
+    if (store->ops->push)
+        store->ops->push(store);
 }
 
 int store_get(struct store *store, struct account_id account, struct str key, struct buf *value_out,

@@ -25,7 +25,8 @@
  * Limits of arguments are checked once, in store.c, before an engine sees them; on an error every `out`
  * buffer is as before.
  *
- * Threads: every function may be called from any thread at once; all block until done. Callbacks run on the
+ * Threads: every function may be called from any thread at once; all block until done, store_commit_start
+ * alone does not. Callbacks run on the
  * caller's thread with no lock of the engine held, so they may call the store themselves; watch callbacks are
  * the exception, see below. */
 #ifndef LOFT_STORE_STORE_H
@@ -138,6 +139,16 @@ struct store_stats {
     bool failed; /* refuses commits after a write error */
 };
 
+/* A commit in two steps, for a thread that has others to serve while the disk works. */
+struct store_commit {
+    /* Called once, when `result` is there (as store_commit returns it, and `err`): on a thread of the engine, or
+     * inside store_commit_start, store_push or whichever call commits. From then on the struct and the batch are
+     * the caller's again. Be short, call no store function, take no lock that is held across one. */
+    void (*done)(struct store_commit *commit);
+    int result;
+    struct err err;
+};
+
 /* What an engine implements. Call through the store_ functions below. */
 struct store_ops {
     const char *name; /* "rocks", "mem" */
@@ -145,6 +156,10 @@ struct store_ops {
     int (*version)(struct store *store, struct account_id account, uint64_t *version_out, struct err *err);
     int (*commit)(struct store *store, struct account_id account, uint64_t expected_version,
                   uint64_t new_version, const struct batch *batch, struct err *err);
+    /* Both NULL: the engine is done at once. */
+    void (*commit_start)(struct store *store, struct account_id account, uint64_t expected_version,
+                         uint64_t new_version, const struct batch *batch, struct store_commit *commit);
+    void (*push)(struct store *store);
     int (*get)(struct store *store, struct account_id account, struct str key, struct buf *value_out,
                struct err *err);
     int (*scan)(struct store *store, struct account_id account, struct str from, struct str to,
@@ -189,6 +204,15 @@ MUST_USE int store_version(struct store *store, struct account_id account, uint6
  *           both. */
 MUST_USE int store_commit(struct store *store, struct account_id account, uint64_t expected_version,
                           uint64_t new_version, const struct batch *batch, struct err *err);
+
+/* The same without waiting: commit->done tells. The batch is borrowed until then. Commits that were started may
+ * wait for one another, so that many become one write: who starts some must call store_push before it sleeps
+ * or waits for one of them. */
+void store_commit_start(struct store *store, struct account_id account, uint64_t expected_version,
+                        uint64_t new_version, const struct batch *batch, struct store_commit *commit);
+
+/* Write what has been started, by whomever. May write on this thread; costs nothing when there is nothing. */
+void store_push(struct store *store);
 
 /* Append the value of `key` to `value_out`. -ERR_NOT_FOUND, -ERR_LIMIT, -ERR_IO, -ERR_CORRUPT. */
 MUST_USE int store_get(struct store *store, struct account_id account, struct str key, struct buf *value_out,

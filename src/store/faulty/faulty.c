@@ -4,12 +4,22 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* A commit that was started and waits for a push. */
+struct started {
+    struct account_id account;
+    uint64_t expected_version, new_version;
+    const struct batch *batch;
+    struct store_commit *out;
+    struct started *next;
+};
+
 struct faulty_store {
     struct store store;
     struct store *inner;
-    pthread_mutex_t lock; /* guards the two below */
+    pthread_mutex_t lock; /* guards what is below */
     struct faulty_plan plan;
     uint64_t count;
+    struct started *started_first, **started_last;
 };
 
 static struct faulty_store *faulty(struct store *store)
@@ -56,6 +66,7 @@ static int finish(struct fate fate, int r, struct err *err)
 static void faulty_close(struct store *store)
 {
     struct faulty_store *f = faulty(store);
+    assert(!f->started_first);
     store_close(&f->inner);
     pthread_mutex_destroy(&f->lock);
     free(f);
@@ -82,6 +93,38 @@ static int faulty_commit(struct store *store, struct account_id account, uint64_
         return fail_before(fate, err);
     return finish(
         fate, store_commit(faulty(store)->inner, account, expected_version, new_version, batch, err), err);
+}
+
+/* Nothing happens before somebody pushes: so a test sees what a commit under way leaves open. */
+static void faulty_commit_start(struct store *store, struct account_id account, uint64_t expected_version,
+                                uint64_t new_version, const struct batch *batch, struct store_commit *commit)
+{
+    struct faulty_store *f = faulty(store);
+    struct started *s = malloc(sizeof *s);
+    if (!s)
+        abort();
+    *s = (struct started){ account, expected_version, new_version, batch, commit, NULL };
+    pthread_mutex_lock(&f->lock);
+    *f->started_last = s;
+    f->started_last = &s->next;
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void faulty_push(struct store *store)
+{
+    struct faulty_store *f = faulty(store);
+    pthread_mutex_lock(&f->lock);
+    struct started *list = f->started_first;
+    f->started_first = NULL;
+    f->started_last = &f->started_first;
+    pthread_mutex_unlock(&f->lock);
+    for (struct started *s = list, *next; s; s = next) {
+        next = s->next;
+        s->out->result = faulty_commit(store, s->account, s->expected_version, s->new_version, s->batch,
+                                       &s->out->err);
+        s->out->done(s->out);
+        free(s);
+    }
 }
 
 /* What get and the blob reads appended before they "failed" is cut off in store.c. */
@@ -203,6 +246,8 @@ static const struct store_ops faulty_ops = {
     .close = faulty_close,
     .version = faulty_version,
     .commit = faulty_commit,
+    .commit_start = faulty_commit_start,
+    .push = faulty_push,
     .get = faulty_get,
     .scan = faulty_scan,
     .blob_write = faulty_blob_write,
@@ -226,6 +271,7 @@ void faulty_store_open(struct store **inner, struct store **store_out)
     f->store.ops = &faulty_ops;
     f->inner = *inner;
     f->plan.ops = FAULTY_ALL;
+    f->started_last = &f->started_first;
     pthread_mutex_init(&f->lock, NULL);
     *inner = NULL;
     *store_out = &f->store;

@@ -1,6 +1,8 @@
 /* commit.c: what one store_commit adds to its group. */
 #include "store/rocks/engine.h"
 
+#include <stdlib.h>
+
 enum {
     /* A range tombstone is cheap to write and dear to read past;
      * so a range of few keys is deleted key by key. */
@@ -111,9 +113,12 @@ static const struct batch *without_ranges(struct engine *e, struct account_id ac
 
 struct commit {
     struct request request; /* first */
+    struct engine *engine;
     struct account_id account;
     uint64_t expected_version, new_version;
     const struct batch *batch;
+    struct batch expanded;    /* BATCH_INIT, or what `batch` points to */
+    struct store_commit *out; /* where a started one answers */
 };
 
 static void apply_range(struct group *g, struct account_id account, struct str from, struct str to)
@@ -166,23 +171,65 @@ static int commit_apply(struct group *g, struct request *request, struct err *er
     return r;
 }
 
+static void commit_init(struct commit *c, struct engine *e, struct account_id account,
+                        uint64_t expected_version, uint64_t new_version, const struct batch *batch)
+{
+    *c = (struct commit){
+        .request = { .apply = commit_apply,
+                     .bytes = batch->ops.n,
+                     .use = batch->add_blob_count > 0 ? SPACE_NEW_MAIL : SPACE_CHANGE },
+        .engine = e,
+        .account = account,
+        .expected_version = expected_version,
+        .new_version = new_version,
+        .expanded = BATCH_INIT,
+    };
+    c->batch = without_ranges(e, account, expected_version, batch, &c->expanded);
+}
+
+static void commit_deinit(struct commit *c)
+{
+    if (c->request.result == 0)
+        atomic_fetch_add(&c->engine->committer.commit_count, 1);
+    batch_deinit(&c->expanded);
+}
+
 int rocks_commit(struct store *store, struct account_id account, uint64_t expected_version,
                  uint64_t new_version, const struct batch *batch, struct err *err)
 {
     struct engine *e = engine_of(store);
-    struct batch expanded = BATCH_INIT;
-    struct commit c = {
-        .request = { .apply = commit_apply,
-                     .bytes = batch->ops.n,
-                     .use = batch->add_blob_count > 0 ? SPACE_NEW_MAIL : SPACE_CHANGE },
-        .account = account,
-        .expected_version = expected_version,
-        .new_version = new_version,
-        .batch = without_ranges(e, account, expected_version, batch, &expanded),
-    };
+    struct commit c;
+    commit_init(&c, e, account, expected_version, new_version, batch);
     int r = committer_run(e, &c.request, err);
-    if (r == 0)
-        atomic_fetch_add(&e->committer.commit_count, 1);
-    batch_deinit(&expanded);
+    commit_deinit(&c);
     return r;
+}
+
+static void answer_started(struct request *request)
+{
+    struct commit *c = (struct commit *)request;
+    struct store_commit *out = c->out;
+    out->result = request->result;
+    commit_deinit(c);
+    free(c);
+    out->done(out);
+}
+
+void rocks_commit_start(struct store *store, struct account_id account, uint64_t expected_version,
+                        uint64_t new_version, const struct batch *batch, struct store_commit *out)
+{
+    struct engine *e = engine_of(store);
+    struct commit *c = malloc(sizeof *c);
+    if (!c)
+        abort();
+    commit_init(c, e, account, expected_version, new_version, batch);
+    c->out = out;
+    c->request.answer = answer_started;
+    c->request.err = &out->err;
+    committer_queue(e, &c->request);
+}
+
+void rocks_push(struct store *store)
+{
+    committer_push(engine_of(store));
 }

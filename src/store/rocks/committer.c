@@ -5,7 +5,8 @@
  *
  * Whoever sets `busy` is the committer: normally the engine's thread, which goes on while anything is queued;
  * with inline_commit also a caller that finds the committer idle, which saves the two thread switches of a
- * lone commit. A waiter sleeps on a futex of its own request. */
+ * lone commit. A waiter sleeps on a futex of its own request. What was queued without a waiter lies there until
+ * somebody pushes or the next group takes it along: so groups grow, and flushes and switches become few. */
 #include "store/rocks/group.h"
 
 #include <assert.h>
@@ -45,6 +46,10 @@ static void answer(struct request *rq, bool self)
 {
     if (self)
         return;
+    if (rq->answer) {
+        rq->answer(rq);
+        return;
+    }
     atomic_store_explicit(&rq->done, 1, memory_order_release);
     /* rq may be gone from here on: its address is only a name to wake, and a wake too many is harmless. */
     syscall(SYS_futex, &rq->done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -131,6 +136,52 @@ static void wait_done(struct request *rq)
         syscall(SYS_futex, &rq->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 }
 
+/* One group on the caller's thread. Called with the lock held, returns without. */
+static void run_inline(struct engine *e, struct request *list, const struct request *self)
+{
+    struct committer *c = &e->committer;
+    c->busy = true;
+    pthread_mutex_unlock(&c->lock);
+    run_group(e, list, self);
+    pthread_mutex_lock(&c->lock);
+    c->busy = false;
+    bool more = c->first || c->stop;
+    pthread_mutex_unlock(&c->lock);
+    if (more)
+        pthread_cond_signal(&c->work);
+}
+
+/* With the lock held. */
+static void add(struct committer *c, struct request *rq)
+{
+    rq->next = NULL;
+    *c->last = rq;
+    c->last = &rq->next;
+}
+
+void committer_queue(struct engine *e, struct request *rq)
+{
+    struct committer *c = &e->committer;
+    pthread_mutex_lock(&c->lock);
+    add(c, rq);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void committer_push(struct engine *e)
+{
+    struct committer *c = &e->committer;
+    pthread_mutex_lock(&c->lock);
+    bool lone = c->first && !c->first->next;
+    if (lone && !c->busy && e->options.inline_commit) {
+        run_inline(e, take(c), NULL);
+        return;
+    }
+    bool wake = c->first && !c->busy;
+    pthread_mutex_unlock(&c->lock);
+    if (wake)
+        pthread_cond_signal(&c->work);
+}
+
 int committer_run(struct engine *e, struct request *rq, struct err *err)
 {
     struct committer *c = &e->committer;
@@ -139,19 +190,10 @@ int committer_run(struct engine *e, struct request *rq, struct err *err)
     atomic_store(&rq->done, 0);
     pthread_mutex_lock(&c->lock);
     if (e->options.inline_commit && !c->busy && !c->first) {
-        c->busy = true;
-        pthread_mutex_unlock(&c->lock);
-        run_group(e, rq, rq);
-        pthread_mutex_lock(&c->lock);
-        c->busy = false;
-        bool more = c->first || c->stop;
-        pthread_mutex_unlock(&c->lock);
-        if (more)
-            pthread_cond_signal(&c->work);
+        run_inline(e, rq, rq);
         return rq->result;
     }
-    *c->last = rq;
-    c->last = &rq->next;
+    add(c, rq);
     bool wake = !c->busy;
     pthread_mutex_unlock(&c->lock);
     if (wake)

@@ -54,12 +54,14 @@ uint64_t blob_ids_last(struct engine *e); /* the greatest given so far */
 
 struct group;
 
-/* Something to be done in a group. Lives on the stack of the thread that waits for it. */
+/* Something to be done in a group. Lives on the stack of the thread that waits for it; a queued one
+ * until its answer. */
 struct request {
     /* Adds to the group or refuses. */
     int (*apply)(struct group *g, struct request *request, struct err *err);
-    size_t bytes;       /* roughly, for the size of the group and free space */
-    enum space_use use; /* below which mark of free space it is refused */
+    void (*answer)(struct request *request); /* committer_queue: `result` is there; NULL: somebody waits */
+    size_t bytes;                            /* roughly, for the size of the group and free space */
+    enum space_use use;                      /* below which mark of free space it is refused */
     struct err *err;
     int result;
     _Atomic uint32_t done;
@@ -82,6 +84,10 @@ MUST_USE int committer_start(struct engine *e, struct err *err);
 void committer_stop(struct engine *e);
 /* Queue, wait, return the result. */
 MUST_USE int committer_run(struct engine *e, struct request *request, struct err *err);
+/* Queue only; request->answer is called, with `result` and request->err filled. */
+void committer_queue(struct engine *e, struct request *request);
+/* See to it that what is queued is committed. */
+void committer_push(struct engine *e);
 
 /* For apply functions. What they add is undone when they return an error. */
 rocksdb_writebatch_t *group_batch(struct group *g);
@@ -148,6 +154,9 @@ int rocks_scan(struct store *store, struct account_id account, struct str from, 
 int rocks_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
 int rocks_commit(struct store *store, struct account_id account, uint64_t expected_version,
                  uint64_t new_version, const struct batch *batch, struct err *err);
+void rocks_commit_start(struct store *store, struct account_id account, uint64_t expected_version,
+                        uint64_t new_version, const struct batch *batch, struct store_commit *commit);
+void rocks_push(struct store *store);
 int rocks_drop_account(struct store *store, struct account_id account, struct err *err);
 int rocks_finish_drops(struct engine *e, struct err *err); /* that a crash interrupted */
 int rocks_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
