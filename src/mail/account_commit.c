@@ -1,10 +1,6 @@
-/* Group commit. Requests queue; the first to come leads: it takes the whole queue, plans all changes one
- * after the other, commits once, publishes, wakes the others and hands the lead to one that has come
- * meanwhile.
- *
- *   queued -> (led by another) -> done
- *   queued -> leads -> runs the queue, its own request among it -> done */
-#include "mail/plan.h"
+/* One commit of a group of changes, with what may get in between: changes that are refused, another machine that
+ * was faster, a group that is too large for one. account_queue.c decides who is in the group. */
+#include "mail/account_commit.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -157,7 +153,7 @@ static int fold_now(struct account *a, const struct fold_bodies *bodies, struct 
     return r;
 }
 
-/* ---- leading ---- */
+/* ---- a group of requests ---- */
 
 static int get_ready(struct account *a, struct err *err)
 {
@@ -178,21 +174,29 @@ static void refuse_requests(struct request *first, int r, const struct err *err)
     }
 }
 
-static void run_changes(struct account *a, struct request *first)
+/* The changes of all requests in one array (heap). */
+static struct change **gather(struct request *first, size_t *count_out)
 {
-    size_t count = 0, at = 0, limit = SIZE_MAX;
+    size_t count = 0;
 
     for (struct request *q = first; q; q = q->next)
         count += q->count;
-    if (count == 0)
-        return;
-    struct change **changes = calloc(count, sizeof(struct change *));
+    struct change **changes = calloc(count ? count : 1, sizeof(struct change *));
     if (!changes)
         abort();
+    *count_out = count;
     count = 0;
     for (struct request *q = first; q; q = q->next)
         for (size_t i = 0; i < q->count; i++)
             changes[count++] = &q->changes[i];
+    return changes;
+}
+
+static void run_changes(struct account *a, struct request *first)
+{
+    size_t count, at = 0, limit = SIZE_MAX;
+    struct change **changes = gather(first, &count);
+
     while (at < count) {
         struct err err;
         int r = at > 0 ? get_ready(a, &err) : 0; /* after an error the next group must read first */
@@ -220,7 +224,7 @@ static int drop(struct account *a, struct err *err)
     return 0;
 }
 
-static void run_queue(struct account *a, struct request *first)
+void account_run_requests(struct account *a, struct request *first)
 {
     struct err err = { 0 };
 
@@ -239,108 +243,71 @@ static void run_queue(struct account *a, struct request *first)
     }
 }
 
-/* Wake those whose requests are done, hand on the lead. Under the mutex. */
-static void end_turn(struct account *a, struct request *first, const struct request *own)
+/* ---- a group as one commit ---- */
+
+static void turn_free(struct turn *t)
 {
-    while (first) {
-        struct request *q = first;
-        first = q->next; /* once it is done its thread may go, and the request with it */
-        q->done = true;
-        if (q != own)
-            pthread_cond_signal(&q->turn);
-    }
-    if (a->queue_first) {
-        a->queue_first->leads = true;
-        pthread_cond_signal(&a->queue_first->turn);
-    } else {
-        a->led = false;
-    }
+    plan_deinit(&t->plan);
+    free(t->changes);
+    free(t);
 }
 
-static void lead(struct account *a, const struct request *own)
+static bool is_usual(const struct account *a, const struct request *first)
 {
-    pthread_mutex_lock(&a->mutex);
-    struct request *first = a->queue_first;
-    a->queue_first = a->queue_last = NULL;
-    pthread_mutex_unlock(&a->mutex);
-
-    run_queue(a, first);
-    struct notice notice = a->notice;
-    a->notice = (struct notice){ 0 };
-    bool fold = !a->gone && (a->record.log_count >= a->fold_at || a->record.log_bytes > FOLD_LOG_BYTES) &&
-                a->record.log_count > 0;
-    bool warn = !a->gone && account_warning_due(a) > 0;
-
-    pthread_mutex_lock(&a->mutex);
-    end_turn(a, first, own);
-    pthread_mutex_unlock(&a->mutex);
-    if (notice.count > 0 || notice.tree || notice.gone || notice.annotations)
-        account_tell(a, &notice);
-    free(notice.mailbox_ids);
-    if (fold || warn)
-        mail_queue_job(a, (fold ? JOB_FOLD : 0u) | (warn ? JOB_WARN : 0u));
+    for (const struct request *q = first; q; q = q->next)
+        if (q->kind != REQUEST_CHANGES)
+            return false;
+    return !a->gone && !a->reread && !account_is_behind(a);
 }
 
-void account_submit(struct account *a, struct request *request)
+struct turn *turn_new(struct account *a, struct request *first)
 {
-    pthread_cond_init(&request->turn, NULL);
-    request->done = request->leads = false;
-    request->next = NULL;
-    pthread_mutex_lock(&a->mutex);
-    if (a->queue_last)
-        a->queue_last->next = request;
-    else
-        a->queue_first = request;
-    a->queue_last = request;
-    request->leads = !a->led;
-    a->led = true;
-    while (!request->done && !request->leads)
-        pthread_cond_wait(&request->turn, &a->mutex);
-    bool leads = !request->done;
-    pthread_mutex_unlock(&a->mutex);
-    if (leads)
-        lead(a, request);
-    assert(request->done);
-    pthread_cond_destroy(&request->turn);
+    if (!is_usual(a, first))
+        return NULL;
+    struct turn *t = calloc(1, sizeof *t);
+    if (!t)
+        abort();
+    t->account = a;
+    t->first = first;
+    t->changes = gather(first, &t->count);
+    plan_init(&t->plan, a, false);
+    size_t n = plan_some(&t->plan, t->changes, t->count, SIZE_MAX);
+    if (n == t->count && !was_planned_too_early(a, t->changes, n) &&
+        (plan_is_empty(&t->plan) || plan_seal(&t->plan, NULL) == 0))
+        return t;
+    turn_free(t);
+    return NULL;
 }
 
-int account_commit(struct account *account, struct change *changes, size_t count, struct err *err)
+bool turn_is_empty(const struct turn *t)
 {
-    struct request request = { .kind = REQUEST_CHANGES, .changes = changes, .count = count };
-
-    account_submit(account, &request);
-    for (size_t i = 0; i < count; i++)
-        if (changes[i].result < 0) {
-            if (err)
-                *err = changes[i].err;
-            return changes[i].result;
-        }
-    return 0;
+    return plan_is_empty(&t->plan);
 }
 
-int account_refresh(struct account *account, struct err *err)
+void turn_start(struct turn *t)
 {
-    struct request request = { .kind = REQUEST_REFRESH };
-    bool gone;
-
-    pthread_mutex_lock(&account->mutex);
-    gone = account->gone;
-    pthread_mutex_unlock(&account->mutex);
-    if (!gone && !account_is_behind(account))
-        return 0;
-    account_submit(account, &request);
-    if (request.result < 0 && err)
-        *err = request.err;
-    return request.result;
+    struct account *a = t->account;
+    atomic_store(&a->committing_version, t->plan.record.version);
+    store_commit_start(a->mail->options.store, a->id, a->record.version, t->plan.record.version,
+                       &t->plan.batch, &t->commit);
 }
 
-int account_fold(struct account *account, struct err *err)
+void turn_end(struct turn **turn)
 {
-    struct request request = { .kind = REQUEST_FOLD, .bodies = fold_encode_ahead(account) };
+    struct turn *t = *turn;
+    struct account *a = t->account;
+    int r = t->commit.result;
 
-    account_submit(account, &request);
-    fold_bodies_free(&request.bodies);
-    if (request.result < 0 && err)
-        *err = request.err;
-    return request.result;
+    *turn = NULL;
+    if (r == 0 && !plan_is_empty(&t->plan))
+        plan_publish(&t->plan);
+    a->reread |= r == -ERR_IO; /* the batch may be there, now or later */
+    atomic_store(&a->committing_version, 0);
+    bool final = r == -ERR_IO || r == -ERR_UNAVAILABLE || (t->count == 1 && r != -ERR_CONFLICT);
+    struct request *first = t->first;
+    if (r < 0 && final)
+        refuse_all(t->changes, t->count, r, &t->commit.err);
+    turn_free(t);
+    if (r < 0 && !final)
+        account_run_requests(a, first);
 }

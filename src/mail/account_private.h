@@ -3,7 +3,8 @@
  *   mail.c            which accounts are in memory; the thread in the background
  *   account.c         accounts and mailboxes: life, accessors
  *   account_open.c    reading an account; catching up with another machine
- *   account_commit.c  the queue, the leader, commits
+ *   account_queue.c   the queue, who leads, waiting
+ *   account_commit.c  commits of a group
  *   watch.c           watchers
  *   fold.c            the log into chunks
  *   plan.c, apply.c   the working state of a commit; plan_*.c the kinds of changes, plan_quota.c the limits
@@ -22,6 +23,7 @@
 struct plan;
 struct annotation_change;
 struct plan_box;
+struct turn;
 struct fold_bodies;
 
 enum {
@@ -63,7 +65,7 @@ struct mail {
     pthread_t worker;
 };
 
-/* Waits in the queue of its account; lies on its thread's stack. */
+/* Waits in the queue of its account. Lies on its thread's stack, or is a pending_commit. */
 struct request {
     enum request_kind { REQUEST_CHANGES, REQUEST_REFRESH, REQUEST_FOLD, REQUEST_DROP } kind;
     struct change *changes;
@@ -71,8 +73,10 @@ struct request {
     struct fold_bodies *bodies; /* FOLD: chunks encoded ahead, or NULL */
     int result;                 /* of all kinds but CHANGES */
     struct err err;
-    bool done, leads;
-    pthread_cond_t turn;
+    bool done;
+    void (*wake)(void *ctx); /* somebody is to look at the account; NULL: a thread waits on `look` */
+    void *wake_ctx;
+    pthread_cond_t look;
     struct request *next;
 };
 
@@ -95,6 +99,7 @@ struct account {
     pthread_mutex_t mutex;
     struct request *queue_first, *queue_last;
     bool led;
+    struct turn *turn; /* the store works on it; NULL: none, or somebody ends it */
     struct tree *tree;
     struct quota *quota;
     struct account_record record; /* written by the leader under the mutex */
@@ -167,9 +172,9 @@ MUST_USE int account_read_record(struct store *store, struct account_id id, stru
 MUST_USE int account_catch_up(struct account *account, struct err *err);
 bool account_is_behind(const struct account *account); /* the store told of a version that we do not have */
 
-/* ---- account_commit.c ---- */
+/* ---- account_queue.c ---- */
 
-/* Queue, wait, lead when it falls to us. */
+/* Queue, and wait until it is done. */
 void account_submit(struct account *account, struct request *request);
 
 /* ---- watch.c ---- */

@@ -61,9 +61,22 @@ static uint64_t inbox_id(struct worker *w)
     return id;
 }
 
+static void no_wake(void *ctx)
+{
+    (void)ctx;
+}
+
+/* Now and then in steps, as sessions do. */
 static void commit(struct worker *w, struct change *c)
 {
     c->arena = &w->b.arena;
+    if (c->kind == CHANGE_STORE) {
+        struct pending_commit *commit = account_commit_begin(w->b.account, c, 1, no_wake, NULL);
+        while (!account_commit_is_done(commit) && w->number % 2)
+            store_push(w->b.store);
+        must(account_commit_end(&commit, &w->b.err), &w->b);
+        return;
+    }
     must(account_commit(w->b.account, c, 1, &w->b.err), &w->b);
 }
 
