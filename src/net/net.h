@@ -1,7 +1,8 @@
-/* net.h: worker threads on one epoll: the core that carries every protocol.     doc/architecture.md, 3
+/* net.h: worker threads on one epoll: the core that carries every protocol.     doc/architecture.md, Threads
  * Whichever worker gets a ready connection runs its handler and re-arms it (EPOLLONESHOT); a connection is on
- * one worker at most. Wakes and new connections pass through a ready queue, signalled by an eventfd in the
- * same epoll. One more thread keeps the timers and adds workers when all are blocked.
+ * one worker at most. Wakes, new connections and what epoll gives many of at once pass through a ready queue,
+ * signalled by an eventfd in the same epoll. A few workers are up, about one a processor, and share all there is to do; the others
+ * sleep. One more thread keeps the timers, and gets more workers up while those are blocked.
  * Order: net_new, net_listen..., net_start, net_stop, net_free.
  * Threads: any. */
 #ifndef LOFT_NET_NET_H
@@ -22,7 +23,11 @@ struct net_options {
     struct limits *limits; /* borrows; counts each client's connections as "client/" and addr_client_key() */
     unsigned workers;      /* default 64 */
     unsigned workers_max;  /* while all are blocked; default 512 */
-    size_t stack_bytes;    /* of a worker; default 256 KiB */
+    unsigned workers_up;   /* while none is blocked; default: processors, at least 2 */
+    /* A worker has nothing to do: called before it waits. NULL: nothing. */
+    void (*before_wait)(void *ctx);
+    void *before_wait_ctx;
+    size_t stack_bytes;       /* of a worker; default 256 KiB */
     unsigned connections_max; /* all listeners together; default 50000 */
 };
 

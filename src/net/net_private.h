@@ -132,7 +132,7 @@ struct worker {
     struct net *net;
     pthread_t thread;
     enum { WORKER_NONE, WORKER_ALIVE, WORKER_DONE } state; /* net->lock */
-    bool surplus;                                          /* ends when it has been idle for long */
+    bool added; /* while others were blocked: ends when it has been idle for long */
 };
 
 struct net {
@@ -151,13 +151,17 @@ struct net {
 
     pthread_mutex_t ready_lock;
     struct conn *ready_head, *ready_tail;
-    atomic_bool ready_signalled; /* a worker has been called and has not come yet */
+    atomic_uint ready_count;
+    _Atomic uintptr_t looks_next; /* a thread that will look at the queue before it sleeps; 0: none */
+    atomic_bool ready_signalled;  /* a worker has been called and has not come yet */
 
     struct timers timers;
 
     pthread_mutex_t lock; /* over what follows */
     pthread_cond_t tick;  /* the timer thread sleeps on it */
     pthread_cond_t gone;  /* a connection went, for net_stop */
+    pthread_cond_t up;    /* workers that are not up sleep on it */
+    unsigned calls;       /* of them that have been called and have not got up yet */
     int64_t tick_mono_ms; /* when the timer thread will look by itself */
     bool poked;
     bool accept_paused;
@@ -170,8 +174,9 @@ struct net {
 
     atomic_bool quitting;
     atomic_bool crowded;  /* all workers were busy: the timer thread looks whether they are blocked */
-    atomic_uint idle;     /* workers that wait in epoll */
-    atomic_ulong returns; /* times that a worker came back to wait: progress */
+    atomic_uint up_count; /* workers that are up: they run something or wait in epoll */
+    atomic_uint idle;     /* those that wait in epoll */
+    atomic_ulong turns;   /* of connections: progress */
     atomic_ulong accepted, refused, accept_pauses, bytes_in, bytes_out;
 };
 

@@ -113,6 +113,7 @@ void conn_queue(struct conn *c)
     else
         net->ready_head = c;
     net->ready_tail = c;
+    atomic_fetch_add(&net->ready_count, 1);
     pthread_mutex_unlock(&net->ready_lock);
     ready_signal(net);
 }
@@ -159,6 +160,7 @@ struct conn *ready_pop(struct net *net)
     bool more = false;
     if (c) {
         net->ready_head = c->ready_next;
+        atomic_fetch_sub(&net->ready_count, 1);
         more = net->ready_head != NULL;
         if (!more)
             net->ready_tail = NULL;
@@ -174,9 +176,11 @@ unsigned conn_take_queued(struct conn *c)
     return atomic_exchange(&c->flags, RUNNING) & DUE_ANY;
 }
 
-/* The eventfd is in epoll edge-triggered and never read: each write is one event for one worker. */
+/* The eventfd is in epoll edge-triggered and never read: each write is one event for one worker. Workers that are not
+ * idle look at the queue by themselves before they are. */
 void ready_signal(struct net *net)
 {
-    if (!atomic_exchange(&net->ready_signalled, true))
+    if (atomic_load(&net->idle) > 0 && atomic_load(&net->looks_next) != (uintptr_t)pthread_self() &&
+        !atomic_exchange(&net->ready_signalled, true))
         eventfd_write(net->ready_fd, 1);
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -13,15 +14,18 @@
 enum {
     WORKERS = 64,
     WORKERS_MAX = 512,
+    WORKERS_UP_MIN = 2, /* one may write to the disk */
     CONNECTIONS_MAX = 50000,
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     STACK_BYTES = 2 * 1024 * 1024, /* sanitizers pad every frame */
 #else
     STACK_BYTES = 256 * 1024,
 #endif
-    TICK_MIN_MS = 20, /* the timer thread sleeps at least this long: deadlines come in handfuls */
+    EVENTS_AT_ONCE = 32, /* of epoll */
+    TURNS_AT_ONCE = 8,   /* of the queue, between two looks at epoll */
+    TICK_MIN_MS = 20,    /* the timer thread sleeps at least this long: deadlines come in handfuls */
     TICK_MAX_MS = 60 * 1000,
-    BLOCKED_AFTER_MS = 20, /* busy for so long without one coming back: they are blocked */
+    BLOCKED_AFTER_MS = 3, /* busy for so long without one coming back: they are blocked */
     SURPLUS_IDLE_MS = 30 * 1000,
     ACCEPT_PAUSE_MS = 200,
     KILL_WAIT_MS = 50,
@@ -31,29 +35,43 @@ static const uint64_t ready_event = 0; /* connections count from 1 */
 
 /* ---- workers ---- */
 
-static void dispatch(struct net *net, const struct epoll_event *event)
+static void take_turn(struct conn *c, unsigned due)
 {
-    unsigned due = 0;
+    struct net *net = c->net;
+    conn_run(c, due);
+    atomic_fetch_add_explicit(&net->turns, 1, memory_order_relaxed);
+}
+
+/* A reference, and why; NULL when it is nothing about a connection. */
+static struct conn *conn_of(struct net *net, const struct epoll_event *event, unsigned *due_out)
+{
     if (event->data.u64 == ready_event) {
         atomic_store(&net->ready_signalled, false);
-        return;
+        return NULL;
     }
     if (event->data.u64 & LISTENER_EVENT) {
         listener_socket_ready((struct listener_socket *)(uintptr_t)(event->data.u64 & ~LISTENER_EVENT));
-        return;
+        return NULL;
     }
-    struct conn *c = table_find(net, event->data.u64);
-    if (!c)
-        return; /* closed since */
-    if (event->events & EPOLLIN)
-        due |= DUE_INPUT;
-    if (event->events & EPOLLOUT)
-        due |= DUE_OUTPUT;
-    if (event->events & (EPOLLHUP | EPOLLERR))
-        due |= DUE_HANGUP;
-    if (conn_take(c, due))
-        conn_run(c, due);
-    conn_unref(c);
+    *due_out = (event->events & EPOLLIN ? DUE_INPUT : 0u) | (event->events & EPOLLOUT ? DUE_OUTPUT : 0u) |
+               (event->events & (EPOLLHUP | EPOLLERR) ? DUE_HANGUP : 0u);
+    return table_find(net, event->data.u64); /* NULL: closed since */
+}
+
+/* The last one is run at once, the others go through the queue, so that another worker may take them. */
+static void dispatch(struct net *net, const struct epoll_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        unsigned due;
+        struct conn *c = conn_of(net, &events[i], &due);
+        if (!c)
+            continue;
+        if (i < count - 1)
+            conn_post(c, due);
+        else if (conn_take(c, due))
+            take_turn(c, due);
+        conn_unref(c);
+    }
 }
 
 static void wake_ticker(struct net *net)
@@ -70,37 +88,89 @@ static void leave_idle(struct net *net)
         wake_ticker(net);
 }
 
-/* False: idle for so long that a surplus worker may end. */
-static bool wait_and_dispatch(struct net *net, int timeout_ms)
+/* What it makes ready on this thread calls no other worker: this one looks at the queue next. */
+static void before_wait(struct net *net)
 {
-    struct epoll_event event;
-    atomic_fetch_add(&net->returns, 1);
-    if (timeout_ms == 0) { /* only a look, between two of the ready queue */
-        if (epoll_wait(net->epoll_fd, &event, 1, 0) == 1)
-            dispatch(net, &event);
-        return true;
+    uintptr_t nobody = 0;
+    if (!net->options.before_wait)
+        return;
+    bool ours = atomic_compare_exchange_strong(&net->looks_next, &nobody, (uintptr_t)pthread_self());
+    net->options.before_wait(net->options.before_wait_ctx);
+    if (ours)
+        atomic_store(&net->looks_next, 0);
+}
+
+/* Look at epoll; sleep there when nothing is queued. */
+static void wait_and_dispatch(struct net *net)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    bool queued = atomic_load(&net->ready_count) > 0;
+    if (!queued) {
+        before_wait(net);
+        atomic_fetch_add(&net->idle, 1);
+        queued = atomic_load(&net->ready_count) > 0; /* since, and nobody was idle to be called */
+        if (queued)
+            atomic_fetch_sub(&net->idle, 1);
     }
-    atomic_fetch_add(&net->idle, 1);
-    int n = epoll_wait(net->epoll_fd, &event, 1, timeout_ms);
-    leave_idle(net);
-    if (n == 1)
-        dispatch(net, &event);
-    return n != 0;
+    int count = epoll_wait(net->epoll_fd, events, EVENTS_AT_ONCE, queued ? 0 : -1);
+    if (!queued)
+        leave_idle(net);
+    dispatch(net, events, count);
+}
+
+static void run_queued(struct net *net)
+{
+    struct conn *c;
+    for (unsigned i = 0; i < TURNS_AT_ONCE && (c = ready_pop(net)); i++) {
+        take_turn(c, conn_take_queued(c));
+        conn_unref(c);
+    }
+}
+
+/* More are up than need be, since some were blocked, and one of them has nothing to do. */
+static bool is_surplus(struct net *net)
+{
+    return atomic_load(&net->up_count) > net->options.workers_up && atomic_load(&net->idle) > 0;
+}
+
+/* Sleep until called. False: for so long that a worker of those that were added may end. */
+static bool lie_down(struct worker *w)
+{
+    struct net *net = w->net;
+    struct timespec until;
+    bool in_time = true;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += SURPLUS_IDLE_MS / 1000;
+    pthread_mutex_lock(&net->lock);
+    if (is_surplus(net)) {
+        atomic_fetch_sub(&net->up_count, 1);
+        while (net->calls == 0 && in_time && !atomic_load(&net->quitting))
+            in_time = w->added ? pthread_cond_timedwait(&net->up, &net->lock, &until) != ETIMEDOUT
+                               : pthread_cond_wait(&net->up, &net->lock) == 0;
+        if (net->calls > 0) {
+            net->calls--;
+            in_time = true;
+        }
+        if (in_time)
+            atomic_fetch_add(&net->up_count, 1);
+    }
+    pthread_mutex_unlock(&net->lock);
+    return in_time;
 }
 
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct net *net = w->net;
-    bool go_on = true;
 
-    while (go_on && !atomic_load(&net->quitting)) {
-        struct conn *c = ready_pop(net);
-        if (c) {
-            conn_run(c, conn_take_queued(c));
-            conn_unref(c);
+    while (!atomic_load(&net->quitting)) {
+        run_queued(net);
+        if (is_surplus(net)) {
+            if (!lie_down(w))
+                break;
+        } else {
+            wait_and_dispatch(net);
         }
-        go_on = wait_and_dispatch(net, c ? 0 : w->surplus ? SURPLUS_IDLE_MS : -1);
     }
     if (atomic_load(&net->quitting))
         eventfd_write(net->ready_fd, 1); /* the next one */
@@ -128,7 +198,7 @@ static int start_thread(struct net *net, pthread_t *thread, void *(*run)(void *)
 }
 
 /* With net->lock held. 0 or an errno. */
-static int add_worker(struct net *net, bool surplus)
+static int add_worker(struct net *net, bool added)
 {
     for (unsigned i = 0; i < net->options.workers_max; i++) {
         struct worker *w = &net->workers[i];
@@ -136,12 +206,15 @@ static int add_worker(struct net *net, bool surplus)
             continue;
         if (w->state == WORKER_DONE)
             pthread_join(w->thread, NULL);
-        *w = (struct worker){ .net = net, .state = WORKER_ALIVE, .surplus = surplus };
+        *w = (struct worker){ .net = net, .state = WORKER_ALIVE, .added = added };
+        atomic_fetch_add(&net->up_count, 1);
         int errnum = start_thread(net, &w->thread, worker_main, w);
-        if (errnum != 0)
+        if (errnum != 0) {
             w->state = WORKER_NONE;
-        else
+            atomic_fetch_sub(&net->up_count, 1);
+        } else {
             net->worker_count++;
+        }
         return errnum;
     }
     return EAGAIN;
@@ -154,24 +227,35 @@ static int64_t real_ms(void)
     return clock_mono_ms(&clock_system);
 }
 
+/* With net->lock held. */
+static void get_one_up(struct net *net)
+{
+    if (atomic_load(&net->up_count) + net->calls < net->worker_count) {
+        net->calls++;
+        pthread_cond_signal(&net->up);
+    } else if (add_worker(net, true) == 0) {
+        log_debug(&net->log, "worker-added", KV("workers", net->worker_count));
+    }
+}
+
 struct blocked_watch {
     int64_t looked_real_ms;
-    unsigned long returns;
+    unsigned long turns;
 };
 
-/* With net->lock held. Workers that all stay away are blocked on something slow: one more serves the others.
- */
+/* With net->lock held. Workers that all stay away are blocked on something slow, or work long: one more serves the
+ * others. */
 static void look_for_blocked(struct net *net, struct blocked_watch *watch)
 {
     int64_t now_ms = real_ms();
     if (!atomic_load(&net->crowded) || now_ms - watch->looked_real_ms < BLOCKED_AFTER_MS)
         return;
-    unsigned long returns = atomic_load(&net->returns);
+    unsigned long turns = atomic_load(&net->turns);
     if (atomic_load(&net->idle) > 0)
         atomic_store(&net->crowded, false);
-    else if (returns == watch->returns && add_worker(net, true) == 0)
-        log_debug(&net->log, "worker-added", KV("workers", net->worker_count));
-    *watch = (struct blocked_watch){ .looked_real_ms = now_ms, .returns = returns };
+    else if (turns == watch->turns)
+        get_one_up(net);
+    *watch = (struct blocked_watch){ .looked_real_ms = now_ms, .turns = turns };
 }
 
 /* Without net->lock: the lock of a socket comes before it. */
@@ -213,7 +297,7 @@ static int64_t least(int64_t a, int64_t b)
 static void *ticker_main(void *arg)
 {
     struct net *net = arg;
-    struct blocked_watch watch = { .returns = 0 };
+    struct blocked_watch watch = { .turns = 0 };
 
     pthread_mutex_lock(&net->lock);
     while (!atomic_load(&net->quitting)) {
@@ -226,8 +310,10 @@ static void *ticker_main(void *arg)
 
         look_for_blocked(net, &watch);
         int64_t sleep_ms = next_ms == CONN_DEADLINE_NONE ? TICK_MAX_MS : least(next_ms - now_ms, TICK_MAX_MS);
-        if (atomic_load(&net->crowded) || sleep_ms < TICK_MIN_MS)
+        if (sleep_ms < TICK_MIN_MS)
             sleep_ms = TICK_MIN_MS;
+        if (atomic_load(&net->crowded))
+            sleep_ms = BLOCKED_AFTER_MS;
         if (net->accept_paused)
             sleep_ms = least(sleep_ms, ACCEPT_PAUSE_MS);
         net->tick_mono_ms = now_ms + sleep_ms;
@@ -273,6 +359,13 @@ void net_poke(struct net *net)
 
 /* ---- start and stop ---- */
 
+static unsigned processors(void)
+{
+    cpu_set_t set;
+    unsigned count = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 0;
+    return count > WORKERS_UP_MIN ? count : WORKERS_UP_MIN;
+}
+
 static void fill_defaults(struct net_options *options)
 {
     if (!options->workers)
@@ -281,6 +374,8 @@ static void fill_defaults(struct net_options *options)
         options->workers_max = WORKERS_MAX;
     if (options->workers_max < options->workers)
         options->workers_max = options->workers;
+    if (!options->workers_up)
+        options->workers_up = processors();
     if (!options->stack_bytes)
         options->stack_bytes = STACK_BYTES;
     if (!options->connections_max)
@@ -294,6 +389,7 @@ static void init_conds(struct net *net)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&net->tick, &attr);
     pthread_cond_init(&net->gone, &attr);
+    pthread_cond_init(&net->up, &attr);
     pthread_condattr_destroy(&attr);
 }
 
@@ -366,6 +462,9 @@ static void join_threads(struct net *net)
 {
     atomic_store(&net->quitting, true);
     eventfd_write(net->ready_fd, 1);
+    pthread_mutex_lock(&net->lock);
+    pthread_cond_broadcast(&net->up);
+    pthread_mutex_unlock(&net->lock);
     wake_ticker(net);
     pthread_join(net->ticker, NULL); /* first: it might add workers */
     for (unsigned i = 0; i < net->options.workers_max; i++) {
@@ -420,6 +519,7 @@ void net_free(struct net **net_io)
     table_deinit(net);
     pthread_cond_destroy(&net->tick);
     pthread_cond_destroy(&net->gone);
+    pthread_cond_destroy(&net->up);
     pthread_mutex_destroy(&net->ready_lock);
     pthread_mutex_destroy(&net->lock);
     deflate_pool_free(&net->deflate_pool);
@@ -442,12 +542,12 @@ int net_shutdown_conn(struct net *net, uint64_t id, struct err *err)
 struct net_stats net_stats(struct net *net)
 {
     pthread_mutex_lock(&net->lock);
-    unsigned workers = net->worker_count;
+    unsigned workers = net->worker_count, up = atomic_load(&net->up_count);
     pthread_mutex_unlock(&net->lock);
     return (struct net_stats){
         .connections = atomic_load(&net->connections),
         .workers = workers,
-        .workers_idle = atomic_load(&net->idle),
+        .workers_idle = workers - up + atomic_load(&net->idle),
         .accepted = atomic_load(&net->accepted),
         .refused = atomic_load(&net->refused),
         .accept_pauses = atomic_load(&net->accept_pauses),
