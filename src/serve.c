@@ -240,6 +240,12 @@ static int start_auth(struct server *s, struct err *err)
     return auth_new(&params, &s->auth, err);
 }
 
+/* What sessions have begun to commit lies in the store until all that were ready have had their turn. */
+static void push(void *store)
+{
+    store_push(store);
+}
+
 static int start_net(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
@@ -248,6 +254,8 @@ static int start_net(struct server *s, struct err *err)
                                          .limits = s->limits,
                                          .workers = (unsigned)c->server.workers,
                                          .workers_max = (unsigned)c->server.workers_max,
+                                         .before_wait = push,
+                                         .before_wait_ctx = s->backend.store,
                                          .connections_max = (unsigned)c->limits.connections };
     int r = net_new(&options, &s->net, err);
     if (r == 0)

@@ -136,6 +136,7 @@ void session_bye(struct session *s, const char *code, const char *text)
 {
     if (s->state == STATE_LOGOUT)
         return;
+    session_settle_commit(s); /* net gives a session that closes no more events */
     s->state = STATE_LOGOUT;
     if (s->half_said) { /* the client would take it for a part of its mail */
         conn_close_now(s->conn);
@@ -178,6 +179,7 @@ void session_free_arena(struct session *s)
 
 void session_drop_command(struct session *s)
 {
+    session_settle_commit(s);
     if (s->cursor_drop)
         s->cursor_drop(s);
     s->cursor_drop = NULL;

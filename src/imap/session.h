@@ -105,15 +105,16 @@ struct session {
     const struct update_own *own; /* what it did to messages itself; NULL: nothing that needs to be known */
     struct ending *ending;        /* it has run, and what is new is told before its tagged reply: input.c */
     void (*cursor_drop)(
-        struct session *s); /* releases what the cursor holds beside arena memory; NULL: nothing */
-    struct str reply_code;  /* for the tagged reply: without brackets; NIL: the table's */
-    struct str reply_text;  /* NIL: "NAME completed" */
-    struct str limit_code;  /* [MESSAGELIMIT n uid]; NIL: the limit was not met: cmd/limit.h */
-    bool updates_sent;      /* the command told all updates itself */
-    bool exists_first;      /* what is new is told before what is gone: REPLACE (RFC 8508, 3.2) */
-    bool half_said;         /* a response is half out and waits for its reader: nothing else may be said */
-    bool answered;          /* it sent its tagged reply itself: STARTTLS */
-    bool failure_logged;    /* with more than log_failure() knows: cmd_login.c */
+        struct session *s);        /* releases what the cursor holds beside arena memory; NULL: nothing */
+    struct pending_commit *commit; /* of the command in progress: commit.c; NULL: none is under way */
+    struct str reply_code;         /* for the tagged reply: without brackets; NIL: the table's */
+    struct str reply_text;         /* NIL: "NAME completed" */
+    struct str limit_code;         /* [MESSAGELIMIT n uid]; NIL: the limit was not met: cmd/limit.h */
+    bool updates_sent;             /* the command told all updates itself */
+    bool exists_first;             /* what is new is told before what is gone: REPLACE (RFC 8508, 3.2) */
+    bool half_said;      /* a response is half out and waits for its reader: nothing else may be said */
+    bool answered;       /* it sent its tagged reply itself: STARTTLS */
+    bool failure_logged; /* with more than log_failure() knows: cmd_login.c */
 
     struct append *append;   /* APPEND in progress: cmd_append.c */
     struct held_reply *held; /* a tagged reply that waits: cmd_login.c */
@@ -144,6 +145,14 @@ static inline struct buf *session_out(struct session *s)
 /* True when a command that takes long or produces much must save its cursor and return -ERR_AGAIN: the client does not read (what the
  * socket takes is written first), or others have waited long enough for this worker. */
 bool session_must_wait(struct session *s);
+
+/* Commit `change` for the command in progress, without holding a worker until it is durable: -ERR_AGAIN, which the
+ * command returns, to be run again. Until the result is there `change` (in the session's arena, say as a part of the
+ * cursor) and all it points to stay as they are, and so does the reference to `account` that the session holds. */
+MUST_USE int session_commit(struct session *s, struct account *account, struct change *change,
+                            struct err *err);
+/* The session ends: wait for what is under way. */
+void session_settle_commit(struct session *s);
 
 /* The command in progress is about to wait its turn and has done `done` of `goal` (above `done`) messages. Tells the client from time to
  * time, never inside a response: "* OK [INPROGRESS ("tag" 454 1000)] Still working on it". RFC 9585, 4 */

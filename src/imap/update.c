@@ -69,7 +69,7 @@ void update_write_fetch(struct session *s, uint32_t seq, const struct message *m
 
 static bool is_own(const struct update_own *own, const struct message *m)
 {
-    return own && m->modseq == own->modseq && seqset_contains(own->uids, m->uid);
+    return own && (own->modseq == 0 || m->modseq == own->modseq) && seqset_contains(own->uids, m->uid);
 }
 
 /* What a STORE .SILENT makes its client assume. */

@@ -9,7 +9,8 @@
 /* Changes that this session made itself and answers itself: STORE. */
 struct update_own {
     const struct seqset *uids;
-    uint64_t modseq; /* messages of `uids` that still have this modseq are not told here */
+    uint64_t
+        modseq; /* messages of `uids` that still have this modseq are not told here; 0: whatever they have */
     /* STORE .SILENT: the client is not answered, it assumes that this happened to the flags that it knew; who
      * has other flags, since someone else changed them too, is told all the same. NULL: not so. */
     const struct change *assumed;

@@ -12,8 +12,7 @@
 
 static int commit(struct session *s, struct change *change, struct err *err)
 {
-    change->arena = &s->arena;
-    return account_commit(s->selected_account, change, 1, err);
+    return session_commit(s, s->selected_account, change, err);
 }
 
 /* ---- STORE ---- */
@@ -22,7 +21,8 @@ struct store_cursor {
     struct seqset uids; /* named and there */
     struct change change;
     struct update_own own;
-    bool told; /* what others changed; the answers follow */
+    bool stored; /* and durable */
+    bool told;   /* what others changed; the answers follow */
     struct seqset seqs;
     struct seqset_iter at;
 };
@@ -84,7 +84,7 @@ static int protect(const struct session *s, const struct store_args *a, struct c
     return err_set(err, ERR_DENIED, "You may not change these flags here");
 }
 
-static int store(struct session *s, const struct store_args *a, struct store_cursor *c, struct err *err)
+static int begin_store(struct session *s, const struct store_args *a, struct store_cursor *c, struct err *err)
 {
     if (a->conditional)
         session_enable_condstore(s);
@@ -102,12 +102,21 @@ static int store(struct session *s, const struct store_args *a, struct store_cur
     c->change.store.keyword_count = a->flags.keyword_count;
     c->change.store.conditional = a->conditional;
     c->change.store.unchanged_since = a->unchanged_since;
-    r = protect(s, a, &c->change, err);
-    if (r == 0)
-        r = commit(s, &c->change, err);
-    c->own = (struct update_own){ &c->change.uids, c->change.modseq, a->silent ? &c->change : NULL,
-                                  &c->uids };
-    return r;
+    return protect(s, a, &c->change, err);
+}
+
+static int store(struct session *s, const struct store_args *a, struct store_cursor *c, struct err *err)
+{
+    int r = commit(s, &c->change, err);
+    if (r < 0)
+        return r;
+    c->stored = true;
+    c->own = (struct update_own){ &c->uids, 0, NULL,
+                                  &c->uids }; /* all are answered, whoever changed them last */
+    if (a->silent || !seqset_is_empty(&c->change.modified))
+        c->own = (struct update_own){ &c->change.uids, c->change.modseq, a->silent ? &c->change : NULL,
+                                      &c->uids };
+    return 0;
 }
 
 /* Tell what is new, so that all messages stand as the view has them, and make ready for the answers. */
@@ -131,8 +140,10 @@ int store_run(struct session *s, const void *args, struct err *err)
     int r = 0;
     if (!c) {
         s->cursor = c = arena_new(&s->arena, struct store_cursor);
-        r = store(s, a, c, err);
+        r = begin_store(s, a, c, err);
     }
+    if (r == 0 && !c->stored)
+        r = store(s, a, c, err);
     if (r == 0 && !c->told)
         r = tell(s, a, c, err);
     if (r < 0 || s->state != STATE_SELECTED)
@@ -158,20 +169,43 @@ static void set_own_gone(struct session *s, const struct seqset *uids)
     s->own = own;
 }
 
-static int expunge(struct session *s, const struct seqset *uids, struct err *err)
+struct expunge_cursor {
+    struct seqset uids; /* UID EXPUNGE: those asked for */
+    struct change change;
+};
+
+/*   set  NULL: all that are marked */
+static int begin_expunge(struct session *s, const struct seqset *set, struct expunge_cursor *c,
+                         struct err *err)
 {
-    struct change change = { .kind = CHANGE_EXPUNGE };
     if (!(s->rights & RIGHT_EXPUNGE)) /* RFC 4314, 4 */
         return err_set(err, ERR_DENIED, "You may not expunge here");
-    change.expunge.mailbox_id = mailbox_id(s->view.mailbox);
-    change.expunge.uids = uids;
-    change.expunge.only_deleted = true;
-    int r = commit(s, &change, err);
-    if (r == 0)
-        set_own_gone(s, &change.uids);
-    if (r == 0 && s->qresync && change.modseq) /* RFC 7162, 3.2.7 */
-        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
+    int r = set ? message_set_uids(s, set, &c->uids, err) : 0;
+    if (r == 0 && set)
+        r = limit_deleted(s, &c->uids, err);
+    c->change = (struct change){ .kind = CHANGE_EXPUNGE };
+    c->change.expunge.mailbox_id = mailbox_id(s->view.mailbox);
+    c->change.expunge.uids = set ? &c->uids : NULL;
+    c->change.expunge.only_deleted = true;
     return r;
+}
+
+static int expunge(struct session *s, const struct seqset *set, struct err *err)
+{
+    struct expunge_cursor *c = s->cursor;
+    int r = 0;
+    if (!c) {
+        s->cursor = c = arena_new(&s->arena, struct expunge_cursor);
+        r = begin_expunge(s, set, c, err);
+    }
+    if (r == 0)
+        r = commit(s, &c->change, err);
+    if (r < 0)
+        return r;
+    set_own_gone(s, &c->change.uids);
+    if (s->qresync && c->change.modseq) /* RFC 7162, 3.2.7 */
+        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)c->change.modseq);
+    return 0;
 }
 
 int expunge_run(struct session *s, const void *args, struct err *err)
@@ -183,11 +217,7 @@ int expunge_run(struct session *s, const void *args, struct err *err)
 int uid_expunge_run(struct session *s, const void *args, struct err *err)
 {
     const struct set_args *a = args;
-    struct seqset uids;
-    int r = message_set_uids(s, &a->set, &uids, err);
-    if (r == 0)
-        r = limit_deleted(s, &uids, err);
-    return r < 0 ? r : expunge(s, &uids, err);
+    return expunge(s, &a->set, err);
 }
 
 /* ---- COPY and MOVE ---- */
@@ -225,7 +255,8 @@ static int copy_to(struct session *s, struct str name, const struct seqset *uids
     change->copy.uids = uids;
     change->copy.target = target.name;
     change->copy.move = move;
-    r = commit(s, change, err);
+    change->arena = &s->arena;
+    r = account_commit(s->selected_account, change, 1, err);
     if (r == 0)
         notify_own_messages(s, target.account, change->mailbox_id, &change->uids);
     place_leave(&target);
