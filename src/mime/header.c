@@ -160,21 +160,31 @@ static int compare_names(const void *a, const void *b)
     return str_cmp_nocase(*(const struct str *)a, *(const struct str *)b);
 }
 
-void header_filter(struct str header, const struct str *names, size_t count, bool all_but, struct buf *out)
+struct header_names header_names_make(const struct str *names, size_t count, struct arena *arena)
+{
+    struct str *sorted = arena_new_array(arena, struct str, count ? count : 1);
+    struct header_names set = { .sorted = sorted, .count = count };
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = names[i];
+        set.lengths |= UINT64_C(1) << (names[i].n < 63 ? names[i].n : 63);
+    }
+    qsort(sorted, count, sizeof *sorted, compare_names);
+    return set;
+}
+
+bool header_names_has(const struct header_names *names, struct str name)
+{
+    return names->lengths >> (name.n < 63 ? name.n : 63) & 1 &&
+           bsearch(&name, names->sorted, names->count, sizeof name, compare_names);
+}
+
+void header_filter(struct str header, const struct header_names *names, bool all_but, struct buf *out)
 {
     struct header_field field;
-    struct buf sorted = BUF_INIT; /* malloc aligns it for any type */
     struct header_reader r = header_each(header);
-
-    buf_add_bytes(&sorted, names, count * sizeof *names);
-    if (count)
-        qsort(sorted.p, count, sizeof *names, compare_names);
-    while (header_next(&r, &field)) {
-        bool found = count && bsearch(&field.name, sorted.p, count, sizeof *names, compare_names);
-        if (found != all_but)
+    while (header_next(&r, &field))
+        if (header_names_has(names, field.name) != all_but)
             buf_add(out, field.whole);
-    }
     if (r.at < header.n) /* header_next stopped at the blank line */
         buf_add_lit(out, "\r\n");
-    buf_deinit(&sorted);
 }

@@ -6,6 +6,7 @@
 #ifndef LOFT_MIME_HEADER_H
 #define LOFT_MIME_HEADER_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 
 enum {
@@ -55,9 +56,19 @@ struct str header_find(struct str header, struct str name);
 void header_unfold(struct str raw, struct buf *out);
 void header_unfold_inner(struct str raw, struct buf *out); /* white space at the ends stays */
 
+/* A set of field names (ASCII case-insensitive), made ready once for many headers. */
+struct header_names {
+    const struct str *sorted;
+    size_t count;
+    uint64_t lengths; /* bit n: there is a name of n bytes; bit 63: of that or more */
+};
+/* Borrows what `names` borrow; the rest is in `arena`. */
+struct header_names header_names_make(const struct str *names, size_t count, struct arena *arena);
+bool header_names_has(const struct header_names *names, struct str name);
+
 /* What FETCH HEADER.FIELDS (and .NOT) returns: RFC 9051, 6.4.5.1. Appends the fields whose name is
  * (`all_but`: is not) among `names`, as sent and in order, and the blank line ("\r\n") if the header has one.
  * Cost: fields times log names. */
-void header_filter(struct str header, const struct str *names, size_t count, bool all_but, struct buf *out);
+void header_filter(struct str header, const struct header_names *names, bool all_but, struct buf *out);
 
 #endif

@@ -108,13 +108,37 @@ static void test_header_filter_keeps_and_leaves_out(void **state)
         { "Tone: a\r\n\r\n", 2, false, "\r\n" },
         { "", 2, false, "" },
     };
+    struct arena arena = ARENA_INIT;
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct buf out = BUF_INIT;
-        header_filter(str_c(cases[i].in), names, cases[i].count, cases[i].all_but, &out);
+        const struct header_names set = header_names_make(names, cases[i].count, &arena);
+        header_filter(str_c(cases[i].in), &set, cases[i].all_but, &out);
         assert_row(str_eq(buf_str(&out), str_c(cases[i].out)), i, cases[i].in);
         buf_deinit(&out);
     }
+    arena_deinit(&arena);
+}
+
+static void test_header_names_of_any_length_are_found(void **state)
+{
+    struct arena arena = ARENA_INIT;
+    char text[100];
+    struct str names[ARRAY_COUNT(text)];
+    (void)state;
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        names[i] = str_make(text, i + 1);
+    for (size_t i = 0; i + 1 < ARRAY_COUNT(names); i++) {
+        const struct header_names set = header_names_make(&names[i], 1, &arena);
+        char upper[sizeof text];
+        memset(upper, 'X', sizeof upper);
+        assert_row(header_names_has(&set, str_make(upper, i + 1)), i, "itself");
+        assert_row(!header_names_has(&set, str_make(upper, i + 2)) &&
+                       !header_names_has(&set, str_make(upper, i)),
+                   i, "not others");
+    }
+    arena_deinit(&arena);
 }
 
 static size_t count_interpreted(size_t fields)
@@ -145,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_header_fields_are_found_in_odd_shapes),
         cmocka_unit_test(test_header_unfolds),
         cmocka_unit_test(test_header_filter_keeps_and_leaves_out),
+        cmocka_unit_test(test_header_names_of_any_length_are_found),
         cmocka_unit_test(test_header_interprets_up_to_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #ifndef LOFT_MIME_META_H
 #define LOFT_MIME_META_H
 
+#include "mime/header.h"
 #include "mime/structure.h"
 
 enum {
@@ -75,14 +76,14 @@ uint64_t meta_hash_id(struct str id);
 
 /* ---- header record ---- */
 
-/* Can HEADER.FIELDS of these names be answered from the header record? HEADER.FIELDS.NOT never can.
- *   returns  1 yes; 0 no: read the message; -ERR_CORRUPT */
-MUST_USE int mime_header_record_covers(struct str record, const struct str *names, size_t count,
-                                       struct err *err);
+/* Are all these fields kept in header records? Then HEADER.FIELDS of them need not read the message, unless its record
+ * is one of too many bytes. */
+bool mime_header_record_keeps(const struct str *names, size_t count);
 
-/* Append what HEADER.FIELDS (names) returns, the blank line included.
- * Only if mime_header_record_covers said 1. */
-void mime_header_record_fields(struct str record, const struct str *names, size_t count, struct buf *out);
+/* Append what HEADER.FIELDS (names) returns, the blank line included. The names are kept.
+ *   returns  1; 0 too large: read the message; -ERR_CORRUPT */
+MUST_USE int mime_header_record_fields(struct str record, const struct header_names *names, struct buf *out,
+                                       struct err *err);
 
 /* The raw fields of the record ("" when too large), for header_find and the like.
  *   returns  0; -ERR_CORRUPT */

@@ -145,24 +145,26 @@ int mime_header_record_view(struct str record, struct str *fields_out, bool *too
     return 0;
 }
 
-int mime_header_record_covers(struct str record, const struct str *names, size_t count, struct err *err)
+bool mime_header_record_keeps(const struct str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!meta_keeps_field(names[i]))
+            return false;
+    return true;
+}
+
+int mime_header_record_fields(struct str record, const struct header_names *names, struct buf *out,
+                              struct err *err)
 {
     struct str fields;
     bool too_large;
     int r = mime_header_record_view(record, &fields, &too_large, err);
     if (r < 0 || too_large)
         return r;
-    for (size_t i = 0; i < count; i++)
-        if (!meta_keeps_field(names[i]))
-            return 0;
-    return 1;
-}
-
-void mime_header_record_fields(struct str record, const struct str *names, size_t count, struct buf *out)
-{
-    header_filter(str_skip(record, 2), names, count, false, out);
+    header_filter(fields, names, false, out);
     if ((unsigned)record.p[1] & META_HEADER_HAS_BLANK)
         buf_add_lit(out, "\r\n");
+    return 1;
 }
 
 /* ---- parts and sections ---- */

@@ -42,10 +42,24 @@ void part_text_deinit(struct part_text *t)
     buf_deinit(&t->utf8);
 }
 
+/* Printable ASCII without encoded-words: most values. */
+static bool is_plain(struct str s)
+{
+    unsigned odd = 0;
+    for (size_t i = 0; i < s.n; i++)
+        odd |= (unsigned)(unsigned char)(s.p[i] - ' ') > '~' - ' ';
+    return !odd && str_find(s, STR("=?")) < 0;
+}
+
 void mime_text_of_value(struct str raw, enum collation collation, struct charset_cache *cache,
                         struct buf *out)
 {
     struct buf text = BUF_INIT;
+    struct str trimmed = str_trim(raw);
+    if (trimmed.n <= HEADER_INTERPRETED_BYTES_MAX && is_plain(trimmed)) {
+        collation_fold(collation, trimmed, out);
+        return;
+    }
     encoded_word_decode(str_sub(raw, 0, HEADER_INTERPRETED_BYTES_MAX), cache, &text);
     collation_fold(collation, buf_str(&text), out);
     buf_deinit(&text);

@@ -84,8 +84,7 @@ static int filter_fields(const struct fetch_section *want, struct source *source
     struct buf raw = BUF_INIT;
     int r = read_source(source, source->length, &raw, err);
     if (r == 0) {
-        header_filter(buf_str(&raw), want->fields, want->field_count, want->text == TEXT_HEADER_FIELDS_NOT,
-                      &source->decoded);
+        header_filter(buf_str(&raw), &want->names, want->text == TEXT_HEADER_FIELDS_NOT, &source->decoded);
         source->is_decoded = true;
         source->offset = 0;
         source->length = source->decoded.n;

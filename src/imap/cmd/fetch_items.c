@@ -5,14 +5,14 @@
 
 bool fetch_needs_meta(const struct fetch_att *att)
 {
-    return att->item & (FETCH_ENVELOPE | FETCH_BODYSTRUCTURE | FETCH_BODY | FETCH_PREVIEW | FETCH_SECTION |
+    return !att->section.in_record &&
+           att->item & (FETCH_ENVELOPE | FETCH_BODYSTRUCTURE | FETCH_BODY | FETCH_PREVIEW | FETCH_SECTION |
                         FETCH_BINARY | FETCH_BINARY_SIZE | FETCH_RFC822_HEADER | FETCH_RFC822_TEXT);
 }
 
 bool fetch_needs_header(const struct fetch_att *att)
 {
-    return att->item == FETCH_SECTION && att->section.text == TEXT_HEADER_FIELDS &&
-           att->section.part_count == 0;
+    return att->section.in_record;
 }
 
 static struct store *store_of(struct session *s)
@@ -158,31 +158,31 @@ enum section_kind fetch_section_kind(const struct fetch_section *section)
     return SECTION_WHOLE;
 }
 
+/* HEADER.FIELDS from the header record. 1: done; 0: that does not have them. */
+static int write_kept_fields(struct session *s, const struct fetch_message *m, const struct fetch_att *att,
+                             struct fetch_literal *literal, struct err *err)
+{
+    struct buf fields = BUF_INIT;
+    if (!att->section.in_record || str_is_nil(m->header))
+        return 0;
+    int r = mime_header_record_fields(m->header, &att->section.names, &fields, err);
+    if (r == 1)
+        fetch_begin_decoded(s, att, false, &fields, literal);
+    return r;
+}
+
 static int write_header_fields(struct session *s, struct fetch_message *m, const struct fetch_att *att,
                                const struct section *where, struct fetch_literal *literal, struct err *err)
 {
     struct buf fields = BUF_INIT, raw = BUF_INIT;
     const struct fetch_section *want = &att->section;
-    int covered = 0;
-    if (m->header.n && fetch_needs_header(att)) {
-        covered = mime_header_record_covers(m->header, want->fields, want->field_count, err);
-        if (covered < 0)
-            return covered;
+    int r = fetch_read_blob(s, m->row.blob, where->offset, where->length, &raw, err);
+    if (r == 0) {
+        header_filter(buf_str(&raw), &want->names, want->text == TEXT_HEADER_FIELDS_NOT, &fields);
+        fetch_begin_decoded(s, att, false, &fields, literal);
     }
-    if (covered == 1) {
-        mime_header_record_fields(m->header, want->fields, want->field_count, &fields);
-    } else {
-        int r = fetch_read_blob(s, m->row.blob, where->offset, where->length, &raw, err);
-        if (r < 0) {
-            buf_deinit(&raw);
-            return r;
-        }
-        header_filter(buf_str(&raw), want->fields, want->field_count, want->text == TEXT_HEADER_FIELDS_NOT,
-                      &fields);
-        buf_deinit(&raw);
-    }
-    fetch_begin_decoded(s, att, false, &fields, literal);
-    return 0;
+    buf_deinit(&raw);
+    return r;
 }
 
 static int write_section(struct session *s, struct fetch_message *m, const struct fetch_att *att,
@@ -193,6 +193,9 @@ static int write_section(struct session *s, struct fetch_message *m, const struc
     int r;
     if (want->part_count == 0 && want->text == TEXT_ALL) /* the whole message needs no meta */
         return begin_blob_literal(s, m, att, 0, m->row.size_bytes, literal, err);
+    r = write_kept_fields(s, m, att, literal, err);
+    if (r != 0)
+        return r < 0 ? r : 0;
     r = need_view(s, m, err);
     if (r < 0)
         return r;

@@ -26,6 +26,8 @@ struct prepared {
     struct fuzzy *fuzzy;          /* text keys below FUZZY */
     unsigned score;               /* keys below FUZZY: of the message at hand; NO_SCORE: not asked */
     uint64_t id;                  /* EMAILID, THREADID; 0: not one of ours */
+    struct str field;             /* of header keys: its name ... */
+    bool field_kept;              /* ... and whether header records keep it */
 };
 
 enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
@@ -43,10 +45,12 @@ struct search_program {
     uint32_t seq;
     const struct message *row;
     enum stage stage;
+    const struct search_records *records; /* read ahead; NULL: none */
     bool has_view, has_header, has_bytes;
     struct meta_view view;
-    struct buf meta, header, bytes, text; /* records, the message, scratch for decoded text */
-    int error;                            /* of reading; 0: none */
+    struct str header;
+    struct buf meta_bytes, header_bytes, bytes, text; /* records, the message, scratch for decoded text */
+    int error;                                        /* of reading; 0: none */
     struct err err;
 };
 
@@ -55,6 +59,32 @@ struct search_program {
 static bool is_text_key(enum search_key key)
 {
     return key >= SEARCH_FROM && key <= SEARCH_HEADER;
+}
+
+static bool is_sent_key(enum search_key key)
+{
+    return key == SEARCH_SENT_BEFORE || key == SEARCH_SENT_ON || key == SEARCH_SENT_SINCE;
+}
+
+/* "": BODY and TEXT have none. */
+static struct str field_of(const struct search_node *node)
+{
+    switch (node->key) {
+    case SEARCH_FROM:
+        return STR("From");
+    case SEARCH_TO:
+        return STR("To");
+    case SEARCH_CC:
+        return STR("Cc");
+    case SEARCH_BCC:
+        return STR("Bcc");
+    case SEARCH_SUBJECT:
+        return STR("Subject");
+    case SEARCH_HEADER:
+        return node->header;
+    default:
+        return STR("");
+    }
 }
 
 /* Relevance is counted on text without case, whatever the client compares by: it then finds no less. */
@@ -144,6 +174,8 @@ static int prepare(struct search_program *p, const struct search_node *node, str
                    struct err *err)
 {
     if (is_text_key(node->key)) {
+        out->field = field_of(node);
+        out->field_kept = out->field.n && mime_header_record_keeps(&out->field, 1);
         int r = fold_needle(p, node->text, collation_of(p, node->fuzzy), &out->needle, err);
         if (r == 0 && node->fuzzy) {
             out->fuzzy = arena_new(p->arena, struct fuzzy);
@@ -264,8 +296,8 @@ void search_program_free(struct search_program **program)
     if (!p)
         return;
     charset_cache_free(&p->charsets);
-    buf_deinit(&p->meta);
-    buf_deinit(&p->header);
+    buf_deinit(&p->meta_bytes);
+    buf_deinit(&p->header_bytes);
     buf_deinit(&p->bytes);
     buf_deinit(&p->text);
     free(p);
@@ -360,20 +392,29 @@ static int fail(struct search_program *p, int r)
     return r;
 }
 
-static int need_record(struct search_program *p, enum blob_slot slot, struct buf *out)
+/* What was read ahead, else one record alone. */
+static int need_record(struct search_program *p, enum blob_slot slot, struct buf *bytes, struct str *out)
 {
-    buf_clear(out);
-    return fail(p, store_blob_record(store_of(p), account_id(p->place.account),
-                                     (struct blob_id){ p->row->blob }, slot, out, &p->err));
+    struct str ahead = !p->records ? STR_NIL : slot == BLOB_META ? p->records->meta : p->records->header;
+    int r = 0;
+    if (str_is_nil(ahead)) {
+        buf_clear(bytes);
+        r = store_blob_record(store_of(p), account_id(p->place.account), (struct blob_id){ p->row->blob },
+                              slot, bytes, &p->err);
+        ahead = buf_str(bytes);
+    }
+    *out = ahead;
+    return fail(p, r);
 }
 
 static int need_view(struct search_program *p)
 {
+    struct str record;
     if (p->has_view)
         return 0;
-    int r = need_record(p, BLOB_META, &p->meta);
+    int r = need_record(p, BLOB_META, &p->meta_bytes, &record);
     if (r == 0)
-        r = fail(p, mime_meta_view(buf_str(&p->meta), &p->view, &p->err));
+        r = fail(p, mime_meta_view(record, &p->view, &p->err));
     p->has_view = r == 0;
     return r;
 }
@@ -382,7 +423,7 @@ static int need_header_record(struct search_program *p)
 {
     if (p->has_header)
         return 0;
-    int r = need_record(p, BLOB_HEADER, &p->header);
+    int r = need_record(p, BLOB_HEADER, &p->header_bytes, &p->header);
     p->has_header = r == 0;
     return r;
 }
@@ -438,25 +479,23 @@ static enum verdict header_holds(struct search_program *p, struct str header, st
     return ready->fuzzy && ready->score ? YES : NO;
 }
 
-static enum verdict match_header(struct search_program *p, struct str name, struct prepared *ready)
+static enum verdict match_header(struct search_program *p, struct prepared *ready)
 {
     struct str fields;
-    bool too_large;
+    bool too_large = true;
     if (p->stage < STAGE_RECORDS)
         return UNKNOWN;
-    if (need_header_record(p) < 0)
+    if (ready->field_kept && (need_header_record(p) < 0 ||
+                              fail(p, mime_header_record_view(p->header, &fields, &too_large, &p->err)) < 0))
         return NO;
-    int covered = fail(p, mime_header_record_covers(buf_str(&p->header), &name, 1, &p->err));
-    if (covered == 1 &&
-        fail(p, mime_header_record_view(buf_str(&p->header), &fields, &too_large, &p->err)) == 0)
-        return header_holds(p, fields, name, ready);
-    if (covered < 0)
-        return NO;
+    if (!too_large)
+        return header_holds(p, fields, ready->field, ready);
     if (p->stage < STAGE_BYTES)
         return UNKNOWN;
     if (need_view(p) < 0 || need_bytes(p) < 0)
         return NO;
-    return header_holds(p, str_sub(buf_str(&p->bytes), 0, (size_t)p->view.header_bytes), name, ready);
+    fields = str_sub(buf_str(&p->bytes), 0, (size_t)p->view.header_bytes);
+    return header_holds(p, fields, ready->field, ready);
 }
 
 static int piece_holds(void *ctx, struct str piece)
@@ -476,8 +515,7 @@ static enum verdict match_scope(struct search_program *p, unsigned scope, unsign
     fuzzy_begin(ready->fuzzy);
     int r = mime_text_each(buf_str(&p->bytes), &p->view, scope,
                            overlap < TEXT_OVERLAP_BYTES_MAX ? overlap : TEXT_OVERLAP_BYTES_MAX,
-                           COLLATION_UNICODE_CASEMAP, p->charsets,
-                           piece_is_best, ready->fuzzy, &p->err);
+                           COLLATION_UNICODE_CASEMAP, p->charsets, piece_is_best, ready->fuzzy, &p->err);
     if (fail(p, r) < 0)
         return NO;
     unsigned score = fuzzy_score(ready->fuzzy);
@@ -510,8 +548,8 @@ static enum verdict match_text(struct search_program *p, unsigned scope, struct 
         return NO;
     if (ready->fuzzy)
         return match_fuzzy_text(p, scope, ready);
-    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->place.collation, p->charsets, piece_holds,
-                           &needle, &p->err);
+    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->place.collation, p->charsets,
+                           piece_holds, &needle, &p->err);
     return fail(p, r) == 1 ? YES : NO;
 }
 
@@ -637,17 +675,12 @@ static enum verdict match_leaf(struct search_program *p, const struct search_nod
     case SEARCH_THREADID:
         return yes_if(ready->id && row->thread_id == ready->id);
     case SEARCH_FROM:
-        return match_header(p, STR("From"), ready);
     case SEARCH_TO:
-        return match_header(p, STR("To"), ready);
     case SEARCH_CC:
-        return match_header(p, STR("Cc"), ready);
     case SEARCH_BCC:
-        return match_header(p, STR("Bcc"), ready);
     case SEARCH_SUBJECT:
-        return match_header(p, STR("Subject"), ready);
     case SEARCH_HEADER:
-        return match_header(p, node->header, ready);
+        return match_header(p, ready);
     case SEARCH_BODY:
         return match_text(p, TEXT_BODY, ready);
     case SEARCH_TEXT:
@@ -682,15 +715,43 @@ static enum verdict match_node(struct search_program *p, uint32_t i)
     return so_far;
 }
 
-int search_program_match(struct search_program *p, uint32_t seq, const struct message *row, struct err *err)
+static void look_at(struct search_program *p, uint32_t seq, const struct message *row,
+                    const struct search_records *records)
 {
-    enum verdict v = UNKNOWN;
     for (size_t i = 0; p->args->uses_fuzzy && i < p->args->node_count; i++)
         p->prepared[i].score = NO_SCORE;
     p->seq = seq;
     p->row = row;
+    p->records = records;
     p->has_view = p->has_header = p->has_bytes = false;
     p->error = 0;
+}
+
+bool search_program_needs_records(struct search_program *p, uint32_t seq, const struct message *row)
+{
+    look_at(p, seq, row, NULL);
+    p->stage = STAGE_ROW;
+    return match_node(p, 0) == UNKNOWN;
+}
+
+unsigned search_program_slots(const struct search_program *p)
+{
+    unsigned slots = 0;
+    for (size_t i = 0; i < p->args->node_count; i++) {
+        enum search_key key = p->args->nodes[i].key;
+        if (p->prepared[i].field_kept)
+            slots |= 1u << BLOB_HEADER;
+        else if (is_text_key(key) || is_sent_key(key))
+            slots |= 1u << BLOB_META;
+    }
+    return slots;
+}
+
+int search_program_match(struct search_program *p, uint32_t seq, const struct message *row,
+                         const struct search_records *records, struct err *err)
+{
+    enum verdict v = UNKNOWN;
+    look_at(p, seq, row, records);
     for (p->stage = STAGE_ROW; v == UNKNOWN && p->stage <= STAGE_BYTES; p->stage++)
         v = match_node(p, 0);
     if (p->error < 0)

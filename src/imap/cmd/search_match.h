@@ -56,10 +56,21 @@ MUST_USE int search_program_scope(const struct search_program *program, struct s
 void search_program_rest(struct search_program *program);
 void search_program_free(struct search_program **program);
 
+/* Records of a message that were read with those of others; NIL: not there, it is looked for when it is needed. */
+struct search_records {
+    struct str meta, header;
+};
+
+/* Which records (bits 1 << enum blob_slot) it looks at for messages that their rows do not decide. */
+unsigned search_program_slots(const struct search_program *program);
+/* False: the row decides. */
+bool search_program_needs_records(struct search_program *program, uint32_t seq, const struct message *row);
+
 /* 1 it matches, 0 not, or an error. A message whose bytes are gone meanwhile
- * (expunged) matches nothing that needs them. */
+ * (expunged) matches nothing that needs them.
+ *   records  borrows, until the next call; NULL: none were read ahead */
 MUST_USE int search_program_match(struct search_program *program, uint32_t seq, const struct message *row,
-                                  struct err *err);
+                                  const struct search_records *records, struct err *err);
 
 /* How relevant the message is that has just matched, 1 to 100: RFC 6203, 4. A FUZZY key on text has the score of fuzzy.h, TEXT a body at
  * BODY_PERCENT of it; on a date or a size it matches what is near, the less the farther. Of several keys it is the mean; of

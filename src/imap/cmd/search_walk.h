@@ -5,6 +5,9 @@
 #define LOFT_IMAP_CMD_SEARCH_WALK_H
 
 #include "imap/cmd/search_match.h"
+#include "mail/records.h"
+
+enum { SEARCH_AHEAD_MAX = 256 }; /* messages whose records are read together */
 
 struct search_walk {
     struct search_place place;
@@ -15,6 +18,13 @@ struct search_walk {
     struct chunk_span span;
     bool scores;    /* the relevancy is wanted */
     unsigned score; /* of the match found last, 1 to 100 */
+
+    /* Messages of the span whose records were read ahead, those that need them. */
+    unsigned slots;
+    uint32_t ahead_from, ahead_count;      /* sequence numbers */
+    uint32_t ahead_next_count;             /* more each time: who stops early shall not have read much */
+    int32_t ahead_index[SEARCH_AHEAD_MAX]; /* in the batches; -1: its row decides */
+    struct record_batch meta, header;
 };
 
 /*   args    borrows, until search_walk_deinit

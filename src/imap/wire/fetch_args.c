@@ -1,14 +1,16 @@
 #include "imap/wire/fetch_args.h"
 
+#include "mime/meta.h"
+
 enum { FETCH_ATTS_MAX = 256, FIELD_NAME_BYTES_MAX = 256 };
 
-enum section_kind { NO_SECTION, OPTIONAL_SECTION, TEXT_SECTION, PART_SECTION };
+enum section_form { NO_SECTION, OPTIONAL_SECTION, TEXT_SECTION, PART_SECTION };
 
 /* clang-format off */
 static const struct fetch_row {
     struct str name;
     enum fetch_item item;
-    enum section_kind section;
+    enum section_form section;
     bool sets_seen;
     enum fetch_text text; /* of those that have a section built in */
 } fetch_rows[] = {
@@ -125,8 +127,13 @@ static bool parse_section_text(struct parser *p, struct fetch_section *section)
         return parser_fail(p, expected);
     }
     section->text = row->text;
-    if (row->text == TEXT_HEADER_FIELDS || row->text == TEXT_HEADER_FIELDS_NOT)
-        return parse_header_list(p, section);
+    if (row->text != TEXT_HEADER_FIELDS && row->text != TEXT_HEADER_FIELDS_NOT)
+        return true;
+    if (!parse_header_list(p, section))
+        return false;
+    section->names = header_names_make(section->fields, section->field_count, p->arena);
+    section->in_record = row->text == TEXT_HEADER_FIELDS && section->part_count == 0 &&
+                         mime_header_record_keeps(section->fields, section->field_count);
     return true;
 }
 
@@ -210,7 +217,7 @@ static bool parse_att(struct parser *p, struct fetch_args *args, size_t *cap)
         return parser_fail(p, "a FETCH item");
     }
     struct fetch_att att = { .item = row->item, .sets_seen = row->sets_seen, .section.text = row->text };
-    enum section_kind kind = row->section;
+    enum section_form kind = row->section;
     if (kind == OPTIONAL_SECTION) { /* BODY is one thing and BODY[...] another */
         kind = parser_peek(p) == '[' ? TEXT_SECTION : NO_SECTION;
         att.item = kind == TEXT_SECTION ? FETCH_SECTION : FETCH_BODY;

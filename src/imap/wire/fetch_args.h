@@ -5,6 +5,7 @@
 #define LOFT_IMAP_WIRE_FETCH_ARGS_H
 
 #include "imap/wire/partial_range.h"
+#include "mime/header.h"
 
 enum fetch_item {
     FETCH_UID = 1u << 0,
@@ -42,8 +43,10 @@ struct fetch_section {
     uint32_t *parts; /* "1.2.3" */
     size_t part_count;
     enum fetch_text text;
-    struct str *fields; /* header names as the client spelled them */
+    struct str *fields; /* header names as the client spelled them ... */
     size_t field_count;
+    struct header_names names; /* ... and the same for looking them up */
+    bool in_record;            /* HEADER.FIELDS of the message itself that its header record answers */
 };
 
 struct fetch_att {
