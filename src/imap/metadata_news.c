@@ -1,6 +1,7 @@
 #include "imap/metadata_news.h"
 
 #include "auth/server_metadata.h"
+#include "imap/cmd/metadata.h"
 #include "imap/door.h"
 #include "imap/wire/writer.h"
 
@@ -59,7 +60,7 @@ static bool begin_line(struct telling *t, uint64_t mailbox_id)
     struct session *s = t->s;
     struct mailbox *mailbox = NULL;
     struct str name = STR("\"\"");
-    struct place place;
+    unsigned rights;
     struct err ignored;
 
     end_line(t);
@@ -68,12 +69,10 @@ static bool begin_line(struct telling *t, uint64_t mailbox_id)
         if (!s->metadata.mailboxes || account_mailbox_by_id(t->account, mailbox_id, &mailbox, &ignored) < 0)
             return false;
         name = door_shown_name(s, t->account, mailbox_name(mailbox, &t->arena), &t->arena);
+        int r = door_rights(s, mailbox, &rights, &ignored);
         mailbox_unref(&mailbox);
-        if (t->account != s->account) {
-            if (door_open(s, name, RIGHT_LOOKUP, &place, &ignored) < 0)
-                return false;
-            place_leave(&place);
-        }
+        if (r < 0 || !(rights & RIGHT_LOOKUP) || !(rights & METADATA_RIGHTS))
+            return false;
     }
     buf_add_lit(session_out(s), "* METADATA ");
     if (mailbox_id != ANNOTATION_ON_ACCOUNT)

@@ -172,7 +172,7 @@ static void write_more(struct session *s, const struct list_args *a, const struc
         myrights_write(s, candidate->name, rights);
     if (a->ret & LIST_RETURN_STATUS && rights & RIGHT_READ)
         status_write(s, mailbox, candidate->name, a->status);
-    if (a->ret & LIST_RETURN_METADATA)
+    if (a->ret & LIST_RETURN_METADATA && rights & METADATA_RIGHTS)
         write_metadata(s, a, candidate->entry, candidate->name);
 }
 
