@@ -1,10 +1,7 @@
-/* cmd_basic.c: the commands about the session itself: NOOP, CAPABILITY, LOGOUT, STARTTLS, ENABLE, ID,
- * NAMESPACE.
+/* cmd_basic.c: the commands about the session itself: NOOP, CAPABILITY, LOGOUT, STARTTLS, ENABLE, ID.
  * RFC 9051, 6.1, 6.2.1, 6.3.1 */
-#include "auth/grants.h"
 #include "imap/capability.h"
 #include "imap/cmd/command.h"
-#include "imap/door.h"
 #include "imap/metadata_news.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/writer.h"
@@ -105,21 +102,5 @@ int id_run(struct session *s, const void *args, struct err *err)
         buf_add_lit(session_out(s), "* ID (\"name\" \"Loft\")\r\n");
     else
         buf_add_lit(session_out(s), "* ID (\"name\" \"Loft\" \"version\" \"" LOFT_VERSION "\")\r\n");
-    return 0;
-}
-
-/* RFC 2342; public mailboxes where there are any. */
-int namespace_run(struct session *s, const void *args, struct err *err)
-{
-    (void)args;
-    struct account_id id;
-    int r = grants_public_account(s->server->users, users_domain(str_c(s->user_name)), &id, err);
-    if (r < 0 && r != -ERR_NOT_FOUND)
-        return r;
-    buf_add_lit(session_out(s), "* NAMESPACE ((\"\" \"/\")) ((\"" NAMESPACE_OTHERS "/\" \"/\")) ");
-    if (r == 0)
-        buf_add_lit(session_out(s), "((\"" NAMESPACE_PUBLIC "/\" \"/\"))\r\n");
-    else
-        buf_add_lit(session_out(s), "NIL\r\n");
     return 0;
 }

@@ -1,5 +1,6 @@
 /* cmd_language.c: LANGUAGE: in which language texts are told.     RFC 5255, 3 */
 #include "imap/cmd/command.h"
+#include "imap/cmd/namespace.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/writer.h"
 
@@ -29,7 +30,7 @@ int language_run(struct session *s, const void *args, struct err *err)
             continue;
         s->language = found; /* from the response on: RFC 5255, 3.2 */
         buf_printf(session_out(s), "* LANGUAGE (" STR_FMT ")\r\n", STR_ARG(language_tag(found)));
-        return 0;
+        return s->state == STATE_NOT_AUTHENTICATED ? 0 : namespace_respond(s, err);
     }
     return err_set(err, ERR_CANNOT, "None of these languages is there");
 }
