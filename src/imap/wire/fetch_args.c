@@ -319,6 +319,7 @@ struct fetch_args *fetch_args_copy_atts(const struct fetch_args *args, struct ar
         to->fields = arena_new_array(arena, struct str, from->field_count);
         for (size_t k = 0; k < from->field_count; k++)
             to->fields[k] = arena_dup(arena, from->fields[k]);
+        to->names = header_names_make(to->fields, to->field_count, arena);
     }
     return copy;
 }
