@@ -38,6 +38,14 @@ def test_a_long_search_tells_its_progress(slow, command):
     assert all(l.startswith(b"* OK [INPROGRESS") for l in lines[:-1])
 
 
+def test_a_search_of_several_mailboxes_counts_all_of_them(slow):
+    server, user, client = slow
+    tag = client.start("ESEARCH IN (personal) RETURN (COUNT) OR BODY nothing-of-the-kind ALL BODY other")
+    lines, tagged = client.until(tag)
+    assert tagged.startswith(b"OK") and lines
+    assert all(re.match(rb'\* OK \[INPROGRESS \("%b" \d+ %d\)\] ' % (tag.encode(), COPIES), l) for l in lines)
+
+
 def test_a_tag_with_a_bracket_is_left_out(slow):
     server, user, client = slow
     client.send(b"t]x SEARCH BODY nothing-of-the-kind\r\n")

@@ -50,6 +50,7 @@ static const struct {
     { "ESEARCH", AFTER_LOGIN },                            /* RFC 4731 */
     { "SEARCHRES", AFTER_LOGIN },                          /* RFC 5182 */
     { "SEARCH=FUZZY", AFTER_LOGIN },                       /* RFC 6203 */
+    { "MULTISEARCH", AFTER_LOGIN },                        /* RFC 7377 */
     { "INPROGRESS", AFTER_LOGIN },                         /* RFC 9585 */
     { "CONTEXT=SEARCH", AFTER_LOGIN },                     /* RFC 5267 */
     { "CONTEXT=SORT", AFTER_LOGIN },                       /* RFC 5267 */

@@ -91,7 +91,7 @@ static bool is_refused(const struct session *s, const struct sort_criterion *cri
            (contexts >= CONTEXTS_MAX || results > CONTEXT_RESULTS_MAX || bytes > CONTEXT_PROGRAM_BYTES_MAX);
 }
 
-static void refuse(struct session *s)
+void context_refuse(struct session *s)
 {
     struct buf code = BUF_INIT;
     buf_add_lit(&code, "NOUPDATE ");
@@ -101,16 +101,17 @@ static void refuse(struct session *s)
 }
 
 int context_add(struct session *s, const struct search_args *args, const struct sort_criterion *criteria,
-                size_t criterion_count, const struct numbers *uids, struct err *err)
+                size_t criterion_count, const struct numbers *uids, struct str correlator, struct err *err)
 {
     if (is_refused(s, criteria, criterion_count, uids)) {
-        refuse(s);
+        context_refuse(s);
         return 0;
     }
     struct context *c = calloc(1, sizeof *c);
     if (!c)
         abort();
     c->tag = arena_dup(&c->arena, s->tag);
+    c->correlator = arena_dup(&c->arena, correlator);
     search_args_copy(args, &c->arena, &c->args);
     for (size_t i = 0; i < criterion_count; i++)
         c->criteria[i] = criteria[i];
@@ -286,9 +287,10 @@ static void write_response(struct session *s, struct context_round *round)
     struct buf *out = session_out(s);
     size_t written = 0;
     const struct context_news *last = NULL;
-    buf_add_lit(out, "* ESEARCH (TAG ");
-    write_string(out, round->at->tag, false);
-    buf_add(out, round->at->args.uid ? STR(") UID") : STR(")"));
+    buf_add_lit(out, "* ESEARCH ");
+    buf_add(out, round->at->correlator);
+    if (round->at->args.uid)
+        buf_add_lit(out, " UID");
     while (round->news && written < PIECE_NUMBERS) {
         struct context_news *news = round->news;
         if (last && last->adds != news->adds)

@@ -24,11 +24,15 @@ MUST_USE int context_check_tag(const struct session *s, const struct search_args
 
 /* From now on tell of changes to this result of the command in progress, or say NOUPDATE: RFC 5267, 4.3.1.
  *   criteria  of SORT; count 0: SEARCH
- *   uids      all that match, in order, in the view's snapshot
+ *   uids        all that match, in order, in the view's snapshot
+ *   correlator  what the answer to the command begins with: "(TAG "a")"
  *   errors    those of search_program_new */
 MUST_USE int context_add(struct session *s, const struct search_args *args,
                          const struct sort_criterion *criteria, size_t criterion_count,
-                         const struct numbers *uids, struct err *err);
+                         const struct numbers *uids, struct str correlator, struct err *err);
+
+/* Say that the command in progress is not kept up to date: NOUPDATE. */
+void context_refuse(struct session *s);
 
 /* Tell no more of the contexts with these tags. -ERR_INVALID when there is none for one of them: then all stay. */
 MUST_USE int context_cancel(struct session *s, const struct str *tags, size_t count, struct err *err);

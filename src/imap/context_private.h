@@ -8,7 +8,7 @@
 struct context {
     struct context *next; /* in the session, oldest first */
     struct arena arena;   /* of all but the arrays */
-    struct str tag;
+    struct str tag, correlator;
     struct search_args args;
     struct search_program *program;
     struct sort_criterion criteria[SORT_CRITERIA_MAX];

@@ -31,6 +31,7 @@ static bool covers(const struct notify_group *group, bool personal, struct str n
         return subscribed;
     case NOTIFY_SUBTREE:
     case NOTIFY_MAILBOXES:
+    case NOTIFY_SUBTREE_ONE: /* not of NOTIFY */
         break;
     }
     for (size_t i = 0; i < group->name_count; i++)

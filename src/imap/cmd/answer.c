@@ -97,25 +97,26 @@ static int highest_modseq(const struct seqset *uids, const struct snapshot *snap
 }
 
 int answer_init(struct answer *answer, struct session *s, const struct search_args *args,
-                const struct found *found, const struct snapshot *snapshot, const char *plain,
-                struct err *err)
+                const struct found *found, const struct search_place *place, const char *plain,
+                struct str source, struct arena *arena, struct err *err)
 {
     *answer = (struct answer){ .args = args, .found = *found, .plain = plain };
-    answer->page = page_of(args, found, &found->numbers, &s->arena, &answer->page_from);
+    answer->page = page_of(args, found, &found->numbers, arena, &answer->page_from);
     if (args->has_return || !plain) {
         struct buf correlator = BUF_INIT;
         buf_add_lit(&correlator, "(TAG ");
         write_string(&correlator, s->tag, false);
+        buf_add(&correlator, source);
         buf_add_char(&correlator, ')');
-        answer->correlator = arena_dup(&s->arena, buf_str(&correlator));
+        answer->correlator = arena_dup(arena, buf_str(&correlator));
         buf_deinit(&correlator);
     }
     if (!tells_all(args))
-        find_told(answer, &s->arena);
+        find_told(answer, arena);
     if (!args->uses_modseq)
         return 0;
     answer->modseq = found->modseq_max;
-    return tells_all(args) ? 0 : highest_modseq(&answer->told_uids, snapshot, &answer->modseq, err);
+    return tells_all(args) ? 0 : highest_modseq(&answer->told_uids, place->snapshot, &answer->modseq, err);
 }
 
 /* ---- telling ---- */

@@ -4,8 +4,7 @@
 #define LOFT_IMAP_CMD_ANSWER_H
 
 #include "imap/cmd/numbers.h"
-#include "imap/session.h"
-#include "imap/wire/search_args.h"
+#include "imap/cmd/search_match.h"
 
 /* What was found, in the order in which it is told. */
 struct found {
@@ -33,12 +32,13 @@ struct answer {
 bool answer_needs_page_only(const struct search_args *args);
 
 /* Make ready to tell.
- *   snapshot  where the UIDs are
- *   plain     the untagged response that the command has without RETURN; NULL: ESEARCH, also without
- *   errors    of chunk_columns */
+ *   place   where it was found
+ *   plain   the untagged response that the command has without RETURN; NULL: ESEARCH, also without
+ *   source  what ESEARCH tells beside the tag, with a space before it: " MAILBOX x UIDVALIDITY 1"; NIL: nothing
+ *   errors  of chunk_columns */
 MUST_USE int answer_init(struct answer *answer, struct session *s, const struct search_args *args,
-                         const struct found *found, const struct snapshot *snapshot, const char *plain,
-                         struct err *err);
+                         const struct found *found, const struct search_place *place, const char *plain,
+                         struct str source, struct arena *arena, struct err *err);
 
 /* Tell it: 0, or -ERR_AGAIN with s->half_said set, to be called again. Nothing is told when only SAVE was asked for. */
 MUST_USE int answer_write(struct answer *answer, struct session *s);

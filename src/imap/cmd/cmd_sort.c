@@ -125,7 +125,8 @@ static int find_and_sort(struct session *s, const struct sort_args *a, struct er
                                  .uids = numbers_of_list(c->uids, c->count),
                                  .scores = c->scores,
                                  .modseq_max = c->modseq_max };
-    return answer_init(&c->answer, s, &a->search, &found, s->view.snapshot, "* SORT", err);
+    return answer_init(&c->answer, s, &a->search, &found, &c->found.walk.place, "* SORT", STR_NIL, &s->arena,
+                       err);
 }
 
 int sort_run(struct session *s, const void *args, struct err *err)
@@ -145,6 +146,7 @@ int sort_run(struct session *s, const void *args, struct err *err)
     }
     int r = answer_write(&c->answer, s);
     if (r == 0 && a->search.return_bits & SEARCH_RETURN_UPDATE)
-        r = context_add(s, &a->search, a->criteria, a->criterion_count, &c->answer.found.uids, err);
+        r = context_add(s, &a->search, a->criteria, a->criterion_count, &c->answer.found.uids,
+                        c->answer.correlator, err);
     return r;
 }

@@ -57,6 +57,7 @@ command_run_fn create_run;
 command_run_fn delete_run;
 command_run_fn deleteacl_run;
 command_run_fn enable_run;
+command_run_fn esearch_run;
 command_run_fn examine_run;
 command_run_fn expunge_run;
 command_run_fn fetch_run;

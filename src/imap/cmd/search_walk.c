@@ -7,7 +7,10 @@ enum { AHEAD_FIRST = 16 };
 int search_walk_init(struct search_walk *walk, struct session *s, const struct search_place *place,
                      const struct search_args *args, struct arena *arena, bool backward, struct err *err)
 {
-    *walk = (struct search_walk){ .place = *place, .backward = backward, .scores = args->wants_relevancy };
+    *walk = (struct search_walk){ .place = *place,
+                                  .backward = backward,
+                                  .scores = args->wants_relevancy,
+                                  .goal = place->snapshot->exists };
     if (s->uidonly && args->uses_seq) /* RFC 9586, 3.5 */
         return session_uid_required(s, err);
     int r = search_program_new(place, args, arena, &walk->program, err);
@@ -132,9 +135,9 @@ int search_walk_next(struct search_walk *walk, struct session *s, uint32_t *seq_
     while (walk->next_seq) {
         uint32_t seq = walk->next_seq;
         if (session_must_wait(s)) {
-            uint32_t exists = walk->place.snapshot->exists;
+            uint32_t done = walk->backward ? walk->place.snapshot->exists - seq : seq - 1;
             search_program_rest(walk->program);
-            session_progress(s, walk->backward ? exists - seq : seq - 1, exists);
+            session_progress(s, walk->done_before + done, walk->goal);
             return -ERR_AGAIN;
         }
         int r = load_span(walk, seq, err);

@@ -16,8 +16,9 @@ struct search_walk {
     uint32_t next_seq;  /* 0: at the end */
     uint32_t first_seq; /* nothing before it is looked at */
     struct chunk_span span;
-    bool scores;    /* the relevancy is wanted */
-    unsigned score; /* of the match found last, 1 to 100 */
+    uint32_t done_before, goal; /* for the progress that is told: messages of other mailboxes, and of all */
+    bool scores;                /* the relevancy is wanted */
+    unsigned score;             /* of the match found last, 1 to 100 */
 
     /* Messages of the span whose records were read ahead, those that need them. */
     unsigned slots;

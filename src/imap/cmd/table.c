@@ -1,6 +1,7 @@
 /* table.c: every command, one row. */
 #include "imap/cmd/command.h"
 #include "imap/wire/acl_args.h"
+#include "imap/wire/esearch_args.h"
 #include "imap/wire/fetch_args.h"
 #include "imap/wire/list_args.h"
 #include "imap/wire/mailbox_args.h"
@@ -55,6 +56,7 @@ static const struct command commands[] = {
     { STR_INIT("SEARCH"),         IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              search_args_parse,       search_run         },
     { STR_INIT("SORT"),           IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              sort_args_parse,         sort_run           },
     { STR_INIT("CANCELUPDATE"),   IN_SELECTED,          0,                                       cancelupdate_args_parse, cancelupdate_run   },
+    { STR_INIT("ESEARCH"),        IN_AUTHENTICATED,     CMD_HAS_UID,                             esearch_args_parse,      esearch_run        },
     { STR_INIT("THREAD"),         IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              thread_args_parse,       thread_run         },
     { STR_INIT("STORE"),          IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID | CMD_WRITES, store_args_parse,        store_run          },
     { STR_INIT("COPY"),           IN_SELECTED,          CMD_HAS_UID,                             copy_args_parse,         copy_run           },

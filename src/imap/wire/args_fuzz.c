@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "imap/wire/acl_args.h"
 #include "imap/wire/append_args.h"
+#include "imap/wire/esearch_args.h"
 #include "imap/wire/fetch_args.h"
 #include "imap/wire/list_args.h"
 #include "imap/wire/mailbox_args.h"
@@ -46,6 +47,16 @@ static void check_search(const void *args)
                : node->key == SEARCH_NOT ? children == 1
                                          : children == 0);
     }
+}
+
+static void check_esearch(const void *args)
+{
+    const struct esearch_args *esearch = args;
+    assert(esearch->source_count >= 1 && esearch->search.uid);
+    for (size_t i = 0; i < esearch->source_count; i++)
+        assert(esearch->sources[i].filter != NOTIFY_SELECTED_DELAYED &&
+               (esearch->sources[i].filter < NOTIFY_SUBTREE || esearch->sources[i].name_count > 0));
+    check_search(&esearch->search);
 }
 
 static void check_sort(const void *args)
@@ -134,6 +145,7 @@ static const struct command_row {
     { STR_INIT("LIST"), list_args_parse, NULL },
     { STR_INIT("LSUB"), lsub_args_parse, NULL },
     { STR_INIT("FETCH"), fetch_args_parse, check_fetch },
+    { STR_INIT("ESEARCH"), esearch_args_parse, check_esearch },
     { STR_INIT("SEARCH"), search_args_parse, check_search },
     { STR_INIT("SORT"), sort_args_parse, check_sort },
     { STR_INIT("CANCELUPDATE"), cancelupdate_args_parse, NULL },

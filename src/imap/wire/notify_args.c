@@ -21,49 +21,52 @@ static const struct filter_row {
     { STR_INIT("SELECTED"), NOTIFY_SELECTED },     { STR_INIT("SELECTED-DELAYED"), NOTIFY_SELECTED_DELAYED },
     { STR_INIT("INBOXES"), NOTIFY_INBOXES },       { STR_INIT("PERSONAL"), NOTIFY_PERSONAL },
     { STR_INIT("SUBSCRIBED"), NOTIFY_SUBSCRIBED }, { STR_INIT("SUBTREE"), NOTIFY_SUBTREE },
-    { STR_INIT("MAILBOXES"), NOTIFY_MAILBOXES },
+    { STR_INIT("MAILBOXES"), NOTIFY_MAILBOXES },   { STR_INIT("SUBTREE-ONE"), NOTIFY_SUBTREE_ONE },
 };
 
 /* one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")" */
-static bool parse_names(struct parser *p, struct notify_group *group)
+static bool parse_names(struct parser *p, struct str **names, size_t *count)
 {
     size_t cap = 0;
+    *names = NULL;
+    *count = 0;
     if (parser_peek(p) != '(') {
-        group->names = arena_new(p->arena, struct str);
-        group->name_count = 1;
-        return parse_mailbox(p, group->names);
+        *names = arena_new(p->arena, struct str);
+        *count = 1;
+        return parse_mailbox(p, *names);
     }
     if (!parse_list_open(p))
         return false;
     for (size_t i = 0; parse_list_next(p, i); i++) {
-        if (group->name_count == NOTIFY_NAMES_MAX)
+        if (*count == NOTIFY_NAMES_MAX)
             return parser_fail_limit(p, "mailboxes");
-        group->names = arena_grow(p->arena, group->names, group->name_count, &cap, sizeof *group->names);
-        if (!parse_mailbox(p, &group->names[group->name_count++]))
+        *names = arena_grow(p->arena, *names, *count, &cap, sizeof **names);
+        if (!parse_mailbox(p, &(*names)[(*count)++]))
             return false;
     }
-    if (group->name_count == 0)
+    if (*count == 0)
         return parser_fail(p, "a mailbox name");
     return !parser_failed(p);
 }
 
 /* filter-mailboxes = "selected" / "selected-delayed" / "inboxes" / "personal" / "subscribed" /
- *                    ( "subtree" SP one-or-more-mailbox ) / ( "mailboxes" SP one-or-more-mailbox ) */
-static bool parse_filter(struct parser *p, struct notify_group *group)
+ *                    ( "subtree" SP one-or-more-mailbox ) / ( "mailboxes" SP one-or-more-mailbox ) /
+ *                    ( "subtree-one" SP one-or-more-mailbox ) */
+bool parse_notify_filter(struct parser *p, bool of_esearch, enum notify_filter *filter_out,
+                         struct str **names_out, size_t *name_count_out)
 {
     size_t from = p->at;
     struct str name;
     if (!parse_atom(p, &name))
         return false;
     const struct filter_row *row = FIND_ROW(name, filter_rows);
-    if (!row) {
+    if (!row || row->filter == (of_esearch ? NOTIFY_SELECTED_DELAYED : NOTIFY_SUBTREE_ONE)) {
         p->at = from;
-        return parser_fail(p,
-                           "SELECTED, SELECTED-DELAYED, INBOXES, PERSONAL, SUBSCRIBED, SUBTREE or MAILBOXES");
+        return parser_fail(p, "SELECTED, PERSONAL, MAILBOXES or another choice of mailboxes");
     }
-    group->filter = row->filter;
-    if (row->filter == NOTIFY_SUBTREE || row->filter == NOTIFY_MAILBOXES)
-        return parse_sp(p) && parse_names(p, group);
+    *filter_out = row->filter;
+    if (row->filter >= NOTIFY_SUBTREE)
+        return parse_sp(p) && parse_names(p, names_out, name_count_out);
     return true;
 }
 
@@ -127,8 +130,9 @@ static bool parse_group(struct parser *p, struct notify_args *args, size_t *cap)
     size_t from = p->at;
     if (args->group_count == NOTIFY_GROUPS_MAX)
         return parser_fail_limit(p, "event groups");
-    if (!parse_list_open(p) || !parse_filter(p, &group) || !parse_sp(p) || !parse_events(p, &group) ||
-        !parse_list_close(p))
+    if (!parse_list_open(p) ||
+        !parse_notify_filter(p, false, &group.filter, &group.names, &group.name_count) || !parse_sp(p) ||
+        !parse_events(p, &group) || !parse_list_close(p))
         return false;
     size_t behind = p->at;
     p->at = from; /* what is wrong with the group as a whole is told where it begins */

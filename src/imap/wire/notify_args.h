@@ -29,6 +29,7 @@ enum notify_filter {
     NOTIFY_SUBSCRIBED,
     NOTIFY_SUBTREE,
     NOTIFY_MAILBOXES,
+    NOTIFY_SUBTREE_ONE, /* of ESEARCH alone: RFC 7377, 2.2 */
 };
 
 struct notify_group {
@@ -55,6 +56,10 @@ struct notify_args {
 MUST_USE int notify_args_parse(struct parser *p, const void **args_out, struct err *err);
 
 struct str notify_event_name(unsigned one_bit);
+
+/* filter-mailboxes: RFC 5465, 8; RFC 7377, 4. NOTIFY has no "subtree-one", ESEARCH no "selected-delayed". */
+bool parse_notify_filter(struct parser *p, bool of_esearch, enum notify_filter *filter_out,
+                         struct str **names_out, size_t *name_count_out);
 
 /* A copy that lives in `arena` and borrows nothing. */
 struct notify_args *notify_args_copy(const struct notify_args *args, struct arena *arena);

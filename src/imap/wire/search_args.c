@@ -423,13 +423,18 @@ static bool parse_charset(struct parser *p, struct search_args *args)
     return parse_sp(p) && parse_astring(p, &args->charset) && parse_sp(p);
 }
 
+bool parse_search_command(struct parser *p, struct search_args *args)
+{
+    return (!try_word(p, STR("RETURN")) || parse_search_return(p, args)) &&
+           (!try_word(p, STR("CHARSET")) || parse_charset(p, args)) && parse_search_keys(p, args) &&
+           check_search_relevancy(p, args) && parse_end(p);
+}
+
 int search_args_parse(struct parser *p, const void **args_out, struct err *err)
 {
     struct search_args *args = arena_new(p->arena, struct search_args);
     args->uid = p->uid;
-    if (!parse_sp(p) || (try_word(p, STR("RETURN")) && !parse_search_return(p, args)) ||
-        (try_word(p, STR("CHARSET")) && !parse_charset(p, args)) || !parse_search_keys(p, args) ||
-        !check_search_relevancy(p, args) || !parse_end(p))
+    if (!parse_sp(p) || !parse_search_command(p, args))
         return parser_error(p, err);
     *args_out = args;
     return 0;

@@ -104,6 +104,9 @@ struct search_args {
  * -ERR_SYNTAX, -ERR_LIMIT (nodes, depth); -ERR_NOT_FOUND: a FILTER of p->filters, see parser.undefined_filter. */
 MUST_USE int search_args_parse(struct parser *p, const void **args_out, struct err *err);
 
+/* [search-return-opts SP] ["CHARSET" SP charset SP] search-key *(SP search-key), to the end of the line. */
+bool parse_search_command(struct parser *p, struct search_args *args);
+
 /* All of it anew in `arena`: what was parsed and the command's bytes may go. */
 void search_args_copy(const struct search_args *args, struct arena *arena, struct search_args *out);
 
