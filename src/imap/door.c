@@ -46,6 +46,11 @@ int door_rights(struct session *s, struct mailbox *mailbox, unsigned *rights_out
     return r;
 }
 
+uint64_t door_reader(const struct session *s, const struct account *account)
+{
+    return account == s->account ? 0 : account_id(s->account).n;
+}
+
 uint8_t door_flags_allowed(unsigned rights)
 {
     unsigned flags = 0;

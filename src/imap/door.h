@@ -52,6 +52,9 @@ MUST_USE int door_find_new(struct session *s, struct str name, struct place *pla
 /* What the user may do now with a mailbox that he has come to. */
 MUST_USE int door_rights(struct session *s, struct mailbox *mailbox, unsigned *rights_out, struct err *err);
 
+/* Whose \Seen counts in a mailbox of `account` (mailbox_snapshot_for): the user's, or 0 when the account is his own. */
+uint64_t door_reader(const struct session *s, const struct account *account);
+
 /* Who asks, as of now. Borrows the session. */
 MUST_USE int door_identity(struct session *s, struct acl_identity *who_out, struct err *err);
 

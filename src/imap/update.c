@@ -105,6 +105,23 @@ static int is_as_assumed(const struct assumption *a, const struct message *m, st
     return assumed.flags == m->flags && memcmp(&assumed.keywords, &m->keywords, sizeof m->keywords) == 0;
 }
 
+/* The owner's \Seen, which a reader of his mailbox does not see, moves the modseq all the same: there is nothing to tell. */
+static int is_as_before(const struct session *s, const struct snapshot *before, const struct message *m,
+                        struct err *err)
+{
+    struct message old;
+    uint32_t seq;
+    if (!s->view.reader)
+        return 0;
+    int r = snapshot_seq_of_uid(before, m->uid, &seq, err);
+    if (r < 0 || !seq)
+        return r;
+    r = snapshot_message(before, seq, &old, err);
+    if (r < 0)
+        return r;
+    return old.flags == m->flags && memcmp(&old.keywords, &m->keywords, sizeof m->keywords) == 0;
+}
+
 /* ---- what is being told ----
  *
  *   (NEWCOMERS ->) GONE -> EXPUNGES -> COUNTS -> FLAGS -> NEWS -> ITEMS -> done
@@ -209,6 +226,8 @@ static int write_changes(struct session *s, struct update *u, const struct updat
         int r = snapshot_message(s->view.snapshot, seq, &m, err);
         if (r == 0 && is_own(own, &m))
             r = own->assumed ? is_as_assumed(&assumption, &m, err) : 1;
+        else if (r == 0)
+            r = is_as_before(s, u->before, &m, err);
         if (r < 0)
             return r;
         if (r == 0)

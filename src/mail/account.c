@@ -41,6 +41,13 @@ void mailbox_unref(struct mailbox **mailbox)
     struct snapshot *snapshot = atomic_load(&m->snapshot);
     snapshot_unref(&snapshot);
     acl_unref(&m->acl);
+    readers_unref(&m->readers);
+    while (m->faces) {
+        struct face *face = m->faces;
+        m->faces = face->next;
+        face_deinit(face);
+        free(face);
+    }
     free(m->name);
     free(m->stored_ids);
     free(m);
@@ -117,6 +124,101 @@ struct snapshot *mailbox_snapshot(struct mailbox *mailbox)
     struct snapshot *snapshot = snapshot_ref(mailbox_peek(mailbox));
     pthread_mutex_unlock(&mailbox->account->mutex);
     return snapshot;
+}
+
+/* ---- faces ---- */
+
+/* Under the mutex. */
+static struct face *find_face(const struct mailbox *mailbox, uint64_t reader)
+{
+    struct face *face = mailbox->faces;
+    while (face && face->user != reader)
+        face = face->next;
+    return face;
+}
+
+static bool has_own_seen(const struct mailbox *mailbox, uint64_t reader)
+{
+    return reader && !(mailbox->acl && mailbox->acl->seen_shared);
+}
+
+static bool is_current(const struct mailbox *mailbox, const struct face *face)
+{
+    return face && face->base == mailbox_peek(mailbox) &&
+           face->seen == readers_find(mailbox->readers, face->user);
+}
+
+bool mailbox_is_shown(struct mailbox *mailbox, uint64_t reader, const struct snapshot *shown)
+{
+    pthread_mutex_lock(&mailbox->account->mutex);
+    const struct face *face = find_face(mailbox, reader);
+    bool is_shown = has_own_seen(mailbox, reader) ? is_current(mailbox, face) && face->shown == shown
+                                                  : mailbox_peek(mailbox) == shown;
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    return is_shown;
+}
+
+/* What a face can be made from. True when there is nothing to make: it is in `now_out`. */
+static bool take_parts(struct mailbox *mailbox, uint64_t reader, struct face *before_out,
+                       struct face *now_out)
+{
+    pthread_mutex_lock(&mailbox->account->mutex);
+    const struct face *face = find_face(mailbox, reader);
+    struct snapshot *base = mailbox_peek(mailbox);
+    bool made = !has_own_seen(mailbox, reader) || is_current(mailbox, face);
+    *before_out = (struct face){ 0 };
+    *now_out = (struct face){ .user = reader, .base = snapshot_ref(base) };
+    if (made)
+        now_out->shown = snapshot_ref(has_own_seen(mailbox, reader) ? face->shown : base);
+    else
+        now_out->seen = seen_ref(readers_find(mailbox->readers, reader));
+    if (!made && face)
+        *before_out = (struct face){ reader, snapshot_ref(face->base), snapshot_ref(face->shown),
+                                     seen_ref(face->seen), NULL };
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    return made;
+}
+
+/* Takes the references of `now`, and gives those that it replaces. */
+static void keep_face(struct mailbox *mailbox, struct face *now)
+{
+    struct face *fresh = calloc(1, sizeof *fresh);
+    if (!fresh)
+        abort();
+    pthread_mutex_lock(&mailbox->account->mutex);
+    struct face *face = find_face(mailbox, now->user);
+    if (!face) {
+        face = fresh;
+        fresh = NULL;
+        face->next = mailbox->faces;
+        mailbox->faces = face;
+    }
+    struct face old = *face;
+    *face = *now;
+    face->next = old.next;
+    *now = old;
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    free(fresh);
+}
+
+int mailbox_snapshot_for(struct mailbox *mailbox, uint64_t reader, struct snapshot **snapshot_out,
+                         struct err *err)
+{
+    struct face before, now;
+    int r = 0;
+
+    if (!take_parts(mailbox, reader, &before, &now)) {
+        r = face_make(now.base, now.seen, before.shown ? &before : NULL, &now.shown, err);
+        if (r == 0) {
+            *snapshot_out = snapshot_ref(now.shown);
+            keep_face(mailbox, &now);
+        }
+    } else {
+        *snapshot_out = snapshot_ref(now.shown);
+    }
+    face_deinit(&before);
+    face_deinit(&now);
+    return r;
 }
 
 uint32_t mailbox_recent_count(struct mailbox *mailbox)

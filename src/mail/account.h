@@ -8,6 +8,7 @@
  *   "M" mailbox_id              mailbox record as of the fold
  *   "C" mailbox_id chunk_id     packed messages as of the fold (chunk.h)
  *   "O" mailbox_id              access control list (acl.h) where there is one, as of the fold
+ *   "P" mailbox_id user         what a reader who is not the owner has seen (seen.h), as of the fold
  *   "S" name                    subscription of a name that has no mailbox, as of the fold
  *   "N" mailbox_id user entry   an annotation: written with its change (annotation.h); mailbox 0: the account,
  *                               user 0: shared
@@ -152,6 +153,10 @@ struct acl *mailbox_acl(struct mailbox *mailbox);
 /* What `who` may do with it now: acl_rights, with the account as the owner. No round trip to the store. */
 unsigned mailbox_rights(struct mailbox *mailbox, const struct acl_identity *who);
 struct snapshot *mailbox_snapshot(struct mailbox *mailbox); /* as it is now; own reference */
+/* The same as user `reader` sees it, who is not the owner (face.h): \Seen is his unless it is shared there. 0: the owner.
+ * Errors of chunk_columns. */
+MUST_USE int mailbox_snapshot_for(struct mailbox *mailbox, uint64_t reader, struct snapshot **snapshot_out,
+                                  struct err *err);
 /* Messages that no session has been told of (RFC 3501, 2.3.2). */
 uint32_t mailbox_recent_count(struct mailbox *mailbox);
 

@@ -265,6 +265,25 @@ static int take_quota(struct loader *l, struct str key, struct str value, struct
     return 0;
 }
 
+static int take_seen(struct loader *l, struct str key, struct str value, struct err *err)
+{
+    struct reader k = reader_make(str_skip(key, 1));
+    struct plan_box *box = plan_box(l->plan, reader_be64(&k));
+    uint64_t user = reader_be64(&k);
+    struct seen *seen;
+
+    if (k.bad || reader_left(&k) > 0 || !box)
+        return err_set(err, ERR_CORRUPT, "what a reader has seen belongs to no mailbox");
+    int r = seen_decode(value, user, &seen, err);
+    if (r < 0)
+        return r;
+    struct readers *readers = readers_put(box->readers, seen);
+    readers_unref(&box->readers);
+    box->readers = readers;
+    seen_unref(&seen);
+    return 0;
+}
+
 static int take_pair(void *ctx, struct str key, struct str value, struct err *err)
 {
     struct loader *l = ctx;
@@ -277,6 +296,8 @@ static int take_pair(void *ctx, struct str key, struct str value, struct err *er
         return take_mailbox(l, key, value, err);
     case KEY_ACL:
         return take_acl(l, key, value, err);
+    case KEY_SEEN:
+        return take_seen(l, key, value, err);
     case KEY_REFERENCES:
         return take_references(l, key, value, err);
     case KEY_SUBSCRIPTION:
@@ -376,8 +397,9 @@ static int load_once(struct account *a, uint64_t *seen, struct err *err)
     struct buf from = BUF_INIT, to = BUF_INIT;
 
     plan_init(&plan, a, true);
-    _Static_assert(KEY_LOG < KEY_MAILBOX && KEY_MAILBOX < KEY_ACL && KEY_ACL < KEY_REFERENCES &&
-                       KEY_REFERENCES < KEY_SUBSCRIPTION && KEY_SUBSCRIPTION < KEY_THREAD,
+    _Static_assert(KEY_LOG < KEY_MAILBOX && KEY_MAILBOX < KEY_ACL && KEY_ACL < KEY_SEEN &&
+                       KEY_SEEN < KEY_REFERENCES && KEY_REFERENCES < KEY_SUBSCRIPTION &&
+                       KEY_SUBSCRIPTION < KEY_THREAD,
                    "one scan reads them, of one version");
     int r = account_read_record(a->mail->options.store, a->id, &stored, err);
     if (r == 0)

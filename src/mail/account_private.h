@@ -16,6 +16,7 @@
 
 #include "base/map.h"
 #include "mail/account.h"
+#include "mail/face.h"
 #include "mail/record.h"
 
 #include <pthread.h>
@@ -141,8 +142,10 @@ struct mailbox {
     _Atomic(struct snapshot *) snapshot;
     char *name;
     size_t name_bytes;
-    uint32_t recent_uid; /* messages from this uid on are not yet told to anyone */
-    struct acl *acl;     /* own reference; NULL: the owner's alone */
+    uint32_t recent_uid;     /* messages from this uid on are not yet told to anyone */
+    struct acl *acl;         /* own reference; NULL: the owner's alone */
+    struct readers *readers; /* own reference; NULL: none */
+    struct face *faces;      /* made so far */
 
     /* the leader alone */
     struct plan_box *box;     /* its working state in the plan under way; NULL: untouched by it */
@@ -158,6 +161,8 @@ struct mailbox *mailbox_new(struct account *account, uint64_t id, uint32_t uidva
 struct snapshot *mailbox_peek(const struct mailbox *mailbox);
 struct str mailbox_peek_name(const struct mailbox *mailbox);
 void mailbox_set_name(struct mailbox *mailbox, struct str name);
+/* Is `shown` what mailbox_snapshot_for would give? Takes the mutex. */
+bool mailbox_is_shown(struct mailbox *mailbox, uint64_t reader, const struct snapshot *shown);
 /* Leader, or under the mutex; NULL: none. */
 struct mailbox *account_find(const struct account *account, uint64_t mailbox_id);
 

@@ -292,6 +292,22 @@ static int apply_acl(struct plan *p, const struct delta *d, struct err *err)
     return 0;
 }
 
+static int apply_seen(struct plan *p, const struct delta *d, struct err *err)
+{
+    struct plan_box *box = plan_box(p, d->mailbox_id);
+
+    if (!box)
+        return corrupt(d, "no such mailbox", err);
+    struct seen *seen = seen_change(readers_find(box->readers, d->seen.user), d->seen.user, &d->seen.uids,
+                                    d->seen.seen, d->modseq);
+    struct readers *readers = readers_put(box->readers, seen);
+    readers_unref(&box->readers);
+    box->readers = readers;
+    box->changed = true;
+    seen_unref(&seen);
+    return 0;
+}
+
 int plan_apply(struct plan *p, const struct delta *d, struct err *err)
 {
     switch (d->kind) {
@@ -322,6 +338,8 @@ int plan_apply(struct plan *p, const struct delta *d, struct err *err)
         return apply_annotation(p, d, err);
     case DELTA_USE:
         return apply_use(p, d, err);
+    case DELTA_SEEN:
+        return apply_seen(p, d, err);
     case DELTA_ACL:
         return apply_acl(p, d, err);
     case DELTA_QUOTA:

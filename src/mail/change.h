@@ -71,6 +71,7 @@ struct change {
             /* REPLACE (RFC 8508): the message that goes in the same change, in whatever mailbox; 0: none. */
             uint64_t replaced_mailbox_id;
             uint32_t replaced_uid;
+            uint64_t reader; /* as in store: \Seen of the new messages is that of this user */
         } append;
         struct {
             uint64_t mailbox_id;
@@ -81,6 +82,8 @@ struct change {
             size_t keyword_count;
             bool conditional; /* UNCHANGEDSINCE was given */
             uint64_t unchanged_since;
+            uint64_t
+                reader; /* \Seen is that of this user, not of the owner (seen.h), unless it is shared; 0: the owner */
             uint8_t protected_flags; /* these stay as they are: the right to them lacks (RFC 4314, 4) */
             bool protect_keywords;
         } store;
@@ -94,6 +97,7 @@ struct change {
             const struct seqset *uids;
             struct str target; /* mailbox name */
             bool move;
+            uint64_t reader;    /* as in store: whose \Seen goes where \Seen is shared */
             uint8_t lose_flags; /* the copies are without these: the right to them lacks (RFC 4314, 4) */
             bool lose_keywords;
         } copy;

@@ -41,7 +41,7 @@ void store_apply(enum store_mode mode, uint8_t flags, const struct keyword_set *
 static bool names_mailbox(enum delta_kind kind)
 {
     return kind <= DELTA_VANISH || kind == DELTA_CREATE || kind == DELTA_DELETE || kind == DELTA_ACL ||
-           kind >= DELTA_ANNOTATION;
+           kind == DELTA_SEEN || kind >= DELTA_ANNOTATION;
 }
 
 /* ---- writing ---- */
@@ -183,6 +183,11 @@ void delta_encode(const struct delta *d, uint64_t *modseq_before, struct buf *ou
         break;
     case DELTA_ACL:
         put_text(out, d->acl.bytes);
+        break;
+    case DELTA_SEEN:
+        buf_put_varint(out, d->seen.user);
+        buf_put_u8(out, d->seen.seen);
+        uids_encode(&d->seen.uids, out);
         break;
     case DELTA_QUOTA:
         buf_put_varint(out, d->mailbox_id);
@@ -359,6 +364,12 @@ static void get_delta(struct reader *r, struct arena *arena, struct delta *d)
         return;
     case DELTA_ACL:
         d->acl.bytes = get_text(r, ACL_BYTES_MAX);
+        return;
+    case DELTA_SEEN:
+        d->seen.user = reader_varint(r);
+        d->seen.seen = reader_u8(r) != 0;
+        if (!uids_decode(r, arena, &d->seen.uids))
+            r->bad = true;
         return;
     case DELTA_QUOTA:
         d->quota.mailbox_id = d->mailbox_id = reader_varint(r);

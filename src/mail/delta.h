@@ -19,6 +19,7 @@
  *   CHUNK_IDS  next chunk id                                            a fold that needed several commits
  *   ANNOTATION mailbox id, bytes more (zigzag), count; user, entry        values are state of their own ("N")
  *   USE        mailbox id, use                                          of a mailbox that exists
+ *   SEEN       mailbox id, user, 0 or 1, uids                           \Seen of a reader (seen.h)
  *   ACL        mailbox id, the list as acl.h lays it out                the whole list, as it is from now on
  * Differences that can be negative are zigzag-coded.
  * Threads: none. */
@@ -39,6 +40,7 @@ enum delta_kind {
     DELTA_SUBSCRIBE,
     DELTA_CHUNK_IDS,
     DELTA_ACL = 11,
+    DELTA_SEEN = 12,
     DELTA_QUOTA = 13,
     DELTA_ANNOTATION = 14,
     DELTA_USE = 15,
@@ -99,6 +101,11 @@ struct delta {
         struct {
             struct str bytes; /* acl_encode */
         } acl;
+        struct {
+            uint64_t user;
+            struct seqset uids;
+            bool seen;
+        } seen;
         struct quota_root quota;
     };
 };

@@ -61,6 +61,7 @@ static size_t fill(struct arena *arena, struct delta out[16])
     out[n++] = (struct delta){ DELTA_ANNOTATION, 15, 3, .annotation = { -70000, annotations, 2 } };
     out[n++] = (struct delta){ DELTA_USE, 16, 3, .use = 0x7fff };
     out[n++] = (struct delta){ DELTA_ACL, 16, 3, .acl = { STR("\0\0") } };
+    out[n++] = (struct delta){ DELTA_SEEN, 16, 3, .seen = { UINT64_MAX, uids, true } };
     out[n++] = (struct delta){ DELTA_QUOTA, 16, 7,
                                .quota = { 7, { { QUOTA_DEFAULT, QUOTA_NONE, 0, QUOTA_LIMIT_MAX } }, 100 } };
     return n;
@@ -140,6 +141,10 @@ static void assert_same(const struct delta *a, const struct delta *b)
         break;
     case DELTA_USE:
         assert_int_equal(a->use, b->use);
+        break;
+    case DELTA_SEEN:
+        assert_true(a->seen.user == b->seen.user && a->seen.seen == b->seen.seen);
+        assert_true(seqset_equals(&a->seen.uids, &b->seen.uids));
         break;
     case DELTA_ACL:
         assert_true(str_eq(a->acl.bytes, b->acl.bytes));

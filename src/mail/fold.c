@@ -274,6 +274,19 @@ static void write_acl(struct fold *f, const struct mailbox *mailbox)
     batch_put(&f->batch, key, buf_str(&f->value));
 }
 
+/* What readers have seen, where it changed since the fold before. */
+static void write_readers(struct fold *f, const struct mailbox *mailbox)
+{
+    for (uint32_t i = 0; mailbox->readers && i < mailbox->readers->count; i++) {
+        const struct seen *seen = mailbox->readers->items[i];
+        if (seen->modseq_max <= f->account->record.fold_version)
+            continue;
+        buf_clear(&f->value);
+        seen_encode(seen, &f->value);
+        batch_put(&f->batch, key_numbers(KEY_SEEN, mailbox->id, seen->user, &f->key), buf_str(&f->value));
+    }
+}
+
 static int write_mailbox(struct fold *f, struct folded_mailbox *folded, struct err *err)
 {
     struct account *a = f->account;
@@ -304,6 +317,7 @@ static int write_mailbox(struct fold *f, struct folded_mailbox *folded, struct e
     snapshot_encode(mailbox_peek(mailbox), &f->value);
     batch_put(&f->batch, key_number(KEY_MAILBOX, mailbox->id, &f->key), buf_str(&f->value));
     write_acl(f, mailbox);
+    write_readers(f, mailbox);
     return 0;
 }
 
@@ -312,6 +326,7 @@ static void delete_mailbox(struct fold *f, uint64_t id)
     struct buf to = BUF_INIT;
     batch_delete(&f->batch, key_number(KEY_MAILBOX, id, &f->key));
     batch_delete(&f->batch, key_number(KEY_ACL, id, &f->key));
+    batch_delete_range(&f->batch, key_number(KEY_SEEN, id, &f->key), key_number(KEY_SEEN, id + 1, &to));
     batch_delete_range(&f->batch, key_number(KEY_CHUNK, id, &f->key), key_number(KEY_CHUNK, id + 1, &to));
     batch_delete_range(&f->batch, key_number(KEY_VANISHED, id, &f->key),
                        key_number(KEY_VANISHED, id + 1, &to));

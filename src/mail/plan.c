@@ -29,6 +29,7 @@ static void box_free(struct plan_box *box)
     snapshot_unref(&box->next);
     keyword_table_unref(&box->keywords);
     acl_unref(&box->acl);
+    readers_unref(&box->readers);
     mailbox_unref(&box->mailbox);
     free(box->stored_ids);
     free(box);
@@ -64,6 +65,7 @@ struct plan_box *plan_box_add(struct plan *p, struct mailbox *mailbox, struct sn
     box->base = snapshot_ref(base);
     box->keywords = keyword_table_ref(base->keywords);
     box->acl = p->fresh ? NULL : acl_ref(mailbox->acl);
+    box->readers = p->fresh ? NULL : readers_ref(mailbox->readers);
     box->name = arena_dup(&p->arena, name);
     box->vanished_ranges = p->fresh ? 0 : mailbox->vanished_ranges;
     box->recent_uid = 1;
@@ -287,6 +289,12 @@ static void publish_box(struct plan *p, struct plan_box *box)
     if (!str_eq(mailbox_peek_name(mailbox), box->name))
         mailbox_set_name(mailbox, box->name);
     mailbox->vanished_ranges = box->vanished_ranges;
+    if (mailbox->readers != box->readers) {
+        struct readers *old_readers = mailbox->readers;
+        mailbox->readers = box->readers;
+        box->readers = old_readers;
+        notice_add(&a->notice, mailbox->id);
+    }
     if (mailbox->acl != box->acl) {
         struct acl *old_acl = mailbox->acl;
         mailbox->acl = box->acl;

@@ -20,6 +20,7 @@ struct plan_box {
     struct keyword_table *keywords; /* own reference */
     struct snapshot *next;          /* plan_finish */
     struct acl *acl;                /* own reference; NULL: none */
+    struct readers *readers;        /* own reference; NULL: none */
     struct str name;                /* in the plan's arena */
     uint32_t vanished_ranges;
     bool changed, created, deleted;
@@ -71,6 +72,15 @@ void plan_publish(struct plan *p);
 struct plan_box *plan_box(struct plan *p, uint64_t mailbox_id); /* NULL: no such mailbox (any more) */
 struct plan_box *plan_box_add(struct plan *p, struct mailbox *mailbox, struct snapshot *base,
                               struct str name);
+struct plan_rows;
+/* Is \Seen of `reader` (0: the owner) other than that of the messages? */
+bool plan_box_has_seen(const struct plan_box *box, uint64_t reader);
+/* `uids`, which live as long as `deltas`, become seen or unseen for a reader. */
+void plan_seen_delta(uint64_t mailbox_id, uint64_t reader, const struct seqset *uids, bool seen,
+                     uint64_t modseq, struct delta_list *deltas);
+/* Messages that come from `source` get the UIDs from `uid` on: what its readers have seen, they have seen there. */
+void plan_carry_seen(const struct plan_box *source, const struct plan_rows *rows, uint64_t mailbox_id,
+                     uint32_t uid, uint64_t modseq, struct delta_list *deltas);
 /* The access control list of a mailbox is `acl` from now on (NULL: none). */
 void plan_acl_delta(const struct acl *acl, uint64_t mailbox_id, uint64_t modseq, struct delta_list *deltas);
 struct plan_box *plan_box_by_name(struct plan *p, struct str name); /* a checked name */

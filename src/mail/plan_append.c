@@ -77,6 +77,22 @@ static void add_marks(struct plan_target *target, const struct new_message *mess
         set->words[i] |= marks.words[i];
 }
 
+/* \Seen of a reader is not that of the messages. */
+static void set_seen_aside(const struct plan_box *box, const struct change *c, struct message *rows,
+                           uint64_t modseq, struct delta_list *deltas)
+{
+    struct seqset uids;
+    if (!box || !plan_box_has_seen(box, c->append.reader))
+        return;
+    seqset_init(&uids, deltas->arena);
+    for (size_t i = 0; i < c->append.count; i++)
+        if (rows[i].flags & FLAG_SEEN) {
+            rows[i].flags &= (uint8_t)~FLAG_SEEN;
+            seqset_add(&uids, rows[i].uid);
+        }
+    plan_seen_delta(box->mailbox->id, c->append.reader, &uids, true, modseq, deltas);
+}
+
 static int make_rows(struct plan *p, const struct change *c, struct plan_target *target,
                      struct delta_list *deltas, struct err *err)
 {
@@ -115,6 +131,7 @@ static int make_rows(struct plan *p, const struct change *c, struct plan_target 
     struct delta *d = delta_add(deltas, DELTA_ADD, target->mailbox_id, modseq);
     d->add.rows = rows;
     d->add.count = count;
+    set_seen_aside(plan_box(p, target->mailbox_id), c, rows, modseq, deltas);
     return 0;
 }
 

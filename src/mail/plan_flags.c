@@ -12,10 +12,48 @@ static struct plan_box *find_box(struct plan *p, uint64_t mailbox_id, struct err
     return box;
 }
 
+/* ---- \Seen of readers ---- */
+
+bool plan_box_has_seen(const struct plan_box *box, uint64_t reader)
+{
+    return reader && !(box->acl && box->acl->seen_shared);
+}
+
+void plan_seen_delta(uint64_t mailbox_id, uint64_t reader, const struct seqset *uids, bool seen,
+                     uint64_t modseq, struct delta_list *deltas)
+{
+    if (seqset_is_empty(uids))
+        return;
+    struct delta *d = delta_add(deltas, DELTA_SEEN, mailbox_id, modseq);
+    d->seen.user = reader;
+    d->seen.seen = seen;
+    d->seen.uids = *uids;
+}
+
+void plan_carry_seen(const struct plan_box *source, const struct plan_rows *rows, uint64_t mailbox_id,
+                     uint32_t uid, uint64_t modseq, struct delta_list *deltas)
+{
+    for (uint32_t i = 0; source->readers && i < source->readers->count; i++) {
+        const struct seen *seen = source->readers->items[i];
+        struct seqset uids;
+        seqset_init(&uids, deltas->arena);
+        for (size_t k = 0; k < rows->count; k++) {
+            const struct seen_range *range = seen_find(seen, rows->items[k].uid);
+            if (range && range->seen)
+                seqset_add(&uids, uid + (uint32_t)k);
+        }
+        plan_seen_delta(mailbox_id, seen->user, &uids, true, modseq, deltas);
+    }
+}
+
 /* ---- STORE ---- */
 
 struct store_plan {
     struct change *change;
+    const struct seen *seen;    /* of change->store.reader */
+    bool has_seen;              /* \Seen is his, not that of the messages */
+    struct seqset changed;      /* other than in his \Seen */
+    struct seqset seen_changed; /* in his \Seen */
     struct keyword_set keywords;
     struct seqset found;
 };
@@ -25,20 +63,29 @@ static int look_at_row(void *ctx, struct message *row, struct err *err)
 {
     struct store_plan *s = ctx;
     struct change *c = s->change;
-    struct message next = *row;
+    struct message mine = *row;
 
     (void)err;
+    if (s->has_seen)
+        seen_apply(s->seen, &mine);
+    struct message next = mine;
     seqset_add(&s->found, row->uid);
-    if (c->store.conditional && row->modseq > c->store.unchanged_since) {
+    if (c->store.conditional && mine.modseq > c->store.unchanged_since) {
         seqset_add(&c->modified, row->uid);
         return 0;
     }
     store_apply(c->store.mode, c->store.flags & FLAG_ALL, &s->keywords, &next);
     next.flags = (uint8_t)((next.flags & ~c->store.protected_flags) |
-                           (row->flags & c->store.protected_flags));
+                           (mine.flags & c->store.protected_flags));
     if (c->store.protect_keywords)
         next.keywords = row->keywords;
-    if (next.flags != row->flags || memcmp(&next.keywords, &row->keywords, sizeof next.keywords) != 0)
+    unsigned differ = (unsigned)(next.flags ^ mine.flags), own = s->has_seen ? differ & FLAG_SEEN : 0;
+    bool changed = (differ & ~own) || memcmp(&next.keywords, &row->keywords, sizeof next.keywords) != 0;
+    if (changed)
+        seqset_add(&s->changed, row->uid);
+    if (own)
+        seqset_add(&s->seen_changed, row->uid);
+    if (changed || own)
         seqset_add(&c->uids, row->uid);
     return 0;
 }
@@ -58,39 +105,48 @@ static int store_keywords(const struct change *c, struct plan_target *target, st
     return 0;
 }
 
-static void flags_delta(const struct change *c, uint64_t modseq, enum store_mode mode, uint8_t flags,
+static void flags_delta(const struct store_plan *s, uint64_t modseq, enum store_mode mode, uint8_t flags,
                         const struct keyword_set *keywords, struct delta_list *deltas)
 {
+    const struct change *c = s->change;
+    unsigned protected = c->store.protected_flags | (s->has_seen ? FLAG_SEEN : 0u);
     struct delta *d = delta_add(deltas, DELTA_FLAGS, c->store.mailbox_id, modseq);
-    d->flags.uids = c->uids;
+    d->flags.uids = s->changed;
     d->flags.mode = mode;
-    d->flags.flags = flags & FLAG_ALL & (uint8_t)~c->store.protected_flags;
+    d->flags.flags = (uint8_t)(flags & FLAG_ALL & ~protected);
     if (!c->store.protect_keywords)
         d->flags.keywords = *keywords;
 }
 
 /* Where something is protected, FLAGS means: remove all others, then add. */
-static void flags_deltas(const struct change *c, uint64_t modseq, const struct keyword_set *keywords,
-                         struct delta_list *deltas)
+static void flags_deltas(const struct store_plan *s, uint64_t modseq, struct delta_list *deltas)
 {
+    const struct change *c = s->change;
     struct keyword_set others;
-    if (c->store.mode != STORE_REPLACE || (!c->store.protected_flags && !c->store.protect_keywords)) {
-        flags_delta(c, modseq, c->store.mode, c->store.flags, keywords, deltas);
+    if (seqset_is_empty(&s->changed))
+        return;
+    if (c->store.mode != STORE_REPLACE ||
+        (!c->store.protected_flags && !c->store.protect_keywords && !s->has_seen)) {
+        flags_delta(s, modseq, c->store.mode, c->store.flags, &s->keywords, deltas);
         return;
     }
     for (size_t i = 0; i < KEYWORD_WORDS; i++)
-        others.words[i] = ~keywords->words[i];
-    flags_delta(c, modseq, STORE_REMOVE, (uint8_t)~c->store.flags, &others, deltas);
-    flags_delta(c, modseq, STORE_ADD, c->store.flags, keywords, deltas);
+        others.words[i] = ~s->keywords.words[i];
+    flags_delta(s, modseq, STORE_REMOVE, (uint8_t)~c->store.flags, &others, deltas);
+    flags_delta(s, modseq, STORE_ADD, c->store.flags, &s->keywords, deltas);
 }
 
 static int store_in(struct plan *p, struct change *c, struct plan_box *box, struct plan_target *target,
                     struct err *err)
 {
-    struct store_plan s = { .change = c };
+    struct store_plan s = { .change = c,
+                            .has_seen = plan_box_has_seen(box, c->store.reader),
+                            .seen = readers_find(box->readers, c->store.reader) };
     struct delta_list deltas = { .arena = &p->arena };
 
     seqset_init(&s.found, &p->arena);
+    seqset_init(&s.changed, &p->arena);
+    seqset_init(&s.seen_changed, &p->arena);
     int r = store_keywords(c, target, &s.keywords, err);
     if (r < 0)
         return r;
@@ -101,7 +157,9 @@ static int store_in(struct plan *p, struct change *c, struct plan_box *box, stru
     if (seqset_is_empty(&c->uids))
         return 0;
     plan_target_keyword_delta(target, plan_modseq(p), &deltas);
-    flags_deltas(c, plan_modseq(p), &s.keywords, &deltas);
+    flags_deltas(&s, plan_modseq(p), &deltas);
+    plan_seen_delta(c->store.mailbox_id, c->store.reader, &s.seen_changed,
+                    c->store.mode != STORE_REMOVE && c->store.flags & FLAG_SEEN, plan_modseq(p), &deltas);
     return plan_accept(p, c, &deltas, err);
 }
 

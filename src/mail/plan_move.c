@@ -85,7 +85,7 @@ static void retain(const struct plan_rows *rows, uint64_t modseq, struct delta_l
 }
 
 static int copy_rows(struct plan *p, struct change *c, struct plan_box *source, const struct plan_rows *rows,
-                     struct plan_target *target, struct err *err)
+                     bool carries_seen, struct plan_target *target, struct err *err)
 {
     struct delta_list deltas = { .arena = &p->arena };
     uint64_t modseq = plan_modseq(p);
@@ -95,6 +95,8 @@ static int copy_rows(struct plan *p, struct change *c, struct plan_box *source, 
     int r = plan_transfer(p, rows, source->keywords, target, modseq, &deltas, err);
     if (r < 0)
         return r;
+    if (carries_seen)
+        plan_carry_seen(source, rows, target->mailbox_id, target->uidnext, modseq, &deltas);
     if (c->copy.move) /* after ADD: within one mailbox the old uids go, the new ones stay */
         delta_add(&deltas, DELTA_VANISH, c->copy.mailbox_id, modseq)->vanish.uids = c->source_uids;
     r = plan_accept(p, c, &deltas, err);
@@ -135,6 +137,9 @@ int plan_copy(struct plan *p, struct change *c, struct err *err)
         return r;
     for (size_t i = 0; i < rows.count; i++) {
         seqset_add(&c->source_uids, rows.items[i].uid);
+        if (plan_box_has_seen(source, c->copy.reader) && !plan_box_has_seen(box, c->copy.reader))
+            seen_apply(readers_find(source->readers, c->copy.reader),
+                       &rows.items[i]); /* private becomes shared */
         rows.items[i].flags &= (uint8_t)~c->copy.lose_flags;
         if (c->copy.lose_keywords)
             rows.items[i].keywords = (struct keyword_set){ 0 };
@@ -148,7 +153,7 @@ int plan_copy(struct plan *p, struct change *c, struct err *err)
     if (r < 0)
         return r;
     plan_target_of(box, &target);
-    r = copy_rows(p, c, source, &rows, &target, err);
+    r = copy_rows(p, c, source, &rows, !(box->acl && box->acl->seen_shared), &target, err);
     plan_target_deinit(&target);
     return r;
 }

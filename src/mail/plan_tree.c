@@ -190,6 +190,7 @@ static int rename_inbox(struct plan *p, struct change *c, struct str to, struct 
     if (r == 0 && rows.count > 0)
         r = plan_transfer(p, &rows, box->keywords, &target, plan_modseq(p), &deltas, err);
     if (r == 0 && rows.count > 0) {
+        plan_carry_seen(box, &rows, target.mailbox_id, target.uidnext, plan_modseq(p), &deltas);
         for (size_t i = 0; i < rows.count; i++)
             seqset_add(&gone, rows.items[i].uid);
         delta_add(&deltas, DELTA_VANISH, box->mailbox->id, plan_modseq(p))->vanish.uids = gone;

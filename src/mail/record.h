@@ -58,6 +58,7 @@ enum state_key {
     KEY_MAILBOX = 'M',
     KEY_ANNOTATION = 'N',
     KEY_ACL = 'O',
+    KEY_SEEN = 'P',
     KEY_QUOTA = 'Q',
     KEY_REFERENCES = 'R',
     KEY_SUBSCRIPTION = 'S',

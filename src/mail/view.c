@@ -2,6 +2,7 @@
 
 #include "mail/account_private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static void add_recent(struct view *view, uint32_t first, uint32_t last)
@@ -20,12 +21,15 @@ static void add_recent(struct view *view, uint32_t first, uint32_t last)
 
 /* The mailbox as it is now; what nobody was told of becomes ours.
  * RFC 3501, 2.3.2: "the first session to have been notified" */
-static struct snapshot *look(struct view *view)
+static int look(struct view *view, struct snapshot **now_out, struct err *err)
 {
     struct mailbox *mailbox = view->mailbox;
+    struct snapshot *now;
 
+    int r = mailbox_snapshot_for(mailbox, view->reader, &now, err);
+    if (r < 0)
+        return r;
     pthread_mutex_lock(&mailbox->account->mutex);
-    struct snapshot *now = snapshot_ref(mailbox_peek(mailbox));
     uint32_t from = mailbox->recent_uid;
     if (!view->read_only && now->uidnext > from)
         mailbox->recent_uid = now->uidnext;
@@ -34,14 +38,29 @@ static struct snapshot *look(struct view *view)
         from = view->latest->uidnext; /* looked at before, and not taken */
     if (from < now->uidnext)
         add_recent(view, from, now->uidnext - 1);
-    return now;
+    *now_out = now;
+    return 0;
+}
+
+int view_open_for(struct mailbox *mailbox, uint64_t reader, bool read_only, struct view *view_out,
+                  struct err *err)
+{
+    struct view view = { .mailbox = mailbox_ref(mailbox), .reader = reader, .read_only = read_only };
+    int r = look(&view, &view.latest, err);
+    if (r < 0) {
+        view_close(&view);
+        return r;
+    }
+    view.snapshot = snapshot_ref(view.latest);
+    *view_out = view;
+    return 0;
 }
 
 void view_open(struct mailbox *mailbox, bool read_only, struct view *view_out)
 {
-    *view_out = (struct view){ .mailbox = mailbox_ref(mailbox), .read_only = read_only };
-    view_out->latest = look(view_out);
-    view_out->snapshot = snapshot_ref(view_out->latest);
+    int r = view_open_for(mailbox, 0, read_only, view_out, NULL);
+    assert(r == 0); /* nothing is read for the owner */
+    (void)r;
 }
 
 void view_close(struct view *view)
@@ -84,7 +103,9 @@ uint32_t view_recent_count(const struct view *view)
 
 bool view_is_stale(const struct view *view)
 {
-    return view->snapshot != view->latest || mailbox_peek(view->mailbox) != view->latest ||
+    return view->snapshot != view->latest ||
+           (view->reader ? !mailbox_is_shown(view->mailbox, view->reader, view->latest)
+                         : mailbox_peek(view->mailbox) != view->latest) ||
            mailbox_is_deleted(view->mailbox) || account_is_behind(view->mailbox->account);
 }
 
@@ -107,7 +128,10 @@ int view_sync(struct view *view, bool may_expunge, struct arena *arena, struct v
     if (r < 0)
         return r;
     update.mailbox_deleted = mailbox_is_deleted(view->mailbox);
-    struct snapshot *now = look(view);
+    struct snapshot *now;
+    r = look(view, &now, err);
+    if (r < 0)
+        return r;
     if (may_expunge)
         shown = snapshot_ref(now);
     else
@@ -183,7 +207,10 @@ int view_sync_only(struct view *view, const struct seqset *uids, bool may_expung
     if (r < 0)
         return r;
     update.mailbox_deleted = mailbox_is_deleted(view->mailbox);
-    struct snapshot *now = mailbox_snapshot(view->mailbox);
+    struct snapshot *now;
+    r = mailbox_snapshot_for(view->mailbox, view->reader, &now, err);
+    if (r < 0)
+        return r;
     r = bring_up_only(view->snapshot, now, uids, may_expunge, &shown, err);
     if (r == 0)
         r = snapshot_diff(view->snapshot, shown, arena, &update.diff, err);

@@ -16,6 +16,7 @@ struct view {
     struct snapshot *snapshot; /* what the client knows; own reference; may hold messages already expunged */
     struct snapshot *latest;   /* when last synced: `snapshot` without those; own reference */
     bool read_only;
+    uint64_t reader;             /* whose \Seen is shown (face.h); 0: the owner's */
     struct recent_range *recent; /* UIDs that are \Recent in this session; ascending, heap */
     uint32_t recent_range_count;
 };
@@ -24,6 +25,9 @@ struct view {
  * read_only, nowhere else. Takes a reference of its own to the mailbox; the caller keeps the account
  * referenced. */
 void view_open(struct mailbox *mailbox, bool read_only, struct view *view_out);
+/* The same as user `reader` sees it, who is not the owner. Errors of chunk_columns. */
+MUST_USE int view_open_for(struct mailbox *mailbox, uint64_t reader, bool read_only, struct view *view_out,
+                           struct err *err);
 void view_close(struct view *view);
 
 bool view_is_recent(const struct view *view, uint32_t uid);

@@ -368,6 +368,7 @@ static int commit_to(struct session *s, const struct place *place, struct change
     if (place->account != a->account)
         return err_set(err, ERR_NOT_FOUND, "the mailbox was moved");
     drop_flags(a, place->rights);
+    change->append.reader = door_reader(s, place->account);
     change->append.mailbox = place->name;
     change->append.messages = a->messages;
     change->append.count = a->count;

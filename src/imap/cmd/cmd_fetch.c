@@ -228,6 +228,7 @@ static void mark_seen(struct session *s, struct fetch_cursor *c)
     c->seen.store.uids = &unseen;
     c->seen.store.mode = STORE_ADD;
     c->seen.store.flags = FLAG_SEEN;
+    c->seen.store.reader = s->view.reader;
     if (account_commit(s->selected_account, &c->seen, 1, &err) < 0) {
         /* A full disk must not stop reading. */
         log_warn(&s->log, "seen-not-set", KV("text", (const char *)err.text));

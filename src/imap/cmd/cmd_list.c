@@ -165,15 +165,18 @@ static void write_more(struct session *s, const struct list_args *a, const struc
 {
     struct mailbox *mailbox = candidate->entry->mailbox;
     unsigned rights;
+    struct err ignored; /* RFC 5819, 2: what cannot be looked up is left out */
+    int r = 0;
     if (!(a->ret & (LIST_RETURN_MYRIGHTS | LIST_RETURN_STATUS | LIST_RETURN_METADATA)) ||
         door_rights(s, mailbox, &rights, NULL) < 0)
         return;
     if (a->ret & LIST_RETURN_MYRIGHTS)
         myrights_write(s, candidate->name, rights);
     if (a->ret & LIST_RETURN_STATUS && rights & RIGHT_READ)
-        status_write(s, mailbox, candidate->name, a->status);
+        r = status_write(s, mailbox, candidate->name, a->status, &ignored);
     if (a->ret & LIST_RETURN_METADATA && rights & METADATA_RIGHTS)
         write_metadata(s, a, candidate->entry, candidate->name);
+    (void)r;
 }
 
 static void list_one(struct session *s, const struct list_args *a, const struct list_cursor *c,

@@ -8,8 +8,16 @@
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
 
-/* RFC 4314, 5.2 */
-enum { RIGHTS_THAT_WRITE = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_SEEN | RIGHT_WRITE | RIGHT_DELETE_MESSAGES };
+enum { RIGHTS_THAT_WRITE = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_WRITE | RIGHT_DELETE_MESSAGES };
+
+/* RFC 4314, 5.2: a \Seen that is the reader's own writes nothing that others see. */
+static bool may_write(const struct session *s)
+{
+    struct acl *acl = mailbox_acl(s->view.mailbox);
+    bool seen_shared = !s->view.reader || (acl && acl->seen_shared);
+    acl_unref(&acl);
+    return !s->view.read_only && s->rights & (RIGHTS_THAT_WRITE | (seen_shared ? RIGHT_SEEN : 0));
+}
 
 /* The untagged responses of a mailbox that was opened: RFC 9051, 6.3.2. */
 static int respond_opened(struct session *s, const struct select_args *a, struct err *err)
@@ -144,7 +152,11 @@ static int open_mailbox(struct session *s, const struct select_args *a, bool rea
     int r = door_open(s, a->mailbox, RIGHT_READ, &place, err); /* RFC 4314, 4 */
     if (r < 0)
         return r;
-    view_open(place.mailbox, read_only, &s->view);
+    r = view_open_for(place.mailbox, door_reader(s, place.account), read_only, &s->view, err);
+    if (r < 0) {
+        place_leave(&place);
+        return r;
+    }
     s->selected_account = account_ref(place.account);
     s->rights = place.rights;
     place_leave(&place);
@@ -172,7 +184,7 @@ static int run(struct session *s, const struct select_args *a, bool read_only, s
     if (r == 0 && s->cursor)
         r = respond_resync(s, a, err);
     if (r == 0)
-        session_code(s, read_only || !(s->rights & RIGHTS_THAT_WRITE) ? "READ-ONLY" : "READ-WRITE");
+        session_code(s, may_write(s) ? "READ-WRITE" : "READ-ONLY");
     else if (r != -ERR_AGAIN)
         session_deselect(s);
     return r;

@@ -58,13 +58,17 @@ void status_write_of(struct session *s, struct mailbox *mailbox, const struct sn
     buf_add_lit(out, ")\r\n");
 }
 
-void status_write(struct session *s, struct mailbox *mailbox, struct str name, unsigned items)
+int status_write(struct session *s, struct mailbox *mailbox, struct str name, unsigned items, struct err *err)
 {
-    struct snapshot *snapshot = mailbox_snapshot(mailbox);
+    struct snapshot *snapshot;
+    int r = mailbox_snapshot_for(mailbox, door_reader(s, mailbox_account(mailbox)), &snapshot, err);
+    if (r < 0)
+        return r;
     status_write_of(s, mailbox, snapshot, name, items);
     snapshot_unref(&snapshot);
     if (items & STATUS_HIGHESTMODSEQ)
         session_enable_condstore(s); /* RFC 7162, 3.1: asking for it enables CONDSTORE */
+    return 0;
 }
 
 int status_run(struct session *s, const void *args, struct err *err)
@@ -74,7 +78,7 @@ int status_run(struct session *s, const void *args, struct err *err)
     int r = door_open(s, a->mailbox, RIGHT_READ, &place, err); /* RFC 4314, 4 */
     if (r < 0)
         return r;
-    status_write(s, place.mailbox, a->mailbox, a->items);
+    r = status_write(s, place.mailbox, a->mailbox, a->items, err);
     place_leave(&place);
-    return 0;
+    return r;
 }

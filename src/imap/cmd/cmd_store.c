@@ -95,6 +95,7 @@ static int begin_store(struct session *s, const struct store_args *a, struct sto
         return r;
     c->change = (struct change){ .kind = CHANGE_STORE };
     c->change.store.mailbox_id = mailbox_id(s->view.mailbox);
+    c->change.store.reader = s->view.reader;
     c->change.store.uids = &c->uids;
     c->change.store.mode = a->mode;
     c->change.store.flags = a->flags.flags;
@@ -249,6 +250,7 @@ static int copy_to(struct session *s, struct str name, const struct seqset *uids
         place_leave(&target);
         return r;
     }
+    change->copy.reader = s->view.reader;
     change->copy.lose_flags = FLAG_ALL & (uint8_t)~door_flags_allowed(target.rights);
     change->copy.lose_keywords = !(target.rights & RIGHT_WRITE);
     change->copy.mailbox_id = mailbox_id(s->view.mailbox);

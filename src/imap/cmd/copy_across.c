@@ -94,6 +94,7 @@ static int append(struct across *a, struct change *change, struct err *err)
 {
     struct change append = { .kind = CHANGE_APPEND, .arena = &a->s->arena };
     append.append.mailbox = a->target->name;
+    append.append.reader = door_reader(a->s, a->target->account);
     append.append.messages = a->messages;
     append.append.count = a->count;
     int r = account_commit(a->target->account, &append, 1, err);

@@ -7,7 +7,8 @@
 
 /* "* STATUS name (MESSAGES 3 ...)". `items`: enum status_item bits.
  * All from the snapshot's counts: no message is read. */
-void status_write(struct session *s, struct mailbox *mailbox, struct str name, unsigned items);
+MUST_USE int status_write(struct session *s, struct mailbox *mailbox, struct str name, unsigned items,
+                          struct err *err);
 
 /* The same of one snapshot of the mailbox, unasked: it enables nothing (RFC 5465, 5). */
 void status_write_of(struct session *s, struct mailbox *mailbox, const struct snapshot *snapshot,
