@@ -356,6 +356,38 @@ static void run_storeall(struct bench *b)
     client_close(&c);
 }
 
+/* ---- SORT and THREAD ---- */
+
+static bool check_order(struct client *c, struct str r)
+{
+    (void)c;
+    return str_starts(r, STR("* SORT ")) || str_starts(r, STR("* THREAD ("));
+}
+
+static void run_sort(struct bench *b)
+{
+    static const char *const commands[] = { "SORT (ARRIVAL)",   "SORT (DATE)",       "SORT (REVERSE SUBJECT)",
+                                            "SORT (FROM DATE)", "THREAD REFERENCES", "THREAD REFS" };
+    struct client c = { 0 };
+    char name[64];
+    unsigned count = 100000 / b->scale;
+    connect_as(&c, &b->server, false, "user6");
+    client_command(&c, -1, "CREATE sort");
+    append_messages(&c, "sort", count, 1500);
+    client_command(&c, -1, "SELECT sort");
+    c.check = check_order;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        client_command(&c, 1, "%s UTF-8 ALL", commands[i]); /* warm */
+        server_settle(&b->server);
+        struct meter m = meter_start(&b->server);
+        client_command(&c, 1, "%s UTF-8 ALL", commands[i]);
+        snprintf(name, sizeof name, "%s of %u, a message", commands[i], count);
+        meter_stop(&m, name, count, 0);
+        report_target_cpu_us(1, true);
+    }
+    client_close(&c);
+}
+
 /* ---- SELECT ---- */
 
 /* An account is read when somebody signs in to it, so that is part of what a cold SELECT takes. */
@@ -521,8 +553,9 @@ static const struct workload {
     const char *name;
     void (*run)(struct bench *b);
 } workloads[] = {
-    { "lmtp", run_lmtp },     { "flags", run_flags }, { "fetch", run_fetch }, { "storeall", run_storeall },
-    { "select", run_select }, { "push", run_push },   { "login", run_login }, { "idle", run_idle },
+    { "lmtp", run_lmtp },         { "flags", run_flags },   { "fetch", run_fetch },
+    { "storeall", run_storeall }, { "select", run_select }, { "push", run_push },
+    { "login", run_login },       { "idle", run_idle },     { "sort", run_sort },
 };
 
 static bool is_wanted(const char *name, char **names, int count)
