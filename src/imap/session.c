@@ -17,7 +17,7 @@
 
 enum {
     TURN_MS = 200,       /* of one client, before others have theirs and it can be kicked */
-    CHECKS_PER_LOOK = 8, /* a look at the clock costs as much as a short answer */
+    CHECKS_PER_LOOK = 32, /* a look at the clock costs as much as a short answer */
 };
 
 static void touch(struct session *s)

@@ -264,7 +264,11 @@ static int choose(struct session *s, struct fetch_cursor *c, struct err *err)
     c->seen_now = (struct seqset){ 0 };
     while (c->count < BATCH_MESSAGES && bytes < BATCH_BODY_BYTES && (seq = next_seq(c)) != 0) {
         struct fetch_message *m = &c->messages[c->count];
-        *m = (struct fetch_message){ .arena = &c->batch_arena, .seq = seq, .view = &c->view };
+        m->arena = &c->batch_arena;
+        m->seq = seq;
+        m->view = &c->view;
+        m->has_view = false;
+        m->meta = m->header = STR_NIL;
         int r = read_row(s, c, seq, &m->row, err);
         if (r < 0)
             return r;
