@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+enum { PIECE_RECORDS = 1024 }; /* read before others get their turn */
+
 int sort_hits_init(struct sort_hits *h, struct session *s, const struct search_args *search, sort_hit_fn *fn,
                    void *ctx, struct err *err)
 {
@@ -47,15 +49,32 @@ int sort_hits_find(struct sort_hits *h, struct session *s, struct err *err)
     return r;
 }
 
+/* One piece of the records, which others' turns may follow. */
+static int read_piece(struct sort_hits *h, const struct record_source *from, meta_fn *fn, void *ctx,
+                      struct err *err)
+{
+    size_t left = h->count - h->next_key, count = left < PIECE_RECORDS ? left : PIECE_RECORDS, damaged = 0;
+    int r = records_scan_meta(from, h->wanted + h->next_key, count, fn, ctx, &damaged, err);
+    h->next_key += count;
+    h->damaged += damaged;
+    return r;
+}
+
 int sort_hits_read_keys(struct sort_hits *h, struct session *s, meta_fn *fn, void *ctx, struct err *err)
 {
-    size_t damaged;
-    struct account *account = h->walk.place.account;
-    const struct record_source from = record_source_of(account, BLOB_META, h->count);
-    int r = records_scan_meta(&from, h->wanted, h->count, fn, ctx, &damaged, err);
+    const struct record_source from = record_source_of(h->walk.place.account, BLOB_META, h->count);
+    while (h->next_key < h->count) {
+        if (session_must_wait(s)) {
+            session_progress(s, (uint32_t)h->next_key, (uint32_t)h->count);
+            return -ERR_AGAIN;
+        }
+        int r = read_piece(h, &from, fn, ctx, err);
+        if (r < 0)
+            return r;
+    }
     free(h->wanted);
     h->wanted = NULL;
-    if (r == 0 && damaged)
-        log_error(&s->log, "sort-keys-damaged", KV("messages", damaged));
-    return r;
+    if (h->damaged)
+        log_error(&s->log, "sort-keys-damaged", KV("messages", h->damaged));
+    return 0;
 }

@@ -15,6 +15,8 @@ struct sort_hits {
     void *ctx;
     struct record_wanted *wanted; /* the matches */
     size_t count, cap;
+    size_t next_key; /* the first whose keys have not been read */
+    size_t damaged;  /* whose keys cannot be understood */
 };
 
 /* errors: those of search_walk_init */
@@ -25,7 +27,8 @@ void sort_hits_deinit(struct sort_hits *h);
 /* Call `fn` for every match. 0, or an error of search_walk_next: after -ERR_AGAIN call again. */
 MUST_USE int sort_hits_find(struct sort_hits *h, struct session *s, struct err *err);
 
-/* Hand the stored keys of the matches to `fn`. Records that are damaged are passed over, and a word of it goes to the log. */
+/* Hand the stored keys of the matches to `fn`; after -ERR_AGAIN call again. Records that are damaged are passed over, and a
+ * word of it goes to the log. */
 MUST_USE int sort_hits_read_keys(struct sort_hits *h, struct session *s, meta_fn *fn, void *ctx,
                                  struct err *err);
 
