@@ -150,6 +150,7 @@ static int prepare_set(struct search_program *p, const struct search_node *node,
     int r = node->key == SEARCH_UID ? last_uid(snapshot, &max, err) : 0;
     if (r < 0)
         return r;
+    /* Numbers that are not there are no error: RFC 7377, 2. */
     seqset_copy(&node->set, p->arena, &out->set);
     if (p->place.lasting && node->key == SEARCH_UID) {
         out->star_from = out->set.star_from;
