@@ -4,6 +4,7 @@
 #include "imap/cmd/esearch_targets.h"
 #include "imap/cmd/search_find.h"
 #include "imap/context.h"
+#include "imap/door.h"
 #include "imap/wire/writer.h"
 
 struct esearch_cursor {
@@ -78,31 +79,38 @@ static int begin(struct session *s, const struct esearch_args *a, struct err *er
 
 /* ---- a target ---- */
 
-static struct search_place place_of(struct session *s, struct esearch_cursor *c,
-                                    const struct esearch_target *target)
+static int place_of(struct session *s, struct esearch_cursor *c, const struct esearch_target *target,
+                    struct search_place *place_out, struct err *err)
 {
     if (target->is_selected) {
         c->snapshot = snapshot_ref(s->view.snapshot);
-        return search_place_selected(s);
+        *place_out = search_place_selected(s);
+        return 0;
     }
-    c->snapshot = mailbox_snapshot(target->mailbox);
-    return (struct search_place){ .account = target->account,
-                                  .snapshot = c->snapshot,
-                                  .now_s = clock_wall_ms(s->server->clock) / 1000 };
+    int r = mailbox_snapshot_for(target->mailbox, door_reader(s, target->account), &c->snapshot, err);
+    if (r < 0)
+        return r;
+    *place_out = (struct search_place){ .account = target->account,
+                                        .snapshot = c->snapshot,
+                                        .now_s = clock_wall_ms(s->server->clock) / 1000 };
+    return 0;
 }
 
 static int open_target(struct session *s, struct esearch_cursor *c, const struct esearch_args *a,
                        struct err *err)
 {
     const struct esearch_target *target = &c->targets.items[c->next];
-    struct search_place place = place_of(s, c, target);
+    struct search_place place;
     struct buf source = BUF_INIT;
+    int r = place_of(s, c, target, &place, err);
+    if (r < 0)
+        return r;
     buf_add_lit(&source, " MAILBOX ");
     write_mailbox(&source, target->name, session_utf8(s));
     buf_printf(&source, " UIDVALIDITY %u", mailbox_uidvalidity(target->mailbox));
     c->source = arena_dup(&c->target_arena, buf_str(&source));
     buf_deinit(&source);
-    int r = search_find_init(&c->find, s, &place, &a->search, &c->target_arena, err);
+    r = search_find_init(&c->find, s, &place, &a->search, &c->target_arena, err);
     c->find.walk.done_before = c->done;
     c->find.walk.goal = c->goal;
     return r;
