@@ -37,6 +37,12 @@ class Truths:
         self.given = set()  # (uidvalidity, uid) that APPENDUID or COPYUID told
         self.modseq_seen = collections.defaultdict(int)  # uidvalidity -> highest that anybody was told
 
+    def of_another_user(self):
+        """\\Seen and modseqs may differ; which messages there are may not."""
+        other = Truths()
+        other.lock, other.email_ids, other.given = self.lock, self.email_ids, self.given
+        return other
+
     def state(self, who, key, modseq, flags):
         with self.lock:
             known = self.flags.setdefault((*key, modseq), flags)

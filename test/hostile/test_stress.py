@@ -28,8 +28,9 @@ KINDS = [dict(), dict(qresync=True), dict(condstore=True), dict(rev2=True), dict
 class Actor:
     """One session that does random things."""
 
-    def __init__(self, server, user, truths, number):
+    def __init__(self, server, user, truths, number, boxes=SHARED):
         self.random = random.Random(SEED * 1000 + number)
+        self.boxes = boxes
         self.session = Session(server, user, truths, f"session {number} {KINDS[number % len(KINDS)]}", **KINDS[number % len(KINDS)])
         self.count = 0
 
@@ -50,7 +51,7 @@ class Actor:
 
     def append(self):
         r, s = self.random, self.session
-        box = r.choice(SHARED)
+        box = r.choice(self.boxes)
         body = b"From: x@example.org\r\nSubject: %d\r\n\r\n" % r.randint(1, 10**9) + b"text " * r.randint(1, 200) + b"\r\n"
         one = f" {self.flags()} ".encode() + b"{%d+}\r\n" % len(body) + body
         s.run(b"APPEND " + box.encode() + one * r.choice([1, 1, 1, 3]))
@@ -128,7 +129,7 @@ class Actor:
         r, s = self.random, self.session
         uid = r.random() < 0.5
         verb = r.choice(["COPY", "COPY", "MOVE"]) if len(s.box.uids) < 300 else "MOVE"
-        s.run(f"{'UID ' * uid}{verb} {self.some_set(uid) if len(s.box.uids) < 60 else (s.box.uids[0] or 1 if uid else 1)} {r.choice(SHARED)}",
+        s.run(f"{'UID ' * uid}{verb} {self.some_set(uid) if len(s.box.uids) < 60 else (s.box.uids[0] or 1 if uid else 1)} {r.choice(self.boxes)}",
               may_fail=True)
 
     def expunge(self):
@@ -159,7 +160,7 @@ class Actor:
             name = f"side/{self.random.randint(1, 3)}"
             if s.select(name):
                 return
-        s.select(self.random.choice(SHARED), examine=False)
+        s.select(self.random.choice(self.boxes), examine=False)
 
     def side(self):
         r, s = self.random, self.session
@@ -180,7 +181,7 @@ class Actor:
         s = self.session
         try:
             if s.box is None:
-                s.select(self.random.choice(SHARED))
+                s.select(self.random.choice(self.boxes))
                 return
             action = self.random.choice(self.ACTIONS)
             if not s.box.uids and action in ("store", "fetch", "copy", "search"):
@@ -202,10 +203,10 @@ def run_actor(actor, until, failures):
         failures.append(f"{e}" if isinstance(e, Contradiction) else f"{actor.session.name}: {traceback.format_exc()}\n" + "\n".join(actor.session.log))
 
 
-def final_look(server, user, truths):
+def final_look(server, user, truths, boxes=SHARED):
     look = Session(server, user, truths, "final look", condstore=True)
     state = {}
-    for name in SHARED:
+    for name in boxes:
         look.select(name, examine=True)
         state[name] = (list(look.box.uids), {u: look.learned[u] for u in look.box.uids})
     look.close()
@@ -226,14 +227,7 @@ def compare(actor, state):
                    f"known {s.box.modseq.get(uid)})")
 
 
-@pytest.mark.parametrize("round_number", range(2))
-def test_sessions_never_contradict_each_other(server, user, round_number):
-    truths = Truths()
-    first = Session(server, user, truths, "first")
-    for name in SHARED[1:]:
-        first.run(f"CREATE {name}")
-    first.close()
-    actors = [Actor(server, user, truths, n + 100 * round_number) for n in range(SESSIONS)]
+def run_all(actors, round_number):
     failures = []
     until = time.monotonic() + SECONDS / 2
     threads = [threading.Thread(target=run_actor, args=(a, until, failures)) for a in actors]
@@ -242,8 +236,49 @@ def test_sessions_never_contradict_each_other(server, user, round_number):
     for t in threads:
         t.join()
     assert not failures, f"seed {SEED}, round {round_number}\n" + "\n\n".join(failures)
+
+
+@pytest.mark.parametrize("round_number", range(2))
+def test_sessions_never_contradict_each_other(server, user, round_number):
+    truths = Truths()
+    first = Session(server, user, truths, "first")
+    for name in SHARED[1:]:
+        first.run(f"CREATE {name}")
+    first.close()
+    actors = [Actor(server, user, truths, n + 100 * round_number) for n in range(SESSIONS)]
+    run_all(actors, round_number)
     state = final_look(server, user, truths)
     for a in actors:
         compare(a, state)
         a.session.close()
+    assert sum(a.count for a in actors) > 10 * SECONDS
+
+
+@pytest.mark.parametrize("round_number", range(2))
+def test_users_of_shared_mailboxes_never_contradict_each_other(server, user, round_number):
+    """The same with several users in the mailboxes of one of them. \\Seen is each one's own; all else is everybody's."""
+    users = [user, server.add_user("b-" + user), server.add_user("c-" + user)]
+    first_truths = Truths()
+    truths = [first_truths, first_truths.of_another_user(), first_truths.of_another_user()]
+    first = Session(server, user, first_truths, "first")
+    for name in SHARED:
+        if name != "INBOX":
+            first.run(f"CREATE {name}")
+        for other in users[1:]:
+            first.run(f"SETACL {name} {other} lrswite")
+    first.close()
+    boxes = [SHARED] + [[f'"Other Users/{user}/{name}"' for name in SHARED]] * 2
+    actors = [Actor(server, users[n % 3], truths[n % 3], n + 100 * round_number + 50, boxes[n % 3]) for n in range(SESSIONS)]
+    run_all(actors, round_number)
+    states = [final_look(server, users[n], truths[n], boxes[n]) for n in range(3)]
+    for n, a in enumerate(actors):
+        compare(a, states[n % 3])
+        a.session.close()
+    own = states[0]
+    for n in (1, 2):
+        for name, shown in zip(SHARED, boxes[n]):
+            uids, rows = states[n][shown]
+            assert uids == own[name][0], f"{shown} holds other messages for user {n}"
+            for uid in uids:
+                assert rows[uid][0] - {b"\\Seen"} == own[name][1][uid][0] - {b"\\Seen"}, f"UID {uid} of {shown}"
     assert sum(a.count for a in actors) > 10 * SECONDS
