@@ -91,13 +91,18 @@ static bool is_refused(const struct session *s, const struct sort_criterion *cri
            (contexts >= CONTEXTS_MAX || results > CONTEXT_RESULTS_MAX || bytes > CONTEXT_PROGRAM_BYTES_MAX);
 }
 
-void context_refuse(struct session *s)
+static void tell_noupdate(struct session *s, struct str tag, struct str why)
 {
     struct buf code = BUF_INIT;
     buf_add_lit(&code, "NOUPDATE ");
-    write_string(&code, s->tag, false);
-    session_status(s, STR_NIL, "NO", buf_str(&code), STR("Too many results to keep up to date"));
+    write_string(&code, tag, false);
+    session_status(s, STR_NIL, "NO", buf_str(&code), why);
     buf_deinit(&code);
+}
+
+void context_refuse(struct session *s)
+{
+    tell_noupdate(s, s->tag, STR("Too many results to keep up to date"));
 }
 
 int context_add(struct session *s, const struct search_args *args, const struct sort_criterion *criteria,
@@ -147,6 +152,20 @@ int context_cancel(struct session *s, const struct str *tags, size_t count, stru
                 break;
             }
     return 0;
+}
+
+void contexts_end_numbers(struct session *s)
+{
+    for (struct context **at = &s->contexts; *at;) {
+        struct context *c = *at;
+        if (c->args.uid) {
+            at = &c->next;
+            continue;
+        }
+        tell_noupdate(s, c->tag, STR("It has message numbers, and UIDONLY is enabled"));
+        *at = c->next;
+        context_free(c);
+    }
 }
 
 void contexts_drop(struct session *s)

@@ -37,6 +37,9 @@ void context_refuse(struct session *s);
 /* Tell no more of the contexts with these tags. -ERR_INVALID when there is none for one of them: then all stay. */
 MUST_USE int context_cancel(struct session *s, const struct str *tags, size_t count, struct err *err);
 
+/* UIDONLY has been enabled: results by number are told no more, NOUPDATE says so (RFC 9586, 3). */
+void contexts_end_numbers(struct session *s);
+
 /* The mailbox is left. */
 void contexts_drop(struct session *s);
 

@@ -2,6 +2,8 @@
  * RFC 9051, 6.1, 6.2.1, 6.3.1 */
 #include "imap/capability.h"
 #include "imap/cmd/command.h"
+#include "imap/context.h"
+#include "imap/door.h"
 #include "imap/metadata_news.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/writer.h"
@@ -71,6 +73,8 @@ int enable_run(struct session *s, const void *args, struct err *err)
         }
     }
     buf_add_lit(out, "\r\n");
+    if (s->uidonly)
+        contexts_end_numbers(s);
     if (metadata > s->metadata.mailboxes)
         metadata_news_enable(s, true);
     if (metadata_server > s->metadata.server)
