@@ -25,7 +25,8 @@ enum append_state {
 };
 
 struct append {
-    struct str mailbox;           /* as the client named it */
+    struct str mailbox;           /* as the client named it, in the spelling that is kept */
+    struct str given;             /* parse_mailbox_given */
     struct account *account;      /* where it lies; own reference */
     uint32_t replaced_uid;        /* REPLACE; 0: APPEND */
     struct new_message *messages; /* in the session's arena, like what they point to */
@@ -107,6 +108,7 @@ static int open_append(struct session *s, const struct append_args *args, struct
     if (!s->append)
         abort();
     s->append->mailbox = args->mailbox;
+    s->append->given = args->given;
     if (args->replaces && (s->rights & RIGHTS_TO_REPLACE) != RIGHTS_TO_REPLACE)
         return err_set(err, ERR_DENIED, "You may not take messages out of this mailbox");
     int r = door_open(s, args->mailbox, RIGHT_INSERT, &place, err);
@@ -399,6 +401,8 @@ static int commit(struct session *s, struct append *a, struct err *err)
         return r;
     quota_tell_soft(s, &change);
     struct buf code = BUF_INIT;
+    if (s->rev2 && !str_is_nil(a->given)) /* RFC 9051, 6.3.12 */
+        write_list(session_out(s), "", a->mailbox, a->given, true);
     buf_printf(&code, "APPENDUID %u ", change.uidvalidity);
     seqset_write(&change.uids, &code);
     s->reply_code = arena_dup(&s->arena, buf_str(&code));

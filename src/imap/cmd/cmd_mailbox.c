@@ -69,6 +69,8 @@ int delete_run(struct session *s, const void *args, struct err *err)
     if (r == 0)
         notify_own_naming(s, place.account, &(struct name_doing){ .what = DOING_DELETE, .name = place.name });
     place_leave(&place);
+    if (r == 0 && s->rev2 && !str_is_nil(a->given)) /* RFC 9051, 6.3.5 */
+        write_list(session_out(s), "\\NonExistent", a->mailbox, a->given, true);
     if (r == 0 && s->state == STATE_SELECTED && mailbox_is_deleted(s->view.mailbox))
         session_deselect(s); /* its own client knows; other sessions that have it selected say BYE */
     return r;
@@ -105,6 +107,9 @@ int rename_run(struct session *s, const void *args, struct err *err)
         place_leave(&to);
     }
     place_leave(&from);
+    /* RFC 9051, 6.3.6: when either name is not as it was spelled, the old one as it was. */
+    if (r == 0 && s->rev2 && !(str_is_nil(a->from_given) && str_is_nil(a->to_given)))
+        write_list(session_out(s), "", a->to, str_is_nil(a->from_given) ? a->from : a->from_given, true);
     return r;
 }
 

@@ -3,7 +3,7 @@
 int append_args_parse(struct parser *p, const void **args_out, struct err *err)
 {
     struct append_args *args = arena_new(p->arena, struct append_args);
-    if (!parse_sp(p) || !parse_mailbox(p, &args->mailbox))
+    if (!parse_sp(p) || !parse_mailbox_given(p, &args->mailbox, &args->given))
         return parser_error(p, err);
     *args_out = args;
     return 0;
@@ -15,7 +15,7 @@ int replace_args_parse(struct parser *p, const void **args_out, struct err *err)
     struct append_args *args = arena_new(p->arena, struct append_args);
     args->replaces = true;
     if (!parse_sp(p) || (!try_char(p, '*') && !parse_nz_number(p, &args->number)) || !parse_sp(p) ||
-        !parse_mailbox(p, &args->mailbox))
+        !parse_mailbox_given(p, &args->mailbox, &args->given))
         return parser_error(p, err);
     *args_out = args;
     return 0;

@@ -15,7 +15,7 @@
 #include "imap/wire/parser.h"
 
 struct append_args {
-    struct str mailbox;
+    struct str mailbox, given; /* given: parse_mailbox_given */
     bool replaces;
     uint32_t number; /* REPLACE: sequence number, or UID in the UID form; 0: "*" */
 };

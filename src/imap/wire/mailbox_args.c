@@ -5,7 +5,7 @@
 int mailbox_args_parse(struct parser *p, const void **args_out, struct err *err)
 {
     struct mailbox_args *args = arena_new(p->arena, struct mailbox_args);
-    if (!parse_sp(p) || !parse_mailbox(p, &args->mailbox) || !parse_end(p))
+    if (!parse_sp(p) || !parse_mailbox_given(p, &args->mailbox, &args->given) || !parse_end(p))
         return parser_error(p, err);
     *args_out = args;
     return 0;
@@ -15,8 +15,8 @@ int mailbox_args_parse(struct parser *p, const void **args_out, struct err *err)
 int rename_args_parse(struct parser *p, const void **args_out, struct err *err)
 {
     struct rename_args *args = arena_new(p->arena, struct rename_args);
-    if (!parse_sp(p) || !parse_mailbox(p, &args->from) || !parse_sp(p) || !parse_mailbox(p, &args->to) ||
-        !parse_end(p))
+    if (!parse_sp(p) || !parse_mailbox_given(p, &args->from, &args->from_given) || !parse_sp(p) ||
+        !parse_mailbox_given(p, &args->to, &args->to_given) || !parse_end(p))
         return parser_error(p, err);
     *args_out = args;
     return 0;

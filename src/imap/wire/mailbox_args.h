@@ -7,8 +7,8 @@
 
 #include "imap/wire/parser.h"
 
-struct mailbox_args { /* DELETE, SUBSCRIBE, UNSUBSCRIBE */
-    struct str mailbox;
+struct mailbox_args {          /* DELETE, SUBSCRIBE, UNSUBSCRIBE */
+    struct str mailbox, given; /* given: parse_mailbox_given */
 };
 
 struct select_args {
@@ -30,6 +30,7 @@ struct create_args {
 
 struct rename_args {
     struct str from, to;
+    struct str from_given, to_given; /* parse_mailbox_given */
 };
 
 enum status_item {
