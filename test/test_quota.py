@@ -147,6 +147,29 @@ def test_a_domain_shares_its_limit_also_after_a_restart():
         client.close()
 
 
+def test_public_mailboxes_count_for_their_domain_and_warn_in_the_log():
+    options = {"quota.domain_storage_bytes": "10K", "quota.storage_bytes": "4K", "quota.warnings": "50"}
+    with loft.Loft(options) as server:
+        anna = server.add_user("anna@example.org")
+        server.run("mailbox", "create", "Shared/example.org", "news")
+        server.run("acl", "set", "Shared/example.org", "news", anna, "lrsi")
+        client = imapwire.Imap(server, anna)
+        client.ok(b'APPEND "Shared/news" {3000+}\r\n' + message(3000))
+        loft.wait_until(lambda: any("quota-warning" in line for line in server.log))
+        assert server.json("quota", "domain", "example.org")[0]["used"] == 3000
+        client.ok(b"APPEND INBOX {1000+}\r\n" + message(1000))
+        assert client.run(b'APPEND "Shared/news" {2000+}\r\n' + message(2000))[1].startswith(b"NO [OVERQUOTA]")
+        assert client.ok('GETQUOTAROOT "Shared/news"')[0].startswith(b"* QUOTAROOT Shared/news account/")
+        client.close()
+        server.restart()
+        assert server.json("quota", "domain", "example.org")[0]["used"] == 4000
+        client = imapwire.Imap(server, anna)
+        client.ok(b'APPEND "Shared/news" {500+}\r\n' + message(500))
+        client.close()
+        time.sleep(0.2)
+        assert not any("quota-warning" in line for line in server.log)  # told before the restart
+
+
 # ---- warnings ----
 
 

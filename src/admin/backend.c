@@ -1,5 +1,6 @@
 #include "admin/backend.h"
 
+#include "auth/grants.h"
 #include "base/file.h"
 #include "store/rocks/rocks.h"
 
@@ -151,7 +152,8 @@ int backend_add_user(struct backend *b, struct str name, struct str password, st
         return r;
     r = mail_account_create(b->mail, user_out->account, err);
     if (r == 0)
-        return quota_service_enter(b->quota, b->mail, user_out, err);
+        return quota_service_enter(b->quota, b->mail, users_domain(str_c(user_out->name)), user_out->account,
+                                   err);
     if (r < 0) {
         struct err ignored;
         struct account_id id;

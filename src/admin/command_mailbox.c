@@ -100,6 +100,8 @@ static int ensure_public_account(struct admin_call *call, struct err *err)
     int r = grants_add_public_account(call->admin->backend->users, domain, &id, err);
     if (r == 0)
         r = mail_account_create_empty(call->admin->backend->mail, id, err);
+    if (r == 0)
+        r = quota_service_enter(call->admin->backend->quota, call->admin->backend->mail, domain, id, err);
     return r == -ERR_EXISTS ? 0 : r;
 }
 

@@ -1,3 +1,4 @@
+#include "admin/config_quota.h"
 #include "admin/config_table.h"
 #include "base/file.h"
 #include "base/testing.h"
@@ -404,6 +405,46 @@ static void test_data_folder_follows_the_environment(void **state)
     }
 }
 
+static void add_domain(void *ctx, struct str domain, uint64_t storage_bytes)
+{
+    buf_printf(ctx, STR_FMT "=%llu ", STR_ARG(domain), (unsigned long long)storage_bytes);
+}
+
+static void test_lists_of_quota_are_read(void **state)
+{
+    static const struct {
+        const char *warnings, *levels, *domains, *read; /* NULL: refused */
+    } cases[] = {
+        { "80, 95", "80 95 ", "", "" },
+        { "", "", "a.example=1K", "a.example=1024 " },
+        { "1 2,3 , 100", "1 2 3 100 ", "a=none, b=2G c=7,", "a=0 b=2147483648 c=7 " },
+        { "1,2,3,4,5,6,7,8", "1 2 3 4 5 6 7 8 ", "=1", NULL },
+        { "1,2,3,4,5,6,7,8,9", NULL, "a", NULL },
+        { "0", NULL, "a=", NULL },
+        { "101", NULL, "a=b", NULL },
+        { "5,5", NULL, "a=1T", NULL },
+        { "many", NULL, "a=-1", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct config config = { .quota = { .warnings = cases[i].warnings, .domains = cases[i].domains } };
+        struct buf levels = BUF_INIT, domains = BUF_INIT;
+        uint8_t out[CONFIG_WARNINGS_MAX];
+        struct err err;
+        size_t count = 0;
+        int r = config_quota_warnings(&config, out, &count, &err);
+        for (size_t k = 0; k < count; k++)
+            buf_printf(&levels, "%u ", out[k]);
+        assert_row(r == (cases[i].levels ? 0 : -ERR_INVALID), i, cases[i].warnings);
+        assert_row(r < 0 || strcmp(buf_c(&levels), cases[i].levels) == 0, i, cases[i].warnings);
+        r = config_quota_domains(&config, add_domain, &domains, &err);
+        assert_row(r == (cases[i].read ? 0 : -ERR_INVALID), i, cases[i].domains);
+        assert_row(r < 0 || strcmp(buf_c(&domains), cases[i].read) == 0, i, cases[i].domains);
+        buf_deinit(&levels);
+        buf_deinit(&domains);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_explain_knows_settings_and_sections),
         cmocka_unit_test(test_manual_has_every_setting),
         cmocka_unit_test(test_data_folder_follows_the_environment),
+        cmocka_unit_test(test_lists_of_quota_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,36 +86,53 @@ static int deliver(struct account *account, struct str text, unsigned percent, i
     return r;
 }
 
+static int write_to(struct quota_service *service, struct account *account, const char *user,
+                    unsigned percent, const struct quota_state *state, struct err *err)
+{
+    struct buf text = BUF_INIT;
+    const struct letter letter = { .user = user,
+                                   .domain = users_domain(str_c(user)).p,
+                                   .host = service->host_name,
+                                   .percent = percent,
+                                   .state = state,
+                                   .now_ms = clock_wall_ms(mail_options(account_mail(account))->clock),
+                                   .account = account_id(account).n };
+    write_letter(&letter, &text);
+    int r = deliver(account, buf_str(&text), percent, letter.now_ms, err);
+    buf_deinit(&text);
+    return r;
+}
+
+/* Public mailboxes belong to nobody who could be written to: the log is all there is. */
+static int note_told(struct account *account, unsigned percent, struct err *err)
+{
+    struct arena arena = ARENA_INIT;
+    struct change change = { .kind = CHANGE_QUOTA, .arena = &arena, .quota.warning = percent };
+    int r = account_commit(account, &change, 1, err);
+    arena_deinit(&arena);
+    return r;
+}
+
 static int warn_owner(struct quota_service *service, struct account *account, unsigned percent,
                       struct err *err)
 {
     char name[USER_NAME_BYTES_MAX + 1];
     struct arena arena = ARENA_INIT;
-    struct buf text = BUF_INIT;
     struct quota_state *states;
     int r = users_owner(service->users, account_id(account), name, err);
+    bool is_public = r == -ERR_NOT_FOUND;
 
-    if (r == -ERR_NOT_FOUND) { /* public mailboxes: the log is all there is */
-        snprintf(name, sizeof name, "account/%llu", (unsigned long long)account_id(account).n);
-        r = 0;
-    }
-    if (r < 0)
+    if (r < 0 && !is_public)
         return r;
+    if (is_public)
+        snprintf(name, sizeof name, "account/%llu", (unsigned long long)account_id(account).n);
     account_quota(account, STR_NIL, &arena, &states);
-    const struct letter letter = { .user = name,
-                                   .domain = users_domain(str_c(name)).p,
-                                   .host = service->host_name,
-                                   .percent = percent,
-                                   .state = &states[0],
-                                   .now_ms = clock_wall_ms(mail_options(account_mail(account))->clock),
-                                   .account = account_id(account).n };
-    write_letter(&letter, &text);
-    r = deliver(account, buf_str(&text), percent, letter.now_ms, err);
+    r = is_public ? note_told(account, percent, err)
+                  : write_to(service, account, name, percent, &states[0], err);
     if (r == 0)
         log_warn(&service->log, "quota-warning", KV("account", (const char *)name), KV("percent", percent),
                  KV("used_bytes", states[0].used.of[QUOTA_STORAGE]),
                  KV("messages", states[0].used.of[QUOTA_MESSAGE]));
-    buf_deinit(&text);
     arena_deinit(&arena);
     return r;
 }
@@ -187,18 +204,18 @@ void quota_service_free(struct quota_service **service)
 
 /* ---- domains ---- */
 
-int quota_service_enter(struct quota_service *service, struct mail *mail, const struct user *user,
-                        struct err *err)
+int quota_service_enter(struct quota_service *service, struct mail *mail, struct str domain,
+                        struct account_id account, struct err *err)
 {
     struct quota_amounts holds;
 
     if (!quota_domains_any(service->domains))
         return 0;
-    int r = mail_account_holds(mail, user->account, &holds, err);
+    int r = mail_account_holds(mail, account, &holds, err);
     if (r == -ERR_NOT_FOUND) /* a crash while it was made: it holds nothing */
         return 0;
     if (r == 0)
-        quota_domains_enter(service->domains, users_domain(str_c(user->name)), user->account, &holds);
+        quota_domains_enter(service->domains, domain, account, &holds);
     return r;
 }
 
@@ -207,20 +224,36 @@ struct entering {
     struct mail *mail;
 };
 
-static int enter(void *ctx, const struct user *user, struct err *err)
+/* One damaged account must not keep all others out. */
+static int enter(const struct entering *e, struct str domain, struct account_id account, struct err *err)
 {
-    struct entering *e = ctx;
-    int r = quota_service_enter(e->service, e->mail, user, err);
-    if (r == -ERR_CORRUPT || r == -ERR_CANNOT) { /* one damaged account must not keep all others out */
-        log_error(&e->service->log, "quota-not-counted", KV("account", (const char *)user->name),
+    int r = quota_service_enter(e->service, e->mail, domain, account, err);
+    if (r == -ERR_CORRUPT || r == -ERR_CANNOT) {
+        log_error(&e->service->log, "quota-not-counted", KV("account", account.n),
                   KV("text", (const char *)err->text));
         return 0;
     }
     return r;
 }
 
+/* The first user of a domain brings its public mailboxes along. */
+static int enter_user(void *ctx, const struct user *user, struct err *err)
+{
+    const struct entering *e = ctx;
+    struct str domain = users_domain(str_c(user->name));
+    struct quota_amounts used, limits;
+    struct account_id public;
+    bool first = quota_domains_state(e->service->domains, domain, &used, &limits, NULL) < 0;
+
+    int r = enter(e, domain, user->account, err);
+    if (r < 0 || !first)
+        return r;
+    r = grants_public_account(e->service->users, domain, &public, err);
+    return r == 0 ? enter(e, domain, public, err) : r == -ERR_NOT_FOUND ? 0 : r;
+}
+
 int quota_service_enter_all(struct quota_service *service, struct mail *mail, struct err *err)
 {
     struct entering e = { service, mail };
-    return quota_domains_any(service->domains) ? users_list(service->users, enter, &e, err) : 0;
+    return quota_domains_any(service->domains) ? users_list(service->users, enter_user, &e, err) : 0;
 }

@@ -18,10 +18,10 @@ MUST_USE int quota_service_open(const struct config *config, struct logger log, 
 /* After mail_close. */
 void quota_service_free(struct quota_service **service);
 
-/* Enter all users' accounts into their domains, or one new one: what they hold is read from their records. Nothing is
- * done where no domain is limited. */
+/* Enter the accounts of all users, and of public mailboxes, into their domains; or one new one: what they hold is read
+ * from their records. Nothing is done where no domain is limited. */
 MUST_USE int quota_service_enter_all(struct quota_service *service, struct mail *mail, struct err *err);
-MUST_USE int quota_service_enter(struct quota_service *service, struct mail *mail, const struct user *user,
-                                 struct err *err);
+MUST_USE int quota_service_enter(struct quota_service *service, struct mail *mail, struct str domain,
+                                 struct account_id account, struct err *err);
 
 #endif

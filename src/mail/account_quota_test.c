@@ -489,6 +489,24 @@ static void test_a_warning_that_could_not_be_given_comes_after_the_restart(void 
     bench_deinit(&b);
 }
 
+static void test_a_warning_can_be_told_without_a_message(void **state)
+{
+    struct bench b;
+    struct change c = { .kind = CHANGE_QUOTA, .quota.warning = 50 };
+    (void)state;
+    bench_init(&b, &(struct mail_options){
+                       .quota = { .limits.of[QUOTA_MESSAGE] = 2, .warnings = { 50 }, .warning_count = 1 } });
+    assert_int_equal(append_one(&b, "Sent", "a", 0), 1);
+    assert_int_equal(commit_one(&b, &c), 0);
+    assert_int_equal(commit_one(&b, &c), -ERR_EXISTS);
+    bench_reopen(&b);
+    assert_int_equal(commit_one(&b, &c), -ERR_EXISTS);
+    assert_int_equal(expunge(&b, "Sent", "1"), 0); /* which forgets it */
+    assert_int_equal(append_one(&b, "Sent", "b", 0), 2);
+    assert_int_equal(commit_one(&b, &c), 0);
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_accounts_of_a_domain_cannot_pass_its_limit_together),
         cmocka_unit_test(test_each_crossing_is_told_once),
         cmocka_unit_test(test_a_warning_that_could_not_be_given_comes_after_the_restart),
+        cmocka_unit_test(test_a_warning_can_be_told_without_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

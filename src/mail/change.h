@@ -138,6 +138,9 @@ struct change {
             struct str mailbox; /* and all below it; NIL or "": the account */
             struct quota_amounts limits;
             unsigned which; /* 1u << resource: the limits to set; the others stay */
+            /* Instead: it was told, by other means than a message, that the account is so full (percent). -ERR_EXISTS
+             * when that was told already. */
+            unsigned warning;
         } quota;
     };
 

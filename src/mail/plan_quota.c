@@ -176,6 +176,10 @@ int plan_change_quota(struct plan *p, struct change *c, struct err *err)
     struct delta_list deltas = { .arena = &p->arena };
     uint64_t id;
 
+    if (c->quota.warning && !plan_quota_tell(p, c->quota.warning, &deltas))
+        return err_set(err, ERR_EXISTS, "the warning was given before");
+    if (c->quota.warning)
+        return plan_accept(p, c, &deltas, err);
     int r = find_root(p, c, &id, err);
     if (r < 0)
         return r;
