@@ -19,10 +19,12 @@ static struct metadata_watch watch_account(struct account *account)
 void metadata_news_enable(struct session *s, bool all)
 {
     struct err ignored; /* then all there is is told once */
-    if (server_metadata_revision(store_of(s), &s->metadata.server_seen, &ignored) < 0)
-        s->metadata.server_seen = 0;
-    s->metadata.own = watch_account(s->account);
-    s->metadata.selected = (struct metadata_watch){ 0 };
+    if (!s->metadata.server && !s->metadata.mailboxes) {
+        if (server_metadata_revision(store_of(s), &s->metadata.server_seen, &ignored) < 0)
+            s->metadata.server_seen = 0;
+        s->metadata.own = watch_account(s->account);
+        s->metadata.selected = (struct metadata_watch){ 0 };
+    }
     s->metadata.server |= !all;
     s->metadata.mailboxes |= all;
 }

@@ -6,6 +6,7 @@
 #include "imap/cmd/login.h"
 #include "imap/context.h"
 #include "imap/door.h"
+#include "imap/metadata_news.h"
 #include "imap/notify.h"
 #include "imap/reply.h"
 #include "imap/update.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 
 enum {
-    TURN_MS = 200,       /* of one client, before others have theirs and it can be kicked */
+    TURN_MS = 200,        /* of one client, before others have theirs and it can be kicked */
     CHECKS_PER_LOOK = 32, /* a look at the clock costs as much as a short answer */
 };
 
@@ -421,6 +422,7 @@ static void on_timer(struct session *s)
     }
     if (s->heartbeat_ms && now >= s->heartbeat_ms && !s->half_said) {
         /* Outlook and many routers drop an IDLE that is silent for too long (CLIENTS: heartbeat every two minutes). */
+        metadata_news_tell(s); /* nobody is woken for those of the server */
         session_untagged(s, "OK", NULL, "Still here");
         s->heartbeat_ms = now + s->server->settings.idle_heartbeat_ms;
     }

@@ -1,5 +1,6 @@
 /* Several threads on one account, in one instance and in two over one world: every acknowledged change is
  * there exactly once, and both ends see the same. */
+#include "mail/annotation.h"
 #include "mail/testing_mail.h"
 
 #include <pthread.h>
@@ -80,6 +81,24 @@ static void commit(struct worker *w, struct change *c)
     must(account_commit(w->b.account, c, 1, &w->b.err), &w->b);
 }
 
+/* A value of one's own; what others changed is read meanwhile. */
+static void annotate(struct worker *w, int i, uint64_t id)
+{
+    struct annotation_change *changes;
+    size_t count;
+    uint64_t since = account_annotation_modseq(w->b.account);
+    struct annotation item = { .entry = arena_printf(&w->b.arena, "/race/%d", w->number),
+                               .value = arena_printf(&w->b.arena, "%*d", i % 7 + 1, i) };
+    struct change c = { .kind = CHANGE_ANNOTATE, .annotate = { id, &item, 1 } };
+    commit(w, &c);
+    check(c.modseq > 0, "annotation changed");
+    bool found = !account_annotation_changes(w->b.account, since, &w->b.arena, &changes, &count);
+    for (size_t k = 0; k < count; k++)
+        found = found || (changes[k].modseq == c.modseq && str_eq(changes[k].entry, item.entry));
+    check(found, "one's own change is told");
+    check(account_annotation_modseq(w->b.account) >= c.modseq, "the last change is this or later");
+}
+
 /* One message in, flagged; every third is moved, every fifth expunged;
  * now and then a mailbox is made and renamed. */
 static void one_round(struct worker *w, int i, uint64_t id)
@@ -106,6 +125,8 @@ static void one_round(struct worker *w, int i, uint64_t id)
     } else {
         w->inbox_uids[w->appended++] = uid;
     }
+    if (i % 4 == 0)
+        annotate(w, i, id);
     if (i % 10 == 0) {
         char from[32];
         snprintf(from, sizeof from, "%s", w->name);
@@ -158,6 +179,24 @@ static void compare_row(struct bench *a, struct bench *b, const char *name)
     snapshot_unref(&y);
 }
 
+struct annotations {
+    const struct worker *workers;
+    size_t found;
+    uint64_t bytes;
+};
+
+static int check_annotation(void *ctx, struct str entry, struct str value, struct err *err)
+{
+    struct annotations *a = ctx;
+    uint64_t number;
+    (void)err;
+    assert_true(str_to_u64(str_skip(entry, strlen("/race/")), 100, &number));
+    assert_int_equal(atoi(value.p), (a->workers[number].rounds - 1) / 4 * 4);
+    a->found++;
+    a->bytes += entry.n + value.n;
+    return 0;
+}
+
 /* All that was acknowledged, once. */
 static void check_all(struct bench *b, struct worker *workers, size_t count)
 {
@@ -185,6 +224,12 @@ static void check_all(struct bench *b, struct worker *workers, size_t count)
     account_totals(b->account, &totals);
     assert_int_equal(totals.message_count, kept + moved);
     assert_int_equal(totals.mailbox_count, 6 + count);
+    struct annotations annotations = { .workers = workers };
+    assert_int_equal(account_annotations(b->account, box_id(b, "INBOX"), ANNOTATION_SHARED, STR("/race"),
+                                         ANNOTATION_DEPTH_ALL, check_annotation, &annotations, &b->err),
+                     0);
+    assert_int_equal(annotations.found, count);
+    assert_int_equal(totals.annotation_bytes, annotations.bytes);
     snapshot_unref(&inbox);
     snapshot_unref(&archive);
 }
