@@ -14,7 +14,8 @@ struct run {
     uint32_t acknowledged[UIDS_MAX]; /* uids that APPEND to INBOX gave */
     size_t acknowledged_count;
     size_t failed_count;
-    int round; /* of the workload: each has names of its own */
+    int round;                   /* of the workload: each has names of its own */
+    uint64_t limit, limit_tried; /* of the account's messages: acknowledged, and maybe there */
 };
 
 static int note(struct run *run, int r)
@@ -48,6 +49,20 @@ static void append(struct run *run)
     run->acknowledged[run->acknowledged_count++] = uid;
 }
 
+static void limit(struct run *run, const char *mailbox, uint64_t messages)
+{
+    struct change c = { .kind = CHANGE_QUOTA,
+                        .quota = { .mailbox = str_c(mailbox),
+                                   .limits.of[QUOTA_MESSAGE] = messages,
+                                   .which = 1u << QUOTA_MESSAGE } };
+    int r = note(run, commit_one(&run->b, &c));
+    if (*mailbox)
+        return;
+    run->limit_tried = messages;
+    if (r == 0)
+        run->limit = messages;
+}
+
 static void workload(struct run *run)
 {
     struct bench *b = &run->b;
@@ -58,12 +73,14 @@ static void workload(struct run *run)
     for (int i = 0; i < 3; i++)
         append(run);
     note(run, store_flags(b, "INBOX", "1:*", STORE_ADD, FLAG_SEEN));
+    limit(run, "", 1000 + (uint64_t)round);
     note(run, copy_to(b, "INBOX", "1:*", "Sent", false));
     note(run, account_fold(b->account, &b->err));
     append(run);
     note(run, store_flags(b, "Sent", "2", STORE_ADD, FLAG_FLAGGED));
     note(run, copy_to(b, "Sent", "1:*", "Trash", true));
     note(run, create_box(b, made));
+    limit(run, made, 5);
     note(run, rename_box(b, from, to));
     note(run, expunge(b, "Trash", "1:*"));
     note(run, delete_box(b, moved));
@@ -114,6 +131,28 @@ static void check_blobs(struct bench *b)
     tree_unref(&tree);
 }
 
+/* The account's figures are the sum of its mailboxes, and its limit is one that was set. */
+static void check_quota(struct run *run)
+{
+    struct bench *b = &run->b;
+    struct quota_amounts sum = { 0 };
+    struct quota_state *states;
+    struct tree *tree = account_tree(b->account);
+
+    for (uint32_t i = 0; i < tree->count; i++) {
+        struct snapshot *s = tree->entries[i].mailbox ? mailbox_snapshot(tree->entries[i].mailbox) : NULL;
+        sum.of[QUOTA_MAILBOX] += s != NULL;
+        sum.of[QUOTA_MESSAGE] += s ? s->exists : 0;
+        sum.of[QUOTA_STORAGE] += s ? s->size_bytes : 0;
+        snapshot_unref(&s);
+    }
+    tree_unref(&tree);
+    account_quota(b->account, STR_NIL, &b->arena, &states);
+    assert_memory_equal(&states[0].used, &sum, sizeof sum);
+    assert_true(states[0].limits.of[QUOTA_MESSAGE] == run->limit ||
+                states[0].limits.of[QUOTA_MESSAGE] == run->limit_tried);
+}
+
 static void check(struct run *run)
 {
     struct bench *b = &run->b;
@@ -129,6 +168,7 @@ static void check(struct run *run)
     }
     snapshot_unref(&s);
     check_blobs(b);
+    check_quota(run);
     append(run);
     size_t failed = run->failed_count;
     workload(run);
@@ -137,7 +177,7 @@ static void check(struct run *run)
 
 static bool break_call(unsigned ops, uint64_t nth, enum err_kind error, enum faulty_when when, bool stay)
 {
-    struct run run = { .acknowledged_count = 0 };
+    struct run run = { .limit = QUOTA_NONE, .limit_tried = QUOTA_NONE };
 
     bench_init(&run.b, &(struct mail_options){ .fold_log_records = 5 });
     run.b.mail->fold_batch_bytes = run.b.fold_batch_bytes = 20; /* every fold takes several commits */
@@ -263,6 +303,8 @@ static void test_damaged_records_are_refused(void **state)
         { "log key too long", "L\0\0\0\0\0\0\0\7\0\0", "\1\6", 11, 2, -ERR_CORRUPT },
         { "a part without its first", "L\0\0\0\0\0\0\0\7\1", "\1\6", 10, 2, -ERR_CORRUPT },
         { "mailbox record cut", "M\0\0\0\0\0\0\0\11", "\1a", 9, 2, -ERR_CORRUPT },
+        { "quota record cut", "Q\0\0\0\0\0\0\0\0", "\0\1", 9, 2, -ERR_CORRUPT },
+        { "quota record too long", "Q\0\0\0\0\0\0\0\0", "\0\0\0\0\0\0", 9, 6, -ERR_CORRUPT },
         { "count of one", "R\0\0\0\0\0\0\0\11", "\1", 9, 1, -ERR_CORRUPT },
         { "nothing in the log for this version", "T", "", 1, 0, -ERR_CORRUPT },
         { "totals wrong", "L\0\0\0\0\0\0\0\7\0", "\1\6\6\1\11\1\0\0\1q", 10, 10, -ERR_CORRUPT },

@@ -256,6 +256,32 @@ static void test_a_tree_follows_its_mailbox(void **state)
     bench_deinit(&b);
 }
 
+static uint64_t calls_of_an_append(const struct mail_options *options, bool trees)
+{
+    struct bench b;
+    bench_init(&b, options);
+    assert_int_equal(create_box(&b, "a/b"), 0);
+    if (trees) {
+        assert_int_equal(set_limit(&b, "a", QUOTA_STORAGE, 1000), 0);
+        assert_int_equal(set_limit(&b, "a/b", QUOTA_MESSAGE, 1000), 0);
+    }
+    faulty_store_plan(b.store, &(struct faulty_plan){ .ops = FAULTY_ALL });
+    assert_int_equal(append_one(&b, "a/b", "1", 0), 1);
+    assert_int_equal(copy_to(&b, "a/b", "1", "INBOX", false), 0);
+    uint64_t calls = faulty_store_count(b.store);
+    bench_deinit(&b);
+    return calls;
+}
+
+static void test_checks_add_no_call_to_the_store(void **state)
+{
+    const struct mail_options limited = {
+        .quota = { .limits.of = { 1000, 1000, 1000, 1000 }, .warnings = { 80 }, .warning_count = 1 }
+    };
+    (void)state;
+    assert_int_equal(calls_of_an_append(&limited, true), calls_of_an_append(NULL, false));
+}
+
 /* ---- races ---- */
 
 enum { RACERS = 4, RACE_TRIES = 30, RACE_FITS = 37 };
@@ -519,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_a_tree_counts_what_lies_in_it_and_below),
         cmocka_unit_test(test_a_replaced_message_does_not_count),
         cmocka_unit_test(test_a_tree_follows_its_mailbox),
+        cmocka_unit_test(test_checks_add_no_call_to_the_store),
         cmocka_unit_test(test_a_race_at_the_limit_lets_exactly_so_many_through),
         cmocka_unit_test(test_accounts_of_a_domain_cannot_pass_its_limit_together),
         cmocka_unit_test(test_each_crossing_is_told_once),
