@@ -1,0 +1,76 @@
+/* search_private.h: a compiled search program, as search_program.c makes it and search_text.c and search_match.c run it. */
+#ifndef LOFT_IMAP_CMD_SEARCH_PRIVATE_H
+#define LOFT_IMAP_CMD_SEARCH_PRIVATE_H
+
+#include "imap/cmd/search_match.h"
+#include "mime/charset.h"
+#include "mime/fuzzy.h"
+#include "mime/meta.h"
+
+enum verdict { NO, YES, UNKNOWN };
+
+enum {
+    NO_SCORE = FUZZY_SCORE_MAX + 1, /* not known yet, or nothing fuzzy */
+    BODY_PERCENT = 60,              /* what is found in a body, beside what is in a header */
+    DAYS_NEAR = 9,                  /* FUZZY SINCE and the like */
+    SIZE_PERCENT_NEAR = 20,         /* FUZZY LARGER, SMALLER */
+};
+
+/* What each node was compiled to. */
+struct prepared {
+    struct str needle;            /* text keys: UTF-8, folded */
+    int keyword;                  /* bit in the mailbox's table, -1: no message has it */
+    struct seqset set;            /* SEQ: sequence numbers; UID: uids */
+    bool saved;                   /* and "$" */
+    uint32_t star_from, last_uid; /* UID of a lasting program: "n:*", and what "*" is */
+    int64_t limit_s;              /* OLDER, YOUNGER: the moment */
+    struct fuzzy *fuzzy;          /* text keys below FUZZY */
+    unsigned score;               /* keys below FUZZY: of the message at hand; NO_SCORE: not asked */
+    uint64_t id;                  /* EMAILID, THREADID; 0: not one of ours */
+    struct str field;             /* of header keys: its name ... */
+    bool field_kept;              /* ... and whether header records keep it */
+};
+
+enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
+
+struct search_program {
+    struct search_place place;
+    struct arena *arena;
+    const struct search_args *args;
+    struct prepared *prepared; /* as many as nodes */
+    struct charset_cache *charsets;
+    struct seqset saved_seqs; /* "$" as sequence numbers, once for all nodes: thousands may name it */
+    bool has_saved_seqs;
+
+    /* The message at hand. */
+    uint32_t seq;
+    const struct message *row;
+    enum stage stage;
+    const struct search_records *records; /* read ahead; NULL: none */
+    bool has_view, has_header, has_bytes;
+    struct meta_view view;
+    struct str header;
+    struct buf meta_bytes, header_bytes, bytes, text; /* records, the message, scratch for decoded text */
+    int error;                                        /* of reading; 0: none */
+    struct err err;
+};
+
+static inline bool search_is_text_key(enum search_key key)
+{
+    return key >= SEARCH_FROM && key <= SEARCH_HEADER;
+}
+
+/* Relevance is counted on text without case, whatever the client compares by: it then finds no less. */
+static inline enum collation search_collation_of(const struct search_program *p, bool fuzzy)
+{
+    return fuzzy ? COLLATION_UNICODE_CASEMAP : p->place.collation;
+}
+
+/* ---- search_text.c ---- */
+
+/* What reading a record or the message comes to: an error that is more than "not there" is kept for the caller of the program. */
+MUST_USE int search_need_view(struct search_program *p);
+enum verdict search_match_header(struct search_program *p, struct prepared *ready);
+enum verdict search_match_text(struct search_program *p, unsigned scope, struct prepared *ready);
+
+#endif
