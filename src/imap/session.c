@@ -373,13 +373,20 @@ void session_sign_out(struct session *s)
         await_sign_in(s);
 }
 
+static bool is_deleted(struct account *account)
+{
+    struct err err; /* others than this the command meets itself */
+    return account && account_refresh(account, &err) == -ERR_UNAVAILABLE;
+}
+
 int session_check_account(struct session *s)
 {
-    struct err err;
-    if (!s->account ||
-        account_refresh(s->account, &err) != -ERR_UNAVAILABLE) /* other errors the command meets itself */
+    if (is_deleted(s->account))
+        session_bye(s, "UNAVAILABLE", "The account has been deleted");
+    else if (s->selected_account != s->account && is_deleted(s->selected_account))
+        session_bye(s, NULL, "The selected mailbox has been deleted");
+    else
         return 0;
-    session_bye(s, "UNAVAILABLE", "The account has been deleted");
     return -ERR_UNAVAILABLE;
 }
 

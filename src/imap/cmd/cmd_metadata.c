@@ -8,6 +8,9 @@
 
 _Static_assert((int)METADATA_NAME_BYTES_MAX == (int)ANNOTATION_ENTRY_BYTES_MAX, "what is parsed can be kept");
 
+/* "shared" where all readers have one \Seen; without a value each has his own. Set by who may set rights. */
+static const struct str seen_entry = STR_INIT("/vendor/loft/seen");
+
 /* ---- reading ---- */
 
 struct answer {
@@ -79,6 +82,22 @@ static int take_special_use(struct answer *a, struct err *err)
     return r;
 }
 
+static bool wants_seen(const struct answer *a)
+{
+    struct str name = a->entry->name;
+    return a->mailbox && !a->entry->is_private &&
+           (str_eq(name, seen_entry) || (a->query->depth == UINT_MAX && str_starts(seen_entry, name) &&
+                                         (name.n == 0 || seen_entry.p[name.n] == '/')));
+}
+
+static int take_seen(struct answer *a, struct err *err)
+{
+    struct acl *acl = mailbox_acl(a->mailbox);
+    int r = acl && acl->seen_shared ? take(a, seen_entry, STR("shared"), err) : 0;
+    acl_unref(&acl);
+    return r;
+}
+
 static int look_up(struct answer *a, struct err *err)
 {
     struct session *s = a->s;
@@ -92,6 +111,11 @@ static int look_up(struct answer *a, struct err *err)
         (str_eq(entry->name, ANNOTATION_SPECIAL_USE) || (entry->name.n == 0 && depth > 0))) {
         int r = take_special_use(a, err);
         if (r < 0 || entry->name.n > 0)
+            return r;
+    }
+    if (wants_seen(a)) {
+        int r = take_seen(a, err);
+        if (r < 0)
             return r;
     }
     return account_annotations(a->account, a->mailbox ? mailbox_id(a->mailbox) : ANNOTATION_ON_ACCOUNT, user,
@@ -170,9 +194,21 @@ static int check_size(struct session *s, struct str value, struct err *err)
     return err_set(err, ERR_LIMIT, "A value may have %u bytes", max);
 }
 
-/* One entry into the change. */
+static int parse_seen(const struct place *place, struct str value, struct change *acl, struct err *err)
+{
+    if (!(place->rights & RIGHT_ADMINISTER))
+        return err_set(err, ERR_DENIED, "Who may set rights may set this");
+    acl->acl.sets_seen = true;
+    acl->acl.seen_shared = str_eq(value, STR("shared"));
+    if (acl->acl.seen_shared || str_is_nil(value) || str_eq(value, STR("private")))
+        return 0;
+    return err_set(err, ERR_CANNOT, "\\Seen is shared or private");
+}
+
+/* One entry into a change: `acl` for what the access control list has. */
 static int add_value(struct session *s, const struct place *place, const struct metadata_entry *entry,
-                     struct str value, struct change *change, struct annotation *items, struct err *err)
+                     struct str value, struct change *change, struct change *acl, struct annotation *items,
+                     struct err *err)
 {
     int r = check_size(s, value, err);
     if (r < 0)
@@ -190,6 +226,8 @@ static int add_value(struct session *s, const struct place *place, const struct 
         change->annotate.sets_use = true;
         return parse_uses(s, value, &change->annotate.use, err);
     }
+    if (place->mailbox && !entry->is_private && str_eq(entry->name, seen_entry))
+        return parse_seen(place, value, acl, err);
     items[change->annotate.count++] =
         (struct annotation){ .user = entry->is_private ? account_id(s->account).n : ANNOTATION_SHARED,
                              .entry = entry->name,
@@ -200,21 +238,25 @@ static int add_value(struct session *s, const struct place *place, const struct 
 static int set(struct session *s, const struct setmetadata_args *a, const struct place *place,
                struct err *err)
 {
-    struct change change = { .kind = CHANGE_ANNOTATE, .arena = &s->arena };
+    struct change changes[2] = { { .kind = CHANGE_ANNOTATE, .arena = &s->arena },
+                                 { .kind = CHANGE_SET_ACL, .arena = &s->arena } };
+    struct change *change = &changes[0], *acl = &changes[1];
+    struct account *account = place->account ? place->account : s->account;
     struct annotation *items = arena_new_array(&s->arena, struct annotation, a->entries.count);
 
-    change.annotate.mailbox_id = place->mailbox ? mailbox_id(place->mailbox) : ANNOTATION_ON_ACCOUNT;
-    change.annotate.items = items;
+    change->annotate.mailbox_id = place->mailbox ? mailbox_id(place->mailbox) : ANNOTATION_ON_ACCOUNT;
+    change->annotate.items = items;
+    acl->acl.mailbox_id = change->annotate.mailbox_id;
     for (size_t i = 0; i < a->entries.count; i++) {
-        int r = add_value(s, place, &a->entries.items[i], a->values[i], &change, items, err);
+        int r = add_value(s, place, &a->entries.items[i], a->values[i], change, acl, items, err);
         if (r < 0)
             return r;
     }
-    int r = account_commit(place->account ? place->account : s->account, &change, 1, err);
+    int r = account_commit(account, changes, acl->acl.sets_seen ? 2 : 1, err);
     if (r == -ERR_LIMIT)
         session_code(s, "METADATA TOOMANY");
     if (r == 0)
-        metadata_news_skip(s, place->account ? place->account : s->account, change.modseq);
+        metadata_news_skip(s, account, change->modseq);
     return r;
 }
 
