@@ -2,6 +2,8 @@
 
 #include "mail/mark.h"
 
+#include <stdlib.h>
+
 /* The mailbox does not exist and is not to be, or cannot be, made. */
 static bool is_about_the_name(int r)
 {
@@ -22,53 +24,102 @@ static bool is_about_a_new_mailbox(struct account *account, struct str name, int
 
 /* ---- the first time ---- */
 
-static int append(struct account *account, struct str mailbox, bool create, const struct new_message *message,
-                  struct delivered *delivered_out, struct err *err)
+/* A message on its way into a mailbox. */
+struct deposit {
+    struct account *account; /* own reference */
+    struct new_message message;
+    struct str mailbox; /* wanted; INBOX takes what it cannot take */
+    struct arena arena;
+    struct change change;
+    struct pending_commit *commit;
+};
+
+static void deposit_free(struct deposit **deposit)
 {
-    struct arena arena = ARENA_INIT;
-    struct change change = { .kind = CHANGE_APPEND, .arena = &arena };
-    change.append.mailbox = mailbox;
-    change.append.messages = message;
-    change.append.count = 1;
-    change.append.create = create;
-    int r = account_commit(account, &change, 1, err);
+    struct deposit *d = *deposit;
+    account_unref(&d->account);
+    arena_deinit(&d->arena);
+    free(d);
+    *deposit = NULL;
+}
+
+static void append_to(struct deposit *d, struct str mailbox, bool create)
+{
+    d->change = (struct change){ .kind = CHANGE_APPEND, .arena = &d->arena };
+    d->change.append.mailbox = mailbox;
+    d->change.append.messages = &d->message;
+    d->change.append.count = 1;
+    d->change.append.create = create;
+}
+
+static int prepare(struct deposit *d, struct mail *mail, struct incoming *in, const struct delivery *delivery,
+                   const struct clock *clock, struct err *err)
+{
+    int r = mail_account_open(mail, delivery->account, &d->account, err);
     if (r == 0)
-        *delivered_out = (struct delivered){ change.mailbox_id, seqset_first(&change.uids) };
-    arena_deinit(&arena);
-    return r;
-}
-
-static int append_somewhere(struct account *account, const struct delivery *d,
-                            const struct new_message *message, struct delivered *delivered_out,
-                            struct err *err)
-{
-    if (d->mailbox.n) {
-        int r = append(account, d->mailbox, d->create_mailbox, message, delivered_out, err);
-        if (!is_about_the_name(r) && !is_about_a_new_mailbox(account, d->mailbox, r))
-            return r;
-    }
-    return append(account, STR("INBOX"), false, message, delivered_out, err);
-}
-
-int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *d,
-                    const struct clock *clock, struct delivered *delivered_out, struct err *err)
-{
-    struct account *account;
-    struct new_message message = { 0 };
-    int r = mail_account_open(mail, d->account, &account, err);
+        r = incoming_prepare(in, d->account, delivery->trace, &d->message, err);
     if (r < 0)
         return r;
-    r = incoming_prepare(in, account, d->trace, &message, err);
-    if (r == 0) {
-        message.internal_date_s = clock_wall_ms(clock) / 1000;
-        if (mail_options(mail)->mark_messages)
-            mark_message(&message, MARK_DELIVERED);
-        r = append_somewhere(account, d, &message, delivered_out, err);
-        if (r < 0)
-            incoming_abandon(account, &message);
+    d->message.internal_date_s = clock_wall_ms(clock) / 1000;
+    if (mail_options(mail)->mark_messages)
+        mark_message(&d->message, MARK_DELIVERED);
+    return 0;
+}
+
+int deliver_begin(struct mail *mail, struct incoming *in, const struct delivery *delivery,
+                  const struct clock *clock, void (*wake)(void *ctx), void *ctx, struct deposit **deposit_out,
+                  struct err *err)
+{
+    struct deposit *d = calloc(1, sizeof *d);
+    if (!d)
+        abort();
+    int r = prepare(d, mail, in, delivery, clock, err);
+    if (r < 0) {
+        deposit_free(&d);
+        return r;
     }
-    account_unref(&account);
+    d->mailbox = delivery->mailbox;
+    if (d->mailbox.n)
+        append_to(d, d->mailbox, delivery->create_mailbox);
+    else
+        append_to(d, STR("INBOX"), false);
+    d->commit = account_commit_begin(d->account, &d->change, 1, wake, ctx);
+    *deposit_out = d;
+    return 0;
+}
+
+bool deliver_is_done(struct deposit *d)
+{
+    return account_commit_is_done(d->commit);
+}
+
+int deliver_end(struct deposit **deposit, struct delivered *delivered_out, struct err *err)
+{
+    struct deposit *d = *deposit;
+    int r = account_commit_end(&d->commit, err);
+    if (d->mailbox.n && (is_about_the_name(r) || is_about_a_new_mailbox(d->account, d->mailbox, r))) {
+        append_to(d, STR("INBOX"), false);
+        r = account_commit(d->account, &d->change, 1, err);
+    }
+    if (r == 0)
+        *delivered_out = (struct delivered){ d->change.mailbox_id, seqset_first(&d->change.uids) };
+    else
+        incoming_abandon(d->account, &d->message);
+    deposit_free(deposit);
     return r;
+}
+
+static void no_wake(void *ctx)
+{
+    (void)ctx;
+}
+
+int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *delivery,
+                    const struct clock *clock, struct delivered *delivered_out, struct err *err)
+{
+    struct deposit *d;
+    int r = deliver_begin(mail, in, delivery, clock, no_wake, NULL, &d, err);
+    return r < 0 ? r : deliver_end(&d, delivered_out, err);
 }
 
 /* ---- once more ---- */

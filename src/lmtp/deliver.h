@@ -27,6 +27,17 @@ struct delivered {
 MUST_USE int deliver_message(struct mail *mail, struct incoming *in, const struct delivery *delivery,
                              const struct clock *clock, struct delivered *delivered_out, struct err *err);
 
+/* deliver_message in steps, as account_commit_begin: nobody waits for the disk. `wake` is called when deliver_is_done is to
+ * be asked; what `delivery` points to is borrowed until deliver_end, and so is `in` until deliver_begin returns.
+ *   returns  0: deliver_end must follow; errors as above: it is over */
+struct deposit;
+MUST_USE int deliver_begin(struct mail *mail, struct incoming *in, const struct delivery *delivery,
+                           const struct clock *clock, void (*wake)(void *ctx), void *ctx,
+                           struct deposit **deposit_out, struct err *err);
+bool deliver_is_done(struct deposit *deposit);
+/* Waits when it is not done. */
+MUST_USE int deliver_end(struct deposit **deposit, struct delivered *delivered_out, struct err *err);
+
 /* The same message once more, to another address of the same account: into a mailbox that has it not yet it
  * is copied, which shares the bytes; where it is already, that is enough.
  *   earlier  where it went so far, at least once

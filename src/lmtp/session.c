@@ -46,7 +46,6 @@ static void end_message(struct lmtp_session *s)
 {
     s->unknown_commands = 0;
     lmtp_deliver(s);
-    lmtp_reset(s);
 }
 
 /* Behind CRLF "." : 1 the message ends, 0 this is a stuffed dot, -ERR_AGAIN while more bytes must tell. */
@@ -158,7 +157,7 @@ static bool take_command(struct lmtp_session *s)
 static bool read_all(struct lmtp_session *s)
 {
     bool more = true;
-    for (unsigned i = 0; more && s->state != LMTP_QUIT; i++) {
+    for (unsigned i = 0; more && s->state != LMTP_QUIT && !s->fan; i++) {
         if (i == STEPS_AT_ONCE) {
             conn_yield(s->conn);
             return false;
@@ -167,7 +166,7 @@ static bool read_all(struct lmtp_session *s)
                : s->state == LMTP_CHUNK ? take_chunk(s)
                                         : take_command(s);
     }
-    return true;
+    return !s->fan;
 }
 
 static void set_deadline(struct lmtp_session *s)
@@ -196,6 +195,10 @@ static void on_event(struct conn *conn, void *session, unsigned events)
     (void)conn;
     if (s->state == LMTP_QUIT)
         return;
+    if (s->fan && (events & CONN_SHUTDOWN))
+        lmtp_deliver_wait(s);
+    if (s->fan)
+        events &= ~(unsigned)CONN_TIMER; /* not the client's fault */
     if (events & (CONN_SHUTDOWN | CONN_TIMER)) {
         lmtp_reply(s, 421, events & CONN_SHUTDOWN ? "4.3.2" : "4.4.2",
                    events & CONN_SHUTDOWN ? "Shutting down" : "Took too long");
@@ -204,6 +207,8 @@ static void on_event(struct conn *conn, void *session, unsigned events)
     }
     if (events & CONN_EOF)
         s->at_eof = true;
+    if (s->fan)
+        lmtp_deliver_go_on(s);
     bool done = read_all(s);
     if (s->state == LMTP_QUIT)
         return;
@@ -217,7 +222,9 @@ static void on_close(void *session)
 {
     struct lmtp_session *s = session;
     s->state = LMTP_QUIT;
+    lmtp_deliver_drop(s);
     lmtp_reset(s);
+    conn_waker_unref(&s->waker);
     buf_deinit(&s->helo);
     if (s->delivered_count)
         log_debug(&s->log, "lmtp-done", KV("delivered", s->delivered_count));

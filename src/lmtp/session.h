@@ -5,7 +5,7 @@
  *   GREETED --LHLO--> READY --MAIL--> MAIL --RCPT--> MAIL --DATA--> DATA ---"."--> one reply a recipient -> READY
  *                                                         --BDAT n--> CHUNK -> MAIL ... BDAT n LAST -> one reply a recipient -> READY
  * The message goes into a spool as it comes (incoming.h); per recipient one commit, the reply only after it
- * is durable. A BDAT chunk is taken off the stream in every state, so that its bytes are never read as
+ * is durable, and no worker waits for that. A BDAT chunk is taken off the stream in every state, so that its bytes are never read as
  * commands.
  * Threads: net gives a session to one worker at a time. */
 #ifndef LOFT_LMTP_SESSION_H
@@ -65,6 +65,10 @@ struct lmtp_session {
 
     bool line_start; /* LMTP_DATA: the next byte begins a line (after CRLF) */
 
+    struct fan
+        *fan; /* the message is whole and on its way: transaction.c; NULL mostly. Nothing is read meanwhile */
+    struct conn_waker *waker; /* own reference; NULL until needed */
+
     uint64_t chunk_left; /* LMTP_CHUNK: bytes to come */
     bool chunk_last;
     enum lmtp_chunk chunk;
@@ -84,7 +88,11 @@ void lmtp_reset(struct lmtp_session *s); /* end the transaction */
 /* command.c: one command line, without its CRLF. */
 void lmtp_command(struct lmtp_session *s, struct str line);
 
-/* transaction.c: the message is whole: store it for each recipient and answer for each. */
+/* transaction.c: the message is whole: store it for each recipient and answer for each, then end the transaction. While
+ * s->fan is set this is not done, and the connection is woken to go on. */
 void lmtp_deliver(struct lmtp_session *s);
+void lmtp_deliver_go_on(struct lmtp_session *s);
+void lmtp_deliver_wait(struct lmtp_session *s); /* now, whatever the disk takes */
+void lmtp_deliver_drop(struct lmtp_session *s); /* nobody is left to be answered */
 
 #endif

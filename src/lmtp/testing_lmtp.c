@@ -61,6 +61,22 @@ void conn_yield(struct conn *conn)
     conn->yielded = true;
 }
 
+/* The connection stands for its waker, too. */
+struct conn_waker *conn_waker(struct conn *conn)
+{
+    return (struct conn_waker *)conn;
+}
+
+void conn_waker_unref(struct conn_waker **waker)
+{
+    *waker = NULL;
+}
+
+void conn_wake(struct conn_waker *waker)
+{
+    ((struct conn *)waker)->woken = true;
+}
+
 /* ---- the rig ---- */
 
 static void add_user(struct rig *rig, const char *name)
@@ -130,10 +146,11 @@ bool rig_send(struct rig *rig, struct str bytes, unsigned events)
     conn->input_n = left + bytes.n;
     conn->consumed = 0;
     do {
-        conn->yielded = false;
+        conn->yielded = conn->woken = false;
         lmtp_handler.event(conn, rig->session, events);
         events = CONN_WOKEN;
-    } while (conn->yielded && !conn->closing);
+        store_push(rig->b.store); /* as a worker does before it waits */
+    } while ((conn->yielded || conn->woken) && !conn->closing);
     return !conn->closing;
 }
 

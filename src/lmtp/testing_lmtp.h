@@ -12,6 +12,7 @@ struct conn {
     size_t input_n, consumed;
     struct buf out;
     bool closing, yielded;
+    bool woken; /* conn_wake */
     struct net_addr peer;
     int64_t now_ms, deadline_ms;
 };

@@ -1,33 +1,31 @@
 /* transaction.c: a whole message to its recipients. Those of one account share one stored copy, so they go
- * one after the other; accounts go side by side, since each waits for the disk and the engine flushes for all
- * who wait. The session's own thread delivers too, and it alone writes replies: in the order of RCPT, each
- * once its own commit is durable. */
+ * one after the other; accounts go side by side: for each the message is parsed and stored as a pending blob, all
+ * commits begin, and whoever else is served meanwhile, one flush of the disk is enough for them. Replies are written in the order of
+ * RCPT, each once its own commit is durable. */
 #include "lmtp/session.h"
 
 #include "base/utf8.h"
 #include "lmtp/trace.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    HELPERS_MAX = 7,
-    HELPER_STACK_BYTES = 256 * 1024,
     REPLY_ADDRESS_BYTES_MAX = 256, /* the line stays below the 512 of RFC 5321, 4.5.3.1.5 */
 };
 
 struct outcome {
     int result; /* valid once `done` */
-    atomic_bool done;
+    bool done;
 };
 
 /* The recipients that share an account, in the order of RCPT. */
 struct group {
     const size_t *members; /* indexes of recipients; at least one */
     size_t count;
+    struct deposit *first;    /* the message for the first of them, under way; NULL: settled */
+    bool settled;             /* all of them */
     struct delivered *places; /* where the message went so far; room for `count` */
     size_t place_count;
 };
@@ -37,7 +35,6 @@ struct fan {
     char id[LMTP_ID_BYTES];
     struct group *groups; /* in the order of their first members, so that replies can go out early */
     size_t group_count;
-    atomic_size_t next_group; /* the first that nobody has taken */
     struct outcome *outcomes; /* by index of recipient */
     size_t replied_count;
 };
@@ -123,19 +120,57 @@ static void tell_log(const struct fan *fan, const struct lmtp_recipient *recipie
                KV("text", (const char *)err->text));
 }
 
-/* The recipients of one account: the first that succeeds stores the message, the others refer to it. */
-static void deliver_group(struct fan *fan, struct group *group)
+static void settle(struct fan *fan, struct group *group, size_t member, int r, const struct delivered *place,
+                   const struct err *err)
+{
+    size_t i = group->members[member];
+    if (r == 0)
+        group->places[group->place_count++] = *place;
+    tell_log(fan, &fan->s->recipients[i], r, err);
+    fan->outcomes[i] = (struct outcome){ r, true };
+    group->settled = member + 1 == group->count;
+}
+
+static struct delivery delivery_to(const struct fan *fan, const struct group *group, size_t member,
+                                   const struct buf *trace)
+{
+    const struct lmtp_recipient *recipient = &fan->s->recipients[group->members[member]];
+    return (struct delivery){ .account = recipient->account,
+                              .trace = buf_str(trace),
+                              .mailbox = recipient->mailbox,
+                              .create_mailbox = fan->s->server->settings.create_mailbox };
+}
+
+static void wake(void *ctx)
+{
+    conn_wake(ctx);
+}
+
+/* The first recipient of an account. */
+static void begin_group(struct fan *fan, struct group *group)
+{
+    struct lmtp_session *s = fan->s;
+    struct buf trace = BUF_INIT;
+    struct err err = s->err;
+    int r = s->failed;
+    write_trace(fan, group, &trace);
+    struct delivery d = delivery_to(fan, group, 0, &trace);
+    if (r == 0)
+        r = deliver_begin(s->server->mail, s->incoming, &d, s->server->clock, wake, s->waker, &group->first,
+                          &err);
+    if (r < 0)
+        settle(fan, group, 0, r, NULL, &err);
+    buf_deinit(&trace);
+}
+
+/* The others of the account: the first that succeeded has stored the message, they refer to it. */
+static void deliver_to_others(struct fan *fan, struct group *group)
 {
     struct lmtp_session *s = fan->s;
     struct buf trace = BUF_INIT;
     write_trace(fan, group, &trace);
-    for (size_t i = 0; i < group->count; i++) {
-        const struct lmtp_recipient *recipient = &s->recipients[group->members[i]];
-        struct outcome *outcome = &fan->outcomes[group->members[i]];
-        const struct delivery d = { .account = recipient->account,
-                                    .trace = buf_str(&trace),
-                                    .mailbox = recipient->mailbox,
-                                    .create_mailbox = s->server->settings.create_mailbox };
+    for (size_t i = 1; i < group->count; i++) {
+        const struct delivery d = delivery_to(fan, group, i, &trace);
         struct delivered place;
         struct err err = s->err;
         int r = s->failed;
@@ -143,13 +178,17 @@ static void deliver_group(struct fan *fan, struct group *group)
             r = deliver_again(s->server->mail, &d, group->places, group->place_count, &place, &err);
         if (r == -ERR_EXPUNGED || (r == 0 && group->place_count == 0)) /* its reader was fast: a fresh copy */
             r = deliver_message(s->server->mail, s->incoming, &d, s->server->clock, &place, &err);
-        if (r == 0)
-            group->places[group->place_count++] = place;
-        tell_log(fan, recipient, r, &err);
-        outcome->result = r;
-        atomic_store_explicit(&outcome->done, true, memory_order_release);
+        settle(fan, group, i, r, &place, &err);
     }
     buf_deinit(&trace);
+}
+
+static void end_first(struct fan *fan, struct group *group)
+{
+    struct delivered place;
+    struct err err = { 0 };
+    int r = deliver_end(&group->first, &place, &err);
+    settle(fan, group, 0, r, &place, &err);
 }
 
 /* ---- all accounts ---- */
@@ -194,7 +233,7 @@ static void reply_done(struct fan *fan)
     for (; fan->replied_count < s->recipient_count; fan->replied_count++) {
         const struct outcome *outcome = &fan->outcomes[fan->replied_count];
         struct str address = s->recipients[fan->replied_count].address;
-        if (!atomic_load_explicit(&outcome->done, memory_order_acquire))
+        if (!outcome->done)
             break;
         if (outcome->result < 0) {
             lmtp_reply_failure(s, (enum err_kind)(-outcome->result), address);
@@ -208,54 +247,65 @@ static void reply_done(struct fan *fan)
         conn_flush(s->conn);
 }
 
-static bool deliver_next(struct fan *fan)
+/* What has become durable: true when all is settled and answered.   wait: for all of it */
+static bool go_on(struct fan *fan, bool wait)
 {
-    size_t i = atomic_fetch_add_explicit(&fan->next_group, 1, memory_order_relaxed);
-    if (i >= fan->group_count)
-        return false;
-    deliver_group(fan, &fan->groups[i]);
-    return true;
+    bool all = true;
+    for (size_t i = 0; i < fan->group_count; i++) {
+        struct group *group = &fan->groups[i];
+        if (group->first && !wait && !deliver_is_done(group->first)) {
+            all = false;
+            continue;
+        }
+        if (group->first)
+            end_first(fan, group);
+        if (!group->settled)
+            deliver_to_others(fan, group);
+        reply_done(fan);
+    }
+    assert(!all || fan->replied_count == fan->s->recipient_count);
+    return all;
 }
 
-static void *helper_main(void *arg)
+static void finish(struct lmtp_session *s)
 {
-    while (deliver_next(arg))
-        ;
-    return NULL;
-}
-
-/* Helpers are an offer: where no thread can be had, this one does it all. */
-static size_t start_helpers(struct fan *fan, pthread_t *helpers)
-{
-    pthread_attr_t attr;
-    size_t count = 0;
-    if (fan->group_count == 1 || fan->s->failed < 0)
-        return 0;
-    if (pthread_attr_init(&attr) != 0)
-        return 0;
-    pthread_attr_setstacksize(&attr, HELPER_STACK_BYTES);
-    while (count < HELPERS_MAX && count + 1 < fan->group_count &&
-           pthread_create(&helpers[count], &attr, helper_main, fan) == 0)
-        count++;
-    pthread_attr_destroy(&attr);
-    return count;
+    s->fan = NULL;
+    lmtp_reset(s);
 }
 
 void lmtp_deliver(struct lmtp_session *s)
 {
-    pthread_t helpers[HELPERS_MAX];
-    struct fan fan = { .s = s };
+    struct fan *fan = arena_new(&s->arena, struct fan);
     assert(s->recipient_count > 0);
-    fan.outcomes = arena_new_array(&s->arena, struct outcome, s->recipient_count);
-    snprintf(fan.id, sizeof fan.id, "%llx.%llx.%llx", (unsigned long long)clock_wall_ms(s->server->clock),
+    if (!s->waker)
+        s->waker = conn_waker(s->conn);
+    s->fan = fan;
+    fan->s = s;
+    fan->outcomes = arena_new_array(&s->arena, struct outcome, s->recipient_count);
+    snprintf(fan->id, sizeof fan->id, "%llx.%llx.%llx", (unsigned long long)clock_wall_ms(s->server->clock),
              (unsigned long long)conn_id(s->conn), (unsigned long long)++s->message_count);
-    make_groups(&fan);
-    size_t helper_count = start_helpers(&fan, helpers);
-    while (deliver_next(&fan))
-        reply_done(&fan);
-    for (size_t i = 0; i < helper_count; i++) {
-        pthread_join(helpers[i], NULL);
-        reply_done(&fan);
-    }
-    assert(fan.replied_count == s->recipient_count);
+    make_groups(fan);
+    for (size_t i = 0; i < fan->group_count; i++)
+        begin_group(fan, &fan->groups[i]);
+    lmtp_deliver_go_on(s);
+}
+
+void lmtp_deliver_go_on(struct lmtp_session *s)
+{
+    if (go_on(s->fan, false))
+        finish(s);
+}
+
+void lmtp_deliver_wait(struct lmtp_session *s)
+{
+    if (go_on(s->fan, true))
+        finish(s);
+}
+
+void lmtp_deliver_drop(struct lmtp_session *s)
+{
+    for (size_t i = 0; s->fan && i < s->fan->group_count; i++)
+        if (s->fan->groups[i].first)
+            end_first(s->fan, &s->fan->groups[i]);
+    s->fan = NULL;
 }
