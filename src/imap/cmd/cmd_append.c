@@ -98,8 +98,15 @@ static int find_replaced(struct session *s, uint32_t number, uint32_t *uid_out, 
     return r;
 }
 
-/* Of the selected mailbox; on the other one the same as APPEND. RFC 8508, 4.4 */
+/* Of the selected mailbox; on the other one the same as APPEND. RFC 8508, 4.1 */
 enum { RIGHTS_TO_REPLACE = RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE };
+
+static int check_may_replace(const struct session *s, struct err *err)
+{
+    if ((s->rights & RIGHTS_TO_REPLACE) == RIGHTS_TO_REPLACE)
+        return 0;
+    return err_set(err, ERR_DENIED, "You may not take messages out of this mailbox");
+}
 
 static int open_append(struct session *s, const struct append_args *args, struct err *err)
 {
@@ -109,9 +116,10 @@ static int open_append(struct session *s, const struct append_args *args, struct
         abort();
     s->append->mailbox = args->mailbox;
     s->append->given = args->given;
-    if (args->replaces && (s->rights & RIGHTS_TO_REPLACE) != RIGHTS_TO_REPLACE)
-        return err_set(err, ERR_DENIED, "You may not take messages out of this mailbox");
-    int r = door_open(s, args->mailbox, RIGHT_INSERT, &place, err);
+    int r = args->replaces ? check_may_replace(s, err) : 0;
+    if (r < 0)
+        return r;
+    r = door_open(s, args->mailbox, RIGHT_INSERT, &place, err);
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE"); /* RFC 9051, 6.3.12 */
     if (r < 0)
@@ -387,8 +395,12 @@ static int commit_to(struct session *s, const struct place *place, struct change
 static int commit(struct session *s, struct append *a, struct err *err)
 {
     struct change change = { .kind = CHANGE_APPEND, .arena = &s->arena };
-    struct place place;
-    int r = door_open(s, a->mailbox, RIGHT_INSERT, &place, err); /* again: it took its time to come */
+    struct place place = { 0 };
+    int r = a->replaced_uid ? door_check_selected(s, err) : 0; /* all again: it took its time to come */
+    if (r == 0 && a->replaced_uid)
+        r = check_may_replace(s, err);
+    if (r == 0)
+        r = door_open(s, a->mailbox, RIGHT_INSERT, &place, err);
     if (r == 0) {
         r = commit_to(s, &place, &change, err);
         if (r == 0)
