@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -148,6 +149,11 @@ int users_read(struct users *users, const char *name, struct user *user_out, str
 
 /* ---- open ---- */
 
+uint64_t users_changes(const struct users *users)
+{
+    return atomic_load(&users->changes);
+}
+
 int users_open(const struct users_params *params, struct users **users_out, struct err *err)
 {
     uint64_t version;
@@ -206,6 +212,7 @@ int users_change(struct users *users, users_plan_fn *plan, void *args, struct er
         if (r == 0)
             r = store_commit(store, DIRECTORY_ACCOUNT, version, version + 1, &batch, err);
     }
+    atomic_fetch_add(&users->changes, 1); /* also after an error: it may be there */
     pthread_mutex_unlock(&users->change_lock);
     batch_deinit(&batch);
     if (r == -ERR_CONFLICT)

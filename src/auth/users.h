@@ -56,6 +56,10 @@ struct users_params {
 MUST_USE int users_open(const struct users_params *params, struct users **users_out, struct err *err);
 void users_free(struct users **users);
 
+/* A number that grows with each change that was made through `users`, before that returns. What others change, the store
+ * tells (mail_directory_version). */
+uint64_t users_changes(const struct users *users);
+
 /* The one spelling of a name: Unicode NFC, then A-Z to a-z (no other case folding), into `out` with a NUL.
  *   errors  -ERR_INVALID: empty, not UTF-8, control characters, white space, '/', or a leading '.';
  *           -ERR_LIMIT above USER_NAME_BYTES_MAX bytes after NFC. */

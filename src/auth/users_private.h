@@ -11,8 +11,9 @@ struct users {
     struct users_params params;
     pthread_mutex_t change_lock; /* one change at a time here, so that only other machines conflict */
     pthread_mutex_t cache_lock;
-    uint64_t cache_version; /* of the directory, when `cache` was empty; what is in it is as new or newer */
-    struct map cache;       /* name -> struct user */
+    uint64_t cache_version;   /* of the directory, when `cache` was empty; what is in it is as new or newer */
+    struct map cache;         /* name -> struct user */
+    _Atomic uint64_t changes; /* made here */
     uint64_t referrals_version; /* of the directory, when have_referrals was found */
     bool have_referrals;
 };

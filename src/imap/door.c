@@ -17,24 +17,33 @@ struct door_guest {
 
 /* ---- who asks ---- */
 
+static int read_groups(struct session *s, struct err *err)
+{
+    uint64_t version = mail_directory_version(s->server->mail), changes = users_changes(s->server->users);
+    if (s->groups && s->groups_version == version && s->groups_changes == changes)
+        return 0;
+    uint64_t *groups = calloc(GROUPS_OF_USER_MAX, sizeof *groups);
+    if (!groups)
+        abort();
+    free(s->groups);
+    s->groups = NULL; /* not known until they are read */
+    int r = groups_of_user(s->server->users, account_id(s->account), groups, &s->group_count, err);
+    if (r < 0) {
+        free(groups);
+        return r;
+    }
+    s->groups = groups;
+    s->groups_version = version;
+    s->groups_changes = changes;
+    return 0;
+}
+
 int door_identity(struct session *s, struct acl_identity *who_out, struct err *err)
 {
-    uint64_t version;
-    int r = store_version(mail_options(s->server->mail)->store, DIRECTORY_ACCOUNT, &version, err);
-    if (r < 0)
-        return r;
-    if (!s->groups || s->groups_version != version) {
-        if (!s->groups)
-            s->groups = calloc(GROUPS_OF_USER_MAX, sizeof *s->groups);
-        if (!s->groups)
-            abort();
-        r = groups_of_user(s->server->users, account_id(s->account), s->groups, &s->group_count, err);
-        if (r < 0)
-            return r;
-        s->groups_version = version;
-    }
-    *who_out = (struct acl_identity){ account_id(s->account).n, s->groups, s->group_count };
-    return 0;
+    int r = read_groups(s, err);
+    if (r == 0)
+        *who_out = (struct acl_identity){ account_id(s->account).n, s->groups, s->group_count };
+    return r;
 }
 
 int door_rights(struct session *s, struct mailbox *mailbox, unsigned *rights_out, struct err *err)

@@ -56,7 +56,7 @@ struct session {
     /* door.c: the groups of the user, and the accounts of others that he has come to. */
     uint64_t *groups; /* heap; NULL: not read yet */
     size_t group_count;
-    uint64_t groups_version; /* of the directory */
+    uint64_t groups_version, groups_changes; /* of the directory, when they were read */
     struct door_guest *guests;
 
     /* What the client understands. RFC 5161 */

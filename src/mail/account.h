@@ -67,6 +67,9 @@ MUST_USE int mail_open(const struct mail_options *options, struct mail **mail_ou
 /* No account may be referenced any more. Folds what is long, stops the background thread. */
 void mail_close(struct mail **mail);
 const struct mail_options *mail_options(const struct mail *mail); /* with defaults filled in */
+/* Account 0 (auth/users.h) at the latest version that the store has told of since the start; 0: none. A hint, without a
+ * round trip. */
+uint64_t mail_directory_version(const struct mail *mail);
 
 struct account;
 

@@ -190,6 +190,8 @@ static void store_told(void *ctx, struct account_id id, uint64_t version)
 {
     struct mail *mail = ctx;
 
+    if (id.n == 0)
+        raise_to(&mail->directory_version, version);
     pthread_mutex_lock(&mail->mutex);
     struct account *a = map_get(&mail->accounts, map_key_u64(&id.n));
     if (a) {
@@ -201,6 +203,11 @@ static void store_told(void *ctx, struct account_id id, uint64_t version)
             queue_job(a, JOB_REFRESH);
     }
     pthread_mutex_unlock(&mail->mutex);
+}
+
+uint64_t mail_directory_version(const struct mail *mail)
+{
+    return atomic_load(&mail->directory_version);
 }
 
 /* ---- opening and closing ---- */
