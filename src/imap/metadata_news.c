@@ -46,7 +46,8 @@ struct telling {
     bool open;
     uint64_t mailbox_id;
     const char *scope;
-    bool hidden; /* the mailbox is gone, or the client may not see it */
+    bool hidden;              /* the mailbox is gone, or the client may not see it */
+    metadata_wants_fn *wants; /* NULL: ENABLE has said so */
 };
 
 static void end_line(struct telling *t)
@@ -68,14 +69,19 @@ static bool begin_line(struct telling *t, uint64_t mailbox_id)
     end_line(t);
     t->mailbox_id = mailbox_id;
     if (mailbox_id != ANNOTATION_ON_ACCOUNT) {
-        if (!s->metadata.mailboxes || account_mailbox_by_id(t->account, mailbox_id, &mailbox, &ignored) < 0)
+        if ((!t->wants && !s->metadata.mailboxes) ||
+            account_mailbox_by_id(t->account, mailbox_id, &mailbox, &ignored) < 0)
             return false;
         name = door_shown_name(s, t->account, mailbox_name(mailbox, &t->arena), &t->arena);
         int r = door_rights(s, mailbox, &rights, &ignored);
         mailbox_unref(&mailbox);
         if (r < 0 || !(rights & RIGHT_LOOKUP) || !(rights & METADATA_RIGHTS))
             return false;
+        if (t->wants && !(rights & RIGHT_READ)) /* RFC 5465, 5 */
+            return false;
     }
+    if (t->wants && !t->wants(s, mailbox_id == ANNOTATION_ON_ACCOUNT ? STR("") : name))
+        return false;
     buf_add_lit(session_out(s), "* METADATA ");
     if (mailbox_id != ANNOTATION_ON_ACCOUNT)
         write_mailbox(session_out(s), name, session_utf8(s));
@@ -143,9 +149,10 @@ static void tell_everything(struct telling *t)
     tree_unref(&tree);
 }
 
-static void tell_account(struct session *s, struct account *account, struct metadata_watch *watch)
+void metadata_news_tell_account(struct session *s, struct account *account, struct metadata_watch *watch,
+                                metadata_wants_fn *wants)
 {
-    struct telling t = { .s = s, .account = account, .mailbox_id = UINT64_MAX };
+    struct telling t = { .s = s, .account = account, .mailbox_id = UINT64_MAX, .wants = wants };
     struct annotation_change *changes;
     size_t count;
 
@@ -176,15 +183,19 @@ static int tell_server_name(void *ctx, struct str entry, struct str value, struc
 
 void metadata_news_tell(struct session *s)
 {
-    struct telling t = { .s = s, .account = s->account, .mailbox_id = UINT64_MAX };
-    struct err ignored; /* told the next time */
-
     if (!s->metadata.server && !s->metadata.mailboxes)
         return;
-    tell_account(s, s->account, &s->metadata.own);
+    metadata_news_tell_account(s, s->account, &s->metadata.own, NULL);
     if (s->selected_account && s->selected_account != s->account)
-        tell_account(s, s->selected_account, &s->metadata.selected);
-    int r = server_metadata_changes(store_of(s), &s->metadata.server_seen, tell_server_name, &t, &ignored);
+        metadata_news_tell_account(s, s->selected_account, &s->metadata.selected, NULL);
+    metadata_news_tell_server(s, &s->metadata.server_seen);
+}
+
+void metadata_news_tell_server(struct session *s, uint64_t *seen)
+{
+    struct telling t = { .s = s, .account = s->account, .mailbox_id = UINT64_MAX };
+    struct err ignored; /* told the next time */
+    int r = server_metadata_changes(store_of(s), seen, tell_server_name, &t, &ignored);
     (void)r;
     end_line(&t);
     arena_deinit(&t.arena);

@@ -1,12 +1,15 @@
 #include "imap/notify.h"
 
+#include "auth/server_metadata.h"
+#include "imap/door.h"
 #include "imap/notify_private.h"
 #include "imap/wire/mailbox_args.h"
 
 #include <stdlib.h>
 
 const unsigned notify_supported = EVENT_MESSAGE_NEW | EVENT_MESSAGE_EXPUNGE | EVENT_FLAG_CHANGE |
-                                  EVENT_MAILBOX_NAME | EVENT_SUBSCRIPTION_CHANGE;
+                                  EVENT_MAILBOX_NAME | EVENT_SUBSCRIPTION_CHANGE | EVENT_MAILBOX_METADATA |
+                                  EVENT_SERVER_METADATA;
 
 /* ---- life ---- */
 
@@ -16,6 +19,7 @@ static struct notify *notify_new(struct session *s)
     if (!n)
         abort();
     n->session = s;
+    map_init(&n->no_access);
     n->waker = conn_waker(s->conn);
     return n;
 }
@@ -32,9 +36,8 @@ static void notify_free(struct notify *n)
     if (!n)
         return;
     unwatch_selected(n);
-    for (size_t i = 0; i < n->home_count; i++)
-        notify_home_close(&n->homes[i]);
-    free(n->homes);
+    notify_look_away(n);
+    map_deinit(&n->no_access);
     arena_deinit(&n->own_arena);
     arena_deinit(&n->arena);
     conn_waker_unref(&n->waker);
@@ -63,13 +66,20 @@ static void take_selected(struct notify *n)
 /* What RFC 5465, 3.1 wants told of each mailbox before the tagged OK. */
 static void ask_for_status(struct notify *n)
 {
-    for (size_t i = 0; i < n->home_count; i++)
-        for (size_t k = 0; k < n->homes[i].box_count; k++) {
-            struct notify_box *box = &n->homes[i].boxes[k];
-            box->pending = STATUS_MESSAGES | STATUS_UIDNEXT | STATUS_UIDVALIDITY;
-            if (box->events & EVENT_FLAG_CHANGE)
-                box->pending |= STATUS_HIGHESTMODSEQ;
-        }
+    for (size_t i = 0; i < n->box_count; i++) {
+        struct notify_box *box = &n->boxes[i];
+        box->pending = STATUS_MESSAGES | STATUS_UIDNEXT | STATUS_UIDVALIDITY;
+        if (box->events & EVENT_FLAG_CHANGE)
+            box->pending |= STATUS_HIGHESTMODSEQ;
+    }
+}
+
+static uint64_t server_revision(const struct session *s)
+{
+    uint64_t revision;
+    struct err ignored; /* then all there is is told once */
+    return server_metadata_revision(mail_options(s->server->mail)->store, &revision, &ignored) < 0 ? 0
+                                                                                                   : revision;
 }
 
 int notify_set(struct session *s, const struct notify_args *args, struct err *err)
@@ -77,18 +87,18 @@ int notify_set(struct session *s, const struct notify_args *args, struct err *er
     struct notify *n = notify_new(s);
     n->args = notify_args_copy(args, &n->arena);
     take_selected(n);
-    if (n->events) {
-        n->homes = calloc(1, sizeof *n->homes);
-        if (!n->homes)
-            abort();
-        n->homes[0].account = account_ref(s->account);
-        n->home_count = 1;
-        int r = notify_home_open(n, &n->homes[0], err);
-        if (r < 0) {
-            notify_free(n);
-            return r;
-        }
+    int r = n->events ? notify_look(n, NULL, err) : 0;
+    if (r == 0 && n->overflow)
+        r = err_set(err, ERR_LIMIT, "More than %u mailboxes to watch",
+                    s->server->settings.notify_mailboxes_max);
+    if (r < 0) {
+        notify_free(n);
+        return r;
     }
+    if (n->reaches_out || n->events & EVENT_SERVER_METADATA)
+        n->look_at_ms = conn_now_mono_ms(s->conn);
+    if (n->events & EVENT_SERVER_METADATA)
+        n->server_annotations = server_revision(s);
     if (args->status)
         ask_for_status(n);
     notify_free(s->notify);
@@ -179,13 +189,12 @@ void notify_closing(struct session *s)
     unwatch_selected(n);
     n->own_new = (struct seqset){ 0 };
     arena_reset(&n->own_arena);
-    struct notify_home *home = notify_find_home(n, s->selected_account);
-    struct notify_box *box = home ? notify_home_box(home, mailbox_id(s->view.mailbox)) : NULL;
+    struct notify_box *box = notify_find_box(n, s->selected_account, mailbox_id(s->view.mailbox));
     if (!box)
         return;
     snapshot_unref(&box->told);
     box->told = snapshot_ref(s->view.snapshot);
-    atomic_store(&home->watcher.mailboxes[box - home->boxes].changed, true);
+    atomic_store(&n->watched[box - n->boxes].changed, true);
     n->unfinished = true;
 }
 
@@ -197,13 +206,15 @@ static bool is_selected(const struct session *s, const struct account *account, 
 }
 
 /* Nothing but `uids` has come since the client was told: they are known to it, and told is what is there now. */
-static void pass_over(struct notify_box *box, const struct seqset *uids)
+static void pass_over(struct session *s, struct notify_box *box, const struct seqset *uids)
 {
     struct arena arena = ARENA_INIT;
-    struct snapshot *now = mailbox_snapshot(box->mailbox);
+    struct snapshot *now;
     struct snapshot_diff diff;
     struct seqset seqs;
     struct err err;
+    if (notify_snapshot(s, box->mailbox, &now, &err) < 0)
+        return;
     if (box->told && now != box->told && snapshot_diff(box->told, now, &arena, &diff, &err) == 0 &&
         diff.expunged_count == 0 && diff.changed_count == 0 && diff.added_count == seqset_count(uids) &&
         seqset_first(uids) >= box->told->uidnext &&
@@ -228,15 +239,30 @@ void notify_own_messages(struct session *s, struct account *account, uint64_t ma
         n->own_new = all;
         return;
     }
-    struct notify_home *home = notify_find_home(n, account);
-    struct notify_box *box = home ? notify_home_box(home, mailbox_id) : NULL;
+    struct notify_box *box = notify_find_box(n, account, mailbox_id);
     if (box)
-        pass_over(box, uids);
+        pass_over(s, box, uids);
 }
 
 void notify_own_naming(struct session *s, struct account *account, const struct name_doing *doing)
 {
+    struct err err;
+    struct name_doing shown = *doing;
+    struct notify *n = s->notify;
+    if (!n || !n->home_count)
+        return;
+    if (doing->what != DOING_SUBSCRIBE) { /* subscriptions are kept under the names that the user knows */
+        shown.name = door_shown_name(s, account, doing->name, &s->arena);
+        shown.from = str_is_nil(doing->from) ? STR_NIL : door_shown_name(s, account, doing->from, &s->arena);
+    }
+    if (notify_look(n, &shown, &err) <
+        0) /* then it is told what it knows already, when the names can be read again */
+        atomic_fetch_or(&n->homes[0]->events, WATCH_TREE);
+}
+
+void notify_own_annotations(struct session *s, const struct account *account, uint64_t modseq)
+{
     struct notify_home *home = notify_find_home(s->notify, account);
-    if (home)
-        notify_home_look(home, doing);
+    if (home && modseq)
+        home->annotations.skip = modseq;
 }

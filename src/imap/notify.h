@@ -65,6 +65,8 @@ int64_t notify_deadline_ms(const struct session *s);
 /* Call after the commit that put `uids` into the mailbox. */
 void notify_own_messages(struct session *s, struct account *account, uint64_t mailbox_id,
                          const struct seqset *uids);
+/* Call after a commit that changed annotations, with its modseq; 0: it changed nothing. */
+void notify_own_annotations(struct session *s, const struct account *account, uint64_t modseq);
 /* Call after a commit that changed names. Names as they are inside the account. */
 void notify_own_naming(struct session *s, struct account *account, const struct name_doing *doing);
 

@@ -8,15 +8,15 @@
 /* A mailbox that stands under a name in one tree and not, or under another, in the other tree. */
 struct place {
     const struct tree_entry *entry;
-    uint64_t mailbox_id;
-    bool renamed; /* it has a counterpart in the other tree */
+    const struct mailbox *mailbox; /* its identity: ids are of one account */
+    bool renamed;                  /* it has a counterpart in the other tree */
 };
 
 struct finder {
     const struct tree *old, *now;
     const struct name_doing *own;
     struct arena *arena;
-    struct place *gone, *come; /* in the order of their trees, then `gone` by id */
+    struct place *gone, *come; /* in the order of their trees, then `gone` by address */
     size_t gone_count, gone_cap, come_count, come_cap;
     struct name_change *changes;
     size_t count, cap;
@@ -27,7 +27,7 @@ static void add_place(struct finder *f, const struct tree_entry *entry, struct p
                       size_t *cap)
 {
     *places = arena_grow(f->arena, *places, *count, cap, sizeof **places);
-    (*places)[(*count)++] = (struct place){ entry, mailbox_id(entry->mailbox), false };
+    (*places)[(*count)++] = (struct place){ entry, entry->mailbox, false };
 }
 
 static void add_change(struct finder *f, enum name_event event, struct str name, struct str old_name,
@@ -99,9 +99,10 @@ static void walk(struct finder *f,
     }
 }
 
-static int by_id(const void *a, const void *b)
+static int by_address(const void *a, const void *b)
 {
-    uint64_t x = ((const struct place *)a)->mailbox_id, y = ((const struct place *)b)->mailbox_id;
+    uintptr_t x = (uintptr_t)((const struct place *)a)->mailbox,
+              y = (uintptr_t)((const struct place *)b)->mailbox;
     return (x > y) - (x < y);
 }
 
@@ -124,10 +125,10 @@ static void find_renamed(struct finder *f)
 {
     struct str from = STR_NIL, to = STR_NIL, rest_from, rest_to;
     if (f->gone_count)
-        qsort(f->gone, f->gone_count, sizeof *f->gone, by_id);
+        qsort(f->gone, f->gone_count, sizeof *f->gone, by_address);
     for (size_t i = 0; i < f->come_count && f->gone_count; i++) {
         struct place *come = &f->come[i];
-        struct place *gone = bsearch(come, f->gone, f->gone_count, sizeof *f->gone, by_id);
+        struct place *gone = bsearch(come, f->gone, f->gone_count, sizeof *f->gone, by_address);
         if (!gone)
             continue;
         come->renamed = gone->renamed = true;
@@ -150,7 +151,8 @@ static bool is_own_come(const struct finder *f, const struct place *come)
     if (!own || !str_eq(own->name, come->entry->name))
         return false;
     /* INBOX renamed leaves a new mailbox, and stays. */
-    return (own->what == DOING_CREATE && own->mailbox_id == come->mailbox_id) || own->what == DOING_RENAME;
+    return (own->what == DOING_CREATE && own->mailbox_id == mailbox_id(come->mailbox)) ||
+           own->what == DOING_RENAME;
 }
 
 static void add_parent(struct finder *f, struct str name)
@@ -172,8 +174,10 @@ static void find_gone_and_come(struct finder *f)
     for (size_t i = 0; i < f->gone_count; i++) {
         struct str name = f->gone[i].entry->name;
         bool own = f->own && f->own->what == DOING_DELETE && str_eq(f->own->name, name);
-        if (!f->gone[i].renamed && !own && !mailbox_at(f->now, name))
-            add_change(f, NAME_DELETED, name, STR_NIL, is_in_either(f, name));
+        if (f->gone[i].renamed || own || mailbox_at(f->now, name))
+            continue;
+        add_change(f, NAME_DELETED, name, STR_NIL, is_in_either(f, name));
+        f->changes[f->count - 1].is_hidden = !mailbox_is_deleted(f->gone[i].mailbox);
     }
     for (size_t i = 0; i < f->come_count; i++)
         if (!f->come[i].renamed && !is_own_come(f, &f->come[i]))

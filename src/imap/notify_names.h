@@ -14,6 +14,8 @@ enum name_event {
     NAME_RENAMED,    /* its children are renamed too, and not told of */
     NAME_PARENT,     /* of one that was created or deleted: it may have its first child, or none any more */
     NAME_SUBSCRIBED, /* or no longer */
+    NAME_DENIED,     /* not found here (notify_look.c): it may be seen, but not read */
+    NAME_ADMITTED,   /* nor this: it may be read again */
 };
 
 struct name_change {
@@ -21,6 +23,7 @@ struct name_change {
     struct str name;     /* RENAMED: the new one */
     struct str old_name; /* RENAMED; else NIL */
     bool subscribed;     /* before or now: it belongs to those that are subscribed */
+    bool is_hidden;      /* DELETED: the mailbox is there, but the user may not see it any more */
     bool is_named_too;   /* SUBSCRIBED: another event of the same name stands before it */
 };
 

@@ -1,28 +1,28 @@
+#include "auth/users.h"
 #include "imap/cmd/status.h"
-#include "imap/door.h"
+#include "imap/metadata_news.h"
 #include "imap/notify_private.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
 
-enum { PAUSE_MS = 100 }; /* after a STATUS: what changes meanwhile is told at once */
+enum {
+    PAUSE_MS = 100, /* after a STATUS: what changes meanwhile is told at once */
+    DIRECTORY_LOOK_MS =
+        5000, /* how soon one learns of what was granted by those who had granted nothing before */
+};
 
 /* ---- names: RFC 5465, 5.4 and 5.5 ---- */
 
-static unsigned event_of(const struct name_change *change)
+/* Is it wanted, as LIST tells it? */
+static bool is_wanted(const struct notify *n, const struct name_change *change)
 {
-    return change->event == NAME_SUBSCRIBED ? EVENT_SUBSCRIPTION_CHANGE : EVENT_MAILBOX_NAME;
-}
-
-static bool is_wanted(const struct notify_home *home, const struct name_change *change, struct str shown,
-                      struct str old_shown)
-{
-    const struct notify *n = home->notify;
-    unsigned events = notify_events_of(n, home, shown, change->subscribed);
-    if (!str_is_nil(old_shown))
-        events |= notify_events_of(n, home, old_shown, change->subscribed);
-    if (change->is_named_too && events & EVENT_MAILBOX_NAME) /* the LIST that was told says it all */
-        return false;
-    return events & event_of(change);
+    unsigned events = notify_events_of(n, change->name, change->subscribed);
+    if (!str_is_nil(change->old_name))
+        events |= notify_events_of(n, change->old_name, change->subscribed);
+    if (change->event != NAME_SUBSCRIBED)
+        return events & EVENT_MAILBOX_NAME;
+    /* A LIST that was told of the same name says it all. */
+    return events & EVENT_SUBSCRIPTION_CHANGE && !(change->is_named_too && events & EVENT_MAILBOX_NAME);
 }
 
 static void add_attribute(struct buf *attributes, const char *attribute)
@@ -42,38 +42,49 @@ static bool has_children(const struct tree *tree, struct str name)
     return false;
 }
 
-static void write_name(struct session *s, const struct tree *tree, struct str name, struct str shown,
-                       struct str old_shown)
+static void write_name(struct session *s, const struct name_change *change, bool no_access)
 {
     struct buf attributes = BUF_INIT;
-    const struct tree_entry *entry = tree_find(tree, name);
+    const struct tree *tree = s->notify->tree;
+    const struct tree_entry *entry = tree_find(tree, change->name);
     bool exists = entry && entry->mailbox;
-    if (!exists)
+    if (no_access)
+        add_attribute(&attributes, "\\NoAccess");
+    else if (!exists)
         add_attribute(&attributes, "\\NonExistent");
-    add_attribute(&attributes, has_children(tree, name) ? "\\HasChildren" : "\\HasNoChildren");
+    add_attribute(&attributes, has_children(tree, change->name) ? "\\HasChildren" : "\\HasNoChildren");
     if (entry && entry->subscribed)
         add_attribute(&attributes, "\\Subscribed");
     for (unsigned use = 1; exists && special_use_name(use); use <<= 1)
         if (entry->use & use)
             add_attribute(&attributes, special_use_name(use));
-    write_list(session_out(s), buf_c(&attributes), shown, old_shown, session_utf8(s));
+    write_list(session_out(s), buf_c(&attributes), change->name, change->old_name, session_utf8(s));
     buf_deinit(&attributes);
 }
 
-static int tell_names(struct session *s, struct notify_home *home)
+/* RFC 5465, 3.1 and 5.9: who asked for messages of a mailbox is told when he may not have them, and when he may again. */
+static void tell_name(struct session *s, const struct name_change *change)
 {
-    for (; home->next_change < home->change_count; home->next_change++) {
-        const struct name_change *change = &home->changes[home->next_change];
-        struct arena arena = ARENA_INIT;
+    struct notify *n = s->notify;
+    bool wanted = is_wanted(n, change);
+    bool lost = change->event == NAME_DENIED ||
+                (change->is_hidden && !wanted &&
+                 notify_events_of(n, change->name, change->subscribed) & EVENTS_OF_MESSAGES);
+    bool regained = (change->event == NAME_ADMITTED || change->event == NAME_CREATED) &&
+                    map_remove(&n->no_access, change->name);
+    if (lost)
+        map_put(&n->no_access, change->name, n);
+    if (lost || regained || (wanted && change->event < NAME_DENIED))
+        write_name(s, change, lost);
+}
+
+static int tell_names(struct session *s)
+{
+    struct notify *n = s->notify;
+    for (; n->next_change < n->change_count; n->next_change++) {
         if (session_must_wait(s))
             return -ERR_AGAIN;
-        struct str shown = door_shown_name(s, home->account, change->name, &arena);
-        struct str old_shown = str_is_nil(change->old_name)
-                                   ? STR_NIL
-                                   : door_shown_name(s, home->account, change->old_name, &arena);
-        if (is_wanted(home, change, shown, old_shown))
-            write_name(s, home->tree, change->name, shown, old_shown);
-        arena_deinit(&arena);
+        tell_name(s, &n->changes[n->next_change]);
     }
     return 0;
 }
@@ -90,7 +101,7 @@ static int changed_items(const struct session *s, const struct notify_box *box, 
     if (r < 0)
         return r;
     bool came_or_went = now->uidnext != next || seq - 1 != (told ? told->exists : 0);
-    bool modified = now->highest_modseq != (told ? told->highest_modseq : now->highest_modseq);
+    bool modified = told && (now->highest_modseq != told->highest_modseq || now->unseen != told->unseen);
     unsigned items = 0;
     if (came_or_went && box->events & EVENT_MESSAGE_NEW) {
         items |= STATUS_UIDNEXT | STATUS_MESSAGES;
@@ -107,19 +118,16 @@ static int changed_items(const struct session *s, const struct notify_box *box, 
     return 0;
 }
 
-static bool is_selected(const struct session *s, const struct notify_home *home, const struct notify_box *box)
-{
-    return s->state == STATE_SELECTED && s->selected_account == home->account &&
-           mailbox_id(s->view.mailbox) == mailbox_id(box->mailbox);
-}
-
 static int tell_box(struct session *s, struct notify_box *box, struct err *err)
 {
     unsigned items = 0;
     if (mailbox_is_deleted(box->mailbox)) /* names tell that */
         return 0;
-    struct snapshot *now = mailbox_snapshot(box->mailbox);
-    int r = now == box->told ? 0 : changed_items(s, box, now, &items, err);
+    struct snapshot *now;
+    int r = notify_snapshot(s, box->mailbox, &now, err);
+    if (r < 0)
+        return r;
+    r = now == box->told ? 0 : changed_items(s, box, now, &items, err);
     if (r < 0) {
         snapshot_unref(&now);
         return r;
@@ -135,12 +143,13 @@ static int tell_box(struct session *s, struct notify_box *box, struct err *err)
     return 0;
 }
 
-static int tell_boxes(struct session *s, struct notify_home *home, struct err *err)
+static int tell_boxes(struct session *s, struct err *err)
 {
-    for (; home->next_box < home->box_count; home->next_box++) {
-        struct notify_box *box = &home->boxes[home->next_box];
-        struct watched *watched = &home->watcher.mailboxes[home->next_box];
-        if ((!box->pending && !atomic_load(&watched->changed)) || is_selected(s, home, box))
+    struct notify *n = s->notify;
+    for (; n->next_box < n->box_count; n->next_box++) {
+        struct notify_box *box = &n->boxes[n->next_box];
+        struct watched *watched = &n->watched[n->next_box];
+        if (s->view.mailbox == box->mailbox || (!box->pending && !atomic_load(&watched->changed)))
             continue;
         if (session_must_wait(s))
             return -ERR_AGAIN;
@@ -149,30 +158,86 @@ static int tell_boxes(struct session *s, struct notify_home *home, struct err *e
         if (r < 0)
             return r;
     }
-    home->next_box = 0;
+    n->next_box = 0;
     return 0;
+}
+
+/* ---- annotations: RFC 5465, 5.6 and 5.7 ---- */
+
+static bool wants_annotations(const struct session *s, struct str name)
+{
+    const struct notify *n = s->notify;
+    if (name.n == 0)
+        return n->events & EVENT_SERVER_METADATA;
+    const struct tree_entry *entry = tree_find(n->tree, name);
+    return notify_events_of(n, name, entry && entry->subscribed) & EVENT_MAILBOX_METADATA;
+}
+
+static void tell_annotations(struct session *s)
+{
+    struct notify *n = s->notify;
+    const unsigned wanted = EVENT_MAILBOX_METADATA | EVENT_SERVER_METADATA;
+    struct arena of_command = s->arena; /* there may be no command that frees what is needed here */
+    if (!(n->events & wanted))
+        return;
+    s->arena = (struct arena)ARENA_INIT;
+    metadata_news_tell(s); /* who has enabled METADATA too is told once */
+    for (size_t i = 0; i < n->home_count; i++) {
+        struct notify_home *home = n->homes[i];
+        bool is_told = s->metadata.mailboxes &&
+                       (home->account == s->account || home->account == s->selected_account);
+        if (is_told)
+            home->annotations.seen = account_annotation_modseq(home->account);
+        else
+            metadata_news_tell_account(s, home->account, &home->annotations, wants_annotations);
+    }
+    if (n->events & EVENT_SERVER_METADATA && !s->metadata.server && !s->metadata.mailboxes)
+        metadata_news_tell_server(s, &n->server_annotations);
+    arena_deinit(&s->arena);
+    s->arena = of_command;
 }
 
 /* ---- all of it ---- */
 
-static int tell_home(struct session *s, struct notify_home *home, struct err *err)
+static unsigned take_events(struct notify *n, unsigned events)
 {
-    int r = tell_names(s, home);
-    if (r == 0 && atomic_fetch_and(&home->events, ~(unsigned)WATCH_TREE) & WATCH_TREE) {
-        notify_home_look(home, NULL);
-        r = home->notify->overflow ? 0 : tell_names(s, home);
-    }
-    if (r == 0 && !home->notify->overflow) {
-        atomic_fetch_and(&home->events, ~(unsigned)WATCH_MAILBOX);
-        r = tell_boxes(s, home, err);
-    }
+    unsigned taken = 0;
+    for (size_t i = 0; i < n->home_count; i++)
+        taken |= atomic_fetch_and(&n->homes[i]->events, ~events) & events;
+    return taken;
+}
+
+/* What was granted where nobody watches yet, and what an administrator says of the server. */
+static bool look_at_directory(struct notify *n)
+{
+    uint64_t version;
+    struct err err;
+    int64_t now = conn_now_mono_ms(n->session->conn);
+    if (!n->look_at_ms || now < n->look_at_ms)
+        return false;
+    n->look_at_ms = now + DIRECTORY_LOOK_MS;
+    return store_version(mail_options(n->session->server->mail)->store, DIRECTORY_ACCOUNT, &version, &err) ==
+               0 &&
+           version != n->directory_version;
+}
+
+static int look_at_names(struct session *s, struct err *err)
+{
+    struct notify *n = s->notify;
+    bool names = take_events(n, WATCH_TREE | WATCH_ACCOUNT_GONE), directory = look_at_directory(n);
+    if (!names && !directory)
+        return 0;
+    int r = notify_look(n, NULL, err);
+    n->look_at_ms = n->look_at_ms || n->reaches_out || n->events & EVENT_SERVER_METADATA
+                        ? conn_now_mono_ms(s->conn) + DIRECTORY_LOOK_MS
+                        : 0;
     return r;
 }
 
 bool notify_is_due(struct session *s)
 {
-    const struct notify *n = s->notify;
-    return n && notify_deadline_ms(s) && conn_now_mono_ms(s->conn) >= n->quiet_until_ms;
+    int64_t at = notify_deadline_ms(s);
+    return at && conn_now_mono_ms(s->conn) >= at;
 }
 
 int64_t notify_deadline_ms(const struct session *s)
@@ -180,8 +245,10 @@ int64_t notify_deadline_ms(const struct session *s)
     const struct notify *n = s->notify;
     bool waits = n && n->unfinished;
     for (size_t i = 0; n && i < n->home_count; i++)
-        waits = waits || atomic_load(&n->homes[i].events) & (WATCH_MAILBOX | WATCH_TREE);
-    return waits ? n->quiet_until_ms + 1 : 0;
+        waits = waits || atomic_load(&n->homes[i]->events);
+    if (waits)
+        return n->quiet_until_ms + 1;
+    return n ? n->look_at_ms : 0;
 }
 
 /* RFC 5465, 5.8 */
@@ -191,17 +258,30 @@ static void overflow(struct session *s)
     notify_none(s);
 }
 
-int notify_tell(struct session *s, struct err *err)
+static int tell(struct session *s, struct err *err)
 {
     struct notify *n = s->notify;
-    int r = 0;
-    for (size_t i = 0; n && r == 0 && !n->overflow && i < n->home_count; i++) {
-        n->unfinished = true;
-        r = tell_home(s, &n->homes[i], err);
-    }
-    if (n && n->overflow)
+    n->unfinished = true;
+    int r = tell_names(s);
+    if (r == 0)
+        r = look_at_names(s, err);
+    if (r == 0)
+        r = tell_names(s);
+    if (r < 0 || n->overflow)
+        return r;
+    take_events(n, WATCH_MAILBOX | WATCH_ANNOTATIONS);
+    tell_annotations(s);
+    r = tell_boxes(s, err);
+    n->unfinished = r < 0;
+    return r;
+}
+
+int notify_tell(struct session *s, struct err *err)
+{
+    if (!s->notify || !s->notify->home_count)
+        return 0;
+    int r = tell(s, err);
+    if (s->notify->overflow)
         overflow(s);
-    else if (n && r == 0)
-        n->unfinished = false;
     return r;
 }

@@ -4,6 +4,7 @@
 #include "imap/cmd/metadata.h"
 #include "imap/filters.h"
 #include "imap/metadata_news.h"
+#include "imap/notify.h"
 #include "imap/wire/writer.h"
 
 _Static_assert((int)METADATA_NAME_BYTES_MAX == (int)ANNOTATION_ENTRY_BYTES_MAX, "what is parsed can be kept");
@@ -257,6 +258,8 @@ static int set(struct session *s, const struct setmetadata_args *a, const struct
         session_code(s, "METADATA TOOMANY");
     if (r == 0)
         metadata_news_skip(s, account, change->modseq);
+    if (r == 0)
+        notify_own_annotations(s, account, change->modseq);
     return r;
 }
 

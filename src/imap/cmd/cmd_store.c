@@ -247,6 +247,8 @@ static int copy_to(struct session *s, struct str name, const struct seqset *uids
         return r;
     if (target.account != s->selected_account) {
         r = copy_across(s, &target, uids, move, change, err);
+        if (r == 0)
+            notify_own_messages(s, target.account, mailbox_id(target.mailbox), &change->uids);
         place_leave(&target);
         return r;
     }
