@@ -20,19 +20,18 @@ struct door_guest {
 static int read_groups(struct session *s, struct err *err)
 {
     uint64_t version = mail_directory_version(s->server->mail), changes = users_changes(s->server->users);
+    uint64_t groups[GROUPS_OF_USER_MAX];
     if (s->groups && s->groups_version == version && s->groups_changes == changes)
         return 0;
-    uint64_t *groups = calloc(GROUPS_OF_USER_MAX, sizeof *groups);
-    if (!groups)
-        abort();
     free(s->groups);
     s->groups = NULL; /* not known until they are read */
     int r = groups_of_user(s->server->users, account_id(s->account), groups, &s->group_count, err);
-    if (r < 0) {
-        free(groups);
+    if (r < 0)
         return r;
-    }
-    s->groups = groups;
+    s->groups = calloc(s->group_count + 1, sizeof *s->groups);
+    if (!s->groups)
+        abort();
+    memcpy(s->groups, groups, s->group_count * sizeof *groups);
     s->groups_version = version;
     s->groups_changes = changes;
     return 0;

@@ -31,6 +31,8 @@ struct mailbox *mailbox_ref(struct mailbox *mailbox)
     return mailbox;
 }
 
+static void free_faces(struct face *faces);
+
 void mailbox_unref(struct mailbox **mailbox)
 {
     struct mailbox *m = *mailbox;
@@ -42,12 +44,7 @@ void mailbox_unref(struct mailbox **mailbox)
     snapshot_unref(&snapshot);
     acl_unref(&m->acl);
     readers_unref(&m->readers);
-    while (m->faces) {
-        struct face *face = m->faces;
-        m->faces = face->next;
-        face_deinit(face);
-        free(face);
-    }
+    free_faces(m->faces);
     free(m->name);
     free(m->stored_ids);
     free(m);
@@ -126,13 +123,17 @@ struct snapshot *mailbox_snapshot(struct mailbox *mailbox)
     return snapshot;
 }
 
-/* ---- faces ---- */
+/* ---- faces ----
+ * Made in two steps: the mailbox without the owner's \Seen, which is the same for all readers (kept as the face of user 0), and
+ * from that what each reader has seen. So readers share all but what they have looked at. */
+
+enum { FACES_KEPT_MAX = 32 }; /* a mailbox, beside those that somebody looks at */
 
 /* Under the mutex. */
-static struct face *find_face(const struct mailbox *mailbox, uint64_t reader)
+static struct face *find_face(const struct mailbox *mailbox, uint64_t user)
 {
     struct face *face = mailbox->faces;
-    while (face && face->user != reader)
+    while (face && face->user != user)
         face = face->next;
     return face;
 }
@@ -142,82 +143,120 @@ static bool has_own_seen(const struct mailbox *mailbox, uint64_t reader)
     return reader && !(mailbox->acl && mailbox->acl->seen_shared);
 }
 
-static bool is_current(const struct mailbox *mailbox, const struct face *face)
-{
-    return face && face->base == mailbox_peek(mailbox) &&
-           face->seen == readers_find(mailbox->readers, face->user);
-}
-
 bool mailbox_is_shown(struct mailbox *mailbox, uint64_t reader, const struct snapshot *shown)
 {
     pthread_mutex_lock(&mailbox->account->mutex);
-    const struct face *face = find_face(mailbox, reader);
-    bool is_shown = has_own_seen(mailbox, reader) ? is_current(mailbox, face) && face->shown == shown
-                                                  : mailbox_peek(mailbox) == shown;
+    const struct snapshot *base = mailbox_peek(mailbox);
+    bool is_shown = base == shown;
+    if (has_own_seen(mailbox, reader)) {
+        const struct face *plain = find_face(mailbox, 0), *face = find_face(mailbox, reader);
+        is_shown = plain && face && plain->base == base && face->base == plain->shown &&
+                   face->seen == readers_find(mailbox->readers, reader) && face->shown == shown;
+    }
     pthread_mutex_unlock(&mailbox->account->mutex);
     return is_shown;
 }
 
-/* What a face can be made from. True when there is nothing to make: it is in `now_out`. */
-static bool take_parts(struct mailbox *mailbox, uint64_t reader, struct face *before_out,
-                       struct face *now_out)
+/* Under the mutex: take those off the list that nobody looks at, beyond a number. */
+static struct face *take_unused(struct mailbox *mailbox)
 {
-    pthread_mutex_lock(&mailbox->account->mutex);
-    const struct face *face = find_face(mailbox, reader);
-    struct snapshot *base = mailbox_peek(mailbox);
-    bool made = !has_own_seen(mailbox, reader) || is_current(mailbox, face);
-    *before_out = (struct face){ 0 };
-    *now_out = (struct face){ .user = reader, .base = snapshot_ref(base) };
-    if (made)
-        now_out->shown = snapshot_ref(has_own_seen(mailbox, reader) ? face->shown : base);
-    else
-        now_out->seen = seen_ref(readers_find(mailbox->readers, reader));
-    if (!made && face)
-        *before_out = (struct face){ reader, snapshot_ref(face->base), snapshot_ref(face->shown),
-                                     seen_ref(face->seen), NULL };
-    pthread_mutex_unlock(&mailbox->account->mutex);
-    return made;
+    struct face *unused = NULL;
+    unsigned kept = 0;
+    for (struct face **at = &mailbox->faces; *at;) {
+        struct face *face = *at;
+        if (face->user == 0 || atomic_load(&face->shown->ref.n) > 1 || kept++ < FACES_KEPT_MAX) {
+            at = &face->next;
+            continue;
+        }
+        *at = face->next;
+        face->next = unused;
+        unused = face;
+    }
+    return unused;
 }
 
-/* Takes the references of `now`, and gives those that it replaces. */
-static void keep_face(struct mailbox *mailbox, struct face *now)
+static void free_faces(struct face *faces)
 {
-    struct face *fresh = calloc(1, sizeof *fresh);
+    while (faces) {
+        struct face *face = faces;
+        faces = face->next;
+        face_deinit(face);
+        free(face);
+    }
+}
+
+/* Takes the references of `now`; in front of the list. */
+static void keep_face(struct mailbox *mailbox, const struct face *now)
+{
+    struct face *fresh = malloc(sizeof *fresh), *former = NULL;
     if (!fresh)
         abort();
+    *fresh = *now;
     pthread_mutex_lock(&mailbox->account->mutex);
-    struct face *face = find_face(mailbox, now->user);
-    if (!face) {
-        face = fresh;
-        fresh = NULL;
-        face->next = mailbox->faces;
-        mailbox->faces = face;
-    }
-    struct face old = *face;
-    *face = *now;
-    face->next = old.next;
-    *now = old;
+    for (struct face **at = &mailbox->faces; *at && !former; at = &(*at)->next)
+        if ((*at)->user == now->user) {
+            former = *at;
+            *at = former->next;
+            former->next = NULL;
+            break;
+        }
+    fresh->next = mailbox->faces;
+    mailbox->faces = fresh;
+    struct face *unused = take_unused(mailbox);
     pthread_mutex_unlock(&mailbox->account->mutex);
-    free(fresh);
+    free_faces(former);
+    free_faces(unused);
+}
+
+/* The face of `base` for `user`, who has seen `seen`: as it is kept, or made. Own reference. */
+static int get_face(struct mailbox *mailbox, uint64_t user, struct snapshot *base, struct seen *seen,
+                    struct snapshot **shown_out, struct err *err)
+{
+    struct face before = { 0 };
+    struct snapshot *shown = NULL;
+
+    pthread_mutex_lock(&mailbox->account->mutex);
+    const struct face *face = find_face(mailbox, user);
+    if (face && face->base == base && face->seen == seen)
+        shown = snapshot_ref(face->shown);
+    else if (face)
+        before = (struct face){ user, snapshot_ref(face->base), snapshot_ref(face->shown),
+                                seen_ref(face->seen), NULL };
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    int r = 0;
+    if (!shown) {
+        r = face_make(base, seen, before.shown ? &before : NULL, &shown, err);
+        if (r == 0)
+            keep_face(mailbox,
+                      &(struct face){ user, snapshot_ref(base), snapshot_ref(shown), seen_ref(seen), NULL });
+    }
+    face_deinit(&before);
+    if (r == 0)
+        *shown_out = shown;
+    return r;
 }
 
 int mailbox_snapshot_for(struct mailbox *mailbox, uint64_t reader, struct snapshot **snapshot_out,
                          struct err *err)
 {
-    struct face before, now;
-    int r = 0;
+    struct snapshot *plain;
 
-    if (!take_parts(mailbox, reader, &before, &now)) {
-        r = face_make(now.base, now.seen, before.shown ? &before : NULL, &now.shown, err);
-        if (r == 0) {
-            *snapshot_out = snapshot_ref(now.shown);
-            keep_face(mailbox, &now);
-        }
-    } else {
-        *snapshot_out = snapshot_ref(now.shown);
+    pthread_mutex_lock(&mailbox->account->mutex);
+    bool own = has_own_seen(mailbox, reader);
+    struct snapshot *base = snapshot_ref(mailbox_peek(mailbox));
+    struct seen *seen = own ? seen_ref(readers_find(mailbox->readers, reader)) : NULL;
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    if (!own) {
+        *snapshot_out = base;
+        return 0;
     }
-    face_deinit(&before);
-    face_deinit(&now);
+    int r = get_face(mailbox, 0, base, NULL, &plain, err);
+    if (r == 0) {
+        r = get_face(mailbox, reader, plain, seen, snapshot_out, err);
+        snapshot_unref(&plain);
+    }
+    snapshot_unref(&base);
+    seen_unref(&seen);
     return r;
 }
 

@@ -322,6 +322,42 @@ static void test_a_view_is_told_of_its_readers_seen_and_modseq(void **state)
     bench_deinit(&b);
 }
 
+static struct snapshot *face_of(struct bench *b, uint64_t reader)
+{
+    struct mailbox *box;
+    struct snapshot *s;
+    assert_int_equal(account_mailbox(b->account, STR("INBOX"), &box, &b->err), 0);
+    assert_int_equal(mailbox_snapshot_for(box, reader, &s, &b->err), 0);
+    mailbox_unref(&box);
+    return s;
+}
+
+static void test_readers_share_what_they_have_not_looked_at(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, NULL);
+    append_some(&b, "INBOX", 600, FLAG_SEEN);
+    struct snapshot *one = face_of(&b, READER), *other = face_of(&b, OTHER);
+    assert_ptr_equal(one->nodes[0], other->nodes[0]);
+    assert_int_equal(store_for(&b, "INBOX", READER, "1", STORE_ADD, FLAG_SEEN), 0);
+    struct snapshot *later = face_of(&b, READER), *same = face_of(&b, READER);
+    assert_ptr_equal(later, same);
+    assert_ptr_not_equal(later->nodes[0]->chunks[0], other->nodes[0]->chunks[0]);
+    assert_ptr_equal(later->nodes[0]->chunks[1], other->nodes[0]->chunks[1]);
+    for (uint64_t reader = 100; reader < 200; reader++) {
+        struct snapshot *s = face_of(&b, reader);
+        snapshot_unref(&s);
+    }
+    same = (snapshot_unref(&same), face_of(&b, READER)); /* somebody looks at it: it was kept */
+    assert_ptr_equal(later, same);
+    snapshot_unref(&one);
+    snapshot_unref(&other);
+    snapshot_unref(&later);
+    snapshot_unref(&same);
+    bench_deinit(&b);
+}
+
 /* Many random changes: a face must always be what a plain walk over the messages gives. */
 static void test_faces_agree_with_a_plain_model(void **state)
 {
@@ -382,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_messages_of_a_reader_are_seen_by_him_alone),
         cmocka_unit_test(test_seen_of_a_deleted_mailbox_does_not_come_back),
         cmocka_unit_test(test_a_view_is_told_of_its_readers_seen_and_modseq),
+        cmocka_unit_test(test_readers_share_what_they_have_not_looked_at),
         cmocka_unit_test(test_faces_agree_with_a_plain_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
