@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { STRANGERS_MAX = 64 }; /* in a row, before it is cheaper to seek the next record */
-
 struct record_source record_source_of(struct account *account, enum blob_slot slot, size_t total)
 {
     return (struct record_source){ .store = mail_options(account_mail(account))->store,
@@ -18,7 +16,6 @@ struct record_source record_source_of(struct account *account, enum blob_slot sl
 struct scan {
     const struct record_wanted *wanted; /* ascending */
     size_t count, next;
-    unsigned strangers;
     record_fn *fn;
     void *ctx;
 };
@@ -28,11 +25,6 @@ static int take_record(void *ctx, struct blob_id id, struct str record, struct e
     struct scan *scan = ctx;
     while (scan->next < scan->count && scan->wanted[scan->next].blob < id.n)
         scan->next++;
-    if (scan->next == scan->count)
-        return 1;
-    if (scan->wanted[scan->next].blob > id.n)
-        return ++scan->strangers > STRANGERS_MAX;
-    scan->strangers = 0;
     for (; scan->next < scan->count && scan->wanted[scan->next].blob == id.n; scan->next++) {
         int r = scan->fn(scan->ctx, scan->wanted[scan->next].index, record, err);
         if (r < 0)
@@ -61,21 +53,24 @@ int records_scan(const struct record_source *from, struct record_wanted *wanted,
                  void *ctx, struct err *err)
 {
     struct scan scan = { .wanted = wanted, .count = count, .fn = fn, .ctx = ctx };
+    if (count == 0)
+        return 0;
     if (!is_sorted(wanted, count)) /* messages that were copied or moved here */
         qsort(wanted, count, sizeof *wanted, by_blob);
-    while (scan.next < count) {
-        const struct blob_range range = { .slot = from->slot,
-                                          .first = { wanted[scan.next].blob },
-                                          .last = { wanted[count - 1].blob },
-                                          .in_passing = from->in_passing };
-        scan.strangers = 0;
-        int r = store_blob_scan(from->store, from->account, &range, take_record, &scan, err);
-        if (r < 0)
-            return r;
-        if (scan.strangers <= STRANGERS_MAX)
-            break; /* not broken off for a gap: the rest has no records */
-    }
-    return 0;
+    uint64_t *blobs = malloc(count * sizeof *blobs);
+    if (!blobs)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        blobs[i] = wanted[i].blob;
+    const struct blob_range range = { .slot = from->slot,
+                                      .first = { blobs[0] },
+                                      .last = { blobs[count - 1] },
+                                      .only = blobs,
+                                      .only_count = count,
+                                      .in_passing = from->in_passing };
+    int r = store_blob_scan(from->store, from->account, &range, take_record, &scan, err);
+    free(blobs);
+    return r;
 }
 
 /* ---- meta ---- */

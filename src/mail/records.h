@@ -1,5 +1,5 @@
-/* records.h: the stored records (meta or header) of many messages, read in the order in which they lie: one range where they
- * are close together, a new one behind each wide gap. FETCH and SEARCH read batches of them, SORT and THREAD scan.
+/* records.h: the stored records (meta or header) of many messages, read in one go in the order in which they lie. FETCH and SEARCH
+ * read batches of them, SORT and THREAD scan.
  * Threads: one owner. */
 #ifndef LOFT_MAIL_RECORDS_H
 #define LOFT_MAIL_RECORDS_H

@@ -78,7 +78,7 @@ void assert_state(struct fixture *f, struct account_id account, const char *want
     buf_deinit(&dump);
 }
 
-static int take_id(void *ctx, struct blob_id id, struct str record, struct err *err)
+int take_id(void *ctx, struct blob_id id, struct str record, struct err *err)
 {
     struct ids *ids = ctx;
     (void)record;

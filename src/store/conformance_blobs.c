@@ -386,6 +386,39 @@ static void test_a_scan_gives_records_in_order_of_id(void **state)
     assert_true(!all.wrong && all.next == SCANNED - 1); /* 999 is a multiple of three */
 }
 
+/* Sparse, dense, with ids that were dropped or never given; `step` 1 is all of them. */
+static void test_a_scan_of_some_ids_tells_of_them_alone(void **state)
+{
+    struct fixture *f = *state;
+    static const size_t steps[] = { 1, 2, 5, 16, 17, 18, 50, 400, 999 };
+    static struct blob_id id[SCANNED];
+    static uint64_t only[SCANNED + 1];
+
+    write_many(f, id);
+    for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
+        size_t count = 0, live = 0;
+        struct ids ids = { .n = 0 };
+        for (size_t k = 1; k < SCANNED; k += steps[i]) {
+            only[count++] = id[k].n;
+            live += k % 3 != 0;
+        }
+        only[count++] = id[SCANNED - 1].n + 5;
+        const struct blob_range range = { .slot = BLOB_META,
+                                          .first = { only[0] },
+                                          .last = { only[count - 1] },
+                                          .only = only,
+                                          .only_count = count,
+                                          .in_passing = i % 2 };
+        assert_ok(f, store_blob_scan(f->store, anna, &range, take_id, &ids, &f->err));
+        assert_row(ids.n == live, i, "count of records");
+        for (size_t k = 0, at = 0; k < ids.n; k++, at++) {
+            while (at < count && only[at] < ids.id[k].n)
+                at++;
+            assert_row(at < count && only[at] == ids.id[k].n, i, "one that was asked for, once");
+        }
+    }
+}
+
 static const struct blob_range all_meta = { .slot = BLOB_META, .first = { 1 }, .last = { UINT64_MAX } };
 
 struct stop_at {
@@ -497,6 +530,7 @@ int conformance_run_blobs(const struct conformance_target *target)
         conformance_test(test_a_missing_blob_leaves_the_buffer_as_it_was),
         conformance_test(test_records_of_the_largest_size_come_back),
         conformance_test(test_a_scan_gives_records_in_order_of_id),
+        conformance_test(test_a_scan_of_some_ids_tells_of_them_alone),
         conformance_test(test_a_callback_can_stop_and_fail_a_blob_scan),
         conformance_test(test_a_blob_scan_does_not_see_what_its_callback_writes),
         conformance_test(test_pending_blobs_belong_to_the_instance_that_wrote_them),

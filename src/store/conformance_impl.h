@@ -64,6 +64,8 @@ struct ids {
     struct blob_id id[4096];
     size_t n;
 };
+/* A store_blob_fn into struct ids. */
+int take_id(void *ctx, struct blob_id id, struct str record, struct err *err);
 void scan_ids(struct fixture *f, struct account_id account, struct blob_id first, struct blob_id last,
               struct ids *out);
 bool is_live(struct fixture *f, struct account_id account, struct blob_id id);

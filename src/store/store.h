@@ -107,8 +107,19 @@ enum blob_slot { BLOB_META, BLOB_HEADER };
 struct blob_range {
     enum blob_slot slot;
     struct blob_id first, last;
+    const uint64_t
+        *only; /* NULL, or: of these ids alone, ascending; what lies between them is passed over fast */
+    size_t only_count;
     bool in_passing; /* one of a great many: an engine need not remember them, nor forget others for them */
 };
+
+/* Whether the scan is to tell of `id`; ids are asked for in ascending order. `at` is 0 at first. */
+static inline bool blob_range_has(const struct blob_range *range, struct blob_id id, size_t *at)
+{
+    while (range->only && *at < range->only_count && range->only[*at] < id.n)
+        ++*at;
+    return !range->only || (*at < range->only_count && range->only[*at] == id.n);
+}
 
 /* One record of a blob_scan; `record` borrows until the callback returns. Results as store_pair_fn. */
 typedef int store_blob_fn(void *ctx, struct blob_id id, struct str record, struct err *err);

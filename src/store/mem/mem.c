@@ -162,12 +162,14 @@ static int mem_blob_scan(struct store *store, struct account_id id, const struct
     unlock(self);
 
     int r = 0;
+    size_t at = 0;
     for (size_t i = sorted_lower(blobs, world_blob_key(key, id, range->first)); r == 0 && i < blobs->n; i++) {
         const struct item *item = blobs->items[i];
         const struct blob_id blob = { load_be64(item->key.p + 8) };
         if (blob.n > range->last.n)
             break;
-        r = fn(ctx, blob, record_of(item, range->slot), err);
+        if (blob_range_has(range, blob, &at))
+            r = fn(ctx, blob, record_of(item, range->slot), err);
     }
     sorted_unref(&blobs);
     return r < 0 ? r : 0;

@@ -8,6 +8,7 @@
 enum {
     ID_BLOCK = 65536,
     READ_RETRIES = 8,
+    STRANGERS_MAX = 16, /* in a row, before it is cheaper to seek the next record that is wanted */
 };
 
 /* ---- ids ---- */
@@ -308,12 +309,26 @@ int rocks_blob_scan(struct store *store, struct account_id account, const struct
     struct db_iter it;
     struct str key, value;
     int r;
+    size_t at = 0;
+    unsigned strangers = 0;
     db_iter_open(&it, &e->db, family_of(range->slot), &keys);
-    while ((r = db_iter_next(&it, &key, &value, err)) == 1) {
+    while ((r = db_iter_next(&it, &key, &value, err)) == 1 || (r == -ERR_CORRUPT && !str_is_nil(key))) {
         assert(key.n == 16);
-        r = fn(ctx, (struct blob_id){ load_be64(key.p + 8) }, value, err);
-        if (r != 0)
+        const struct blob_id id = { load_be64(key.p + 8) };
+        if (blob_range_has(range, id, &at)) {
+            strangers = 0;
+            if (r == 1)
+                r = fn(ctx, id, value, err);
+            if (r != 0)
+                break;
+        } else if (at == range->only_count) {
+            r = 0;
             break;
+        } else if (++strangers > STRANGERS_MAX) {
+            struct db_key next = db_key_blob(account, (struct blob_id){ range->only[at] });
+            db_iter_seek(&it, db_key_str(&next));
+            strangers = 0;
+        }
     }
     db_iter_close(&it);
     return r < 0 ? r : 0;

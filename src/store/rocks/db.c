@@ -279,16 +279,22 @@ int db_write(const struct db *db, rocksdb_writebatch_t *batch, struct err *err)
 
 /* ---- ranges ---- */
 
+void db_iter_seek(struct db_iter *it, struct str from)
+{
+    assert(from.n <= sizeof it->from);
+    it->started = false;
+    it->from_n = from.n;
+    memcpy(it->from, from.n ? from.p : "", from.n);
+}
+
 void db_iter_open(struct db_iter *it, const struct db *db, enum db_family family,
                   const struct db_range *range)
 {
-    assert(range->from.n <= sizeof it->from && range->to.n <= sizeof it->to);
+    assert(range->to.n <= sizeof it->to);
     it->db = db;
     it->family = family;
-    it->started = false;
-    it->from_n = range->from.n;
     it->to_n = range->to.n;
-    memcpy(it->from, range->from.n ? range->from.p : "", range->from.n);
+    db_iter_seek(it, range->from);
     memcpy(it->to, range->to.n ? range->to.p : "", range->to.n);
     it->options = rocksdb_readoptions_create();
     if (!str_is_nil(range->to))

@@ -92,6 +92,8 @@ void db_iter_open(struct db_iter *it, const struct db *db, enum db_family family
 /* 1 with a verified pair that borrows until the next call; 0 at the end; -ERR_CORRUPT, -ERR_IO. After a value
  * that fails its own checksum (*key_out is set) the next call goes on behind it. */
 MUST_USE int db_iter_next(struct db_iter *it, struct str *key_out, struct str *value_out, struct err *err);
+/* The next pair is the first with `from` <= key. */
+void db_iter_seek(struct db_iter *it, struct str from);
 void db_iter_close(struct db_iter *it);
 
 /* ---- keys and places ---- */
