@@ -22,8 +22,8 @@ static const struct family_setting {
     [DB_ENGINE] = { rocksdb_no_compression, rocksdb_no_compression, 4096, 1 << 20 },
     [DB_ACCOUNT] = { rocksdb_no_compression, rocksdb_no_compression, 4096, 4 << 20 },
     [DB_STATE] = { rocksdb_lz4_compression, rocksdb_lz4_compression, 8192, 16 << 20 },
-    [DB_META] = { rocksdb_lz4_compression, rocksdb_lz4_compression, 16384, 16 << 20 },
-    [DB_HEADER] = { rocksdb_lz4_compression, rocksdb_lz4_compression, 16384, 16 << 20 },
+    [DB_META] = { rocksdb_lz4_compression, rocksdb_lz4_compression, 32768, 16 << 20 },
+    [DB_HEADER] = { rocksdb_lz4_compression, rocksdb_lz4_compression, 32768, 16 << 20 },
     [DB_PLACE] = { rocksdb_no_compression, rocksdb_lz4_compression, 8192, 16 << 20 },
 };
 
