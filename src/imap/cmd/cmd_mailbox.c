@@ -25,7 +25,10 @@ static int create_at(struct session *s, struct str name, struct change *change, 
     if (r < 0)
         return r;
     change->create.name = place.name;
-    r = commit(s, place.account, change, err);
+    if (change->create.use && place.account != s->account) /* it says what the owner uses it for */
+        r = err_set(err, ERR_CANNOT, "Only mailboxes of your own have a special use");
+    else
+        r = commit(s, place.account, change, err);
     if (r == 0)
         notify_own_naming(s, place.account,
                           &(struct name_doing){
