@@ -285,8 +285,7 @@ int door_check_selected(struct session *s, struct err *err)
         session_bye(s, "NOPERM", "You may no longer read the selected mailbox");
         return err_set(err, ERR_DENIED, "the right to read was taken away");
     }
-    if (door_flags_allowed(rights) != flags_before && !s->half_said)
-        update_write_flags(s);
+    s->flags_due = s->flags_due || door_flags_allowed(rights) != flags_before;
     return 0;
 }
 

@@ -60,7 +60,7 @@ MUST_USE int door_identity(struct session *s, struct acl_identity *who_out, stru
 
 /* Look again what the user may do in the selected mailbox: s->rights. When he may no longer read it the session says
  * BYE and -ERR_DENIED is returned (RFC 4314, 5.1.1 allows that); other changes are told with FLAGS and
- * PERMANENTFLAGS (there, too). */
+ * PERMANENTFLAGS (there, too), with the updates of the command: some clients expect nothing but "+" for a literal. */
 MUST_USE int door_check_selected(struct session *s, struct err *err);
 
 /* The name that this client knows a mailbox of `account` by: the inverse of door_open, for accounts that it has

@@ -80,6 +80,7 @@ struct session {
         selected_account; /* of the selected mailbox, not always `account`; own reference, until the view is closed */
     bool over_quota; /* its account was past a limit when the client was last told, or selected it */
     unsigned rights; /* enum right bits in the selected mailbox, as the client was told last: door.h */
+    bool flags_due;  /* its flags must be told anew: rights have changed */
     struct view view;
     struct context *contexts; /* RFC 5267: results that are kept up to date: context.c */
     struct update *update;    /* changes of the mailbox that are half told: update.c */

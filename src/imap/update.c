@@ -13,6 +13,7 @@
 
 void update_write_flags(struct session *s)
 {
+    s->flags_due = false;
     struct buf *out = session_out(s);
     const struct keyword_table *table = s->view.snapshot->keywords;
     buf_add_lit(out, "* FLAGS ");
@@ -350,6 +351,8 @@ int update_send(struct session *s, bool may_expunge, const struct update_own *ow
 {
     if (!s->update && s->state & (STATE_AUTHENTICATED | STATE_SELECTED))
         metadata_news_tell(s);
+    if (!s->update && s->flags_due && s->state == STATE_SELECTED)
+        update_write_flags(s);
     if (!s->update && !has_news(s, own))
         return 0;
     int r = s->update ? 0 : begin(s, may_expunge, own, err);

@@ -59,6 +59,8 @@ int account_annotations(struct account *account, uint64_t mailbox_id, uint64_t u
 
 static void forget_first(struct annotation_history *h, size_t count)
 {
+    if (count == 0)
+        return; /* also before there is any room */
     for (size_t i = 0; i < count; i++) {
         h->forgotten = h->items[i].modseq;
         free((void *)(uintptr_t)h->items[i].entry.p);
