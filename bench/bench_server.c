@@ -222,6 +222,18 @@ uint64_t server_pss_bytes(const struct bench_server *s)
     return kib * 1024;
 }
 
+uint64_t server_flushes(const struct bench_server *s)
+{
+    char command[512], answer[4096] = "";
+    snprintf(command, sizeof command, "exec '%s' -d '%s' status --json", s->binary, s->data);
+    FILE *f = popen(command, "re");
+    size_t n = f ? fread(answer, 1, sizeof answer - 1, f) : 0;
+    const char *at = n ? strstr(answer, "\"flushes\":") : NULL;
+    if (!at || pclose(f) != 0)
+        bench_die("no status from the server");
+    return strtoull(at + strlen("\"flushes\":"), NULL, 10);
+}
+
 double raw_append_rate(const char *folder, struct str message, unsigned group, unsigned count)
 {
     char path[320];

@@ -37,6 +37,7 @@ void server_settle(const struct bench_server *s);
 
 double server_cpu_s(const struct bench_server *s); /* user + system so far */
 uint64_t server_pss_bytes(const struct bench_server *s);
+uint64_t server_flushes(const struct bench_server *s); /* fsync and fdatasync so far */
 
 double now_s(void);
 

@@ -75,6 +75,7 @@ static void connect_as(struct client *c, const struct bench_server *server, bool
 /* ---- deliveries ---- */
 
 enum { DELIVERY_BYTES = 30 * 1024 };
+#define FLUSHES_MAX 0.3 /* a delivery, of the disk */
 static struct buf deliveries[256];
 
 static void begin_delivery(struct client *c)
@@ -96,6 +97,7 @@ static void measure_deliveries(struct bench *b, unsigned in_flight, unsigned tot
     crowd_run(clients, in_flight, in_flight * 4, begin_delivery, latencies); /* warm */
     server_settle(&b->server);
     double raw = raw_append_rate(b->server.data, sample, in_flight, total);
+    uint64_t flushes = server_flushes(&b->server);
     double rate = 0, begin = now_s();
     struct meter m = meter_start(&b->server);
     crowd_run(clients, in_flight, total, begin_delivery, latencies);
@@ -105,6 +107,9 @@ static void measure_deliveries(struct bench *b, unsigned in_flight, unsigned tot
     raw = (raw + raw_append_rate(b->server.data, sample, in_flight, total)) / 2;
     snprintf(name, sizeof name, "raw append + fdatasync, %u a sync", in_flight);
     report_rate(name, raw);
+    snprintf(name, sizeof name, "flushes a delivery, %u in flight", in_flight);
+    report_value(name, (double)(server_flushes(&b->server) - flushes) / total, "",
+                 in_flight > 1 ? FLUSHES_MAX : 0, false);
     snprintf(name, sizeof name, "delivery / raw, %u in flight", in_flight);
     report_value(name, rate / raw, "", in_flight > 1 ? 0.5 : 0, true);
     for (unsigned i = 0; i < in_flight; i++)

@@ -105,11 +105,11 @@ static json_t *store_json(const struct admin *admin)
 {
     struct store_stats s;
     store_stats(admin->backend->store, &s);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "mail_bytes", (json_int_t)s.blob_bytes_raw,
-                     "stored_bytes", (json_int_t)s.blob_bytes_stored, "dead_bytes", (json_int_t)s.dead_bytes,
-                     "commits", (json_int_t)s.commit_count, "free_bytes", (json_int_t)s.free_bytes,
-                     "watermark_bytes", (json_int_t)s.watermark_bytes, "below_watermark", s.below_watermark,
-                     "failed", s.failed);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "mail_bytes",
+                     (json_int_t)s.blob_bytes_raw, "stored_bytes", (json_int_t)s.blob_bytes_stored,
+                     "dead_bytes", (json_int_t)s.dead_bytes, "commits", (json_int_t)s.commit_count, "flushes",
+                     (json_int_t)s.flush_count, "free_bytes", (json_int_t)s.free_bytes, "watermark_bytes",
+                     (json_int_t)s.watermark_bytes, "below_watermark", s.below_watermark, "failed", s.failed);
 }
 
 static json_t *server_json(const struct admin *admin)
