@@ -41,6 +41,9 @@ struct append {
     size_t args_bytes;     /* of flags, dates and URLs so far: they stay in the arena to the end */
     int failed;            /* 0, or the error that the tagged reply will tell; what still comes is dropped */
     struct err err;
+    bool committing; /* all is there; the two below are filled */
+    struct place place;
+    struct change change;
 };
 
 /* The command has ended: what it took in and did not commit is dropped. */
@@ -49,6 +52,8 @@ static void release(struct session *s)
     struct append *a = s->append;
     if (!a)
         return;
+    session_settle_commit(s);
+    place_leave(&a->place);
     incoming_free(&a->incoming);
     for (size_t i = 0; i < a->count; i++)
         incoming_abandon(a->account, &a->messages[i]);
@@ -372,51 +377,59 @@ static int replace_across(struct session *s, struct account *account, struct cha
     return r;
 }
 
-static int commit_to(struct session *s, const struct place *place, struct change *change, struct err *err)
+/* All that was checked before is checked again: the messages took their time to come. */
+static int begin_commit(struct session *s, struct append *a, struct err *err)
 {
-    struct append *a = s->append;
-    if (place->account != a->account)
-        return err_set(err, ERR_NOT_FOUND, "the mailbox was moved");
-    drop_flags(a, place->rights);
-    change->append.reader = door_reader(s, place->account);
-    change->append.mailbox = place->name;
-    change->append.messages = a->messages;
-    change->append.count = a->count;
-    change->append.replaced_uid = a->replaced_uid;
-    change->append.replaced_mailbox_id = a->replaced_uid ? mailbox_id(s->view.mailbox) : 0;
-    int r = a->replaced_uid && s->selected_account != a->account ? replace_across(s, a->account, change, err)
-                                                                 : account_commit(a->account, change, 1, err);
+    int r = a->replaced_uid ? door_check_selected(s, err) : 0;
+    if (r == 0 && a->replaced_uid)
+        r = check_may_replace(s, err);
     if (r == 0)
-        a->count = 0; /* they are the mailbox's now */
-    return r;
+        r = door_open(s, a->mailbox, RIGHT_INSERT, &a->place, err);
+    if (r == 0 && a->place.account != a->account)
+        r = err_set(err, ERR_NOT_FOUND, "the mailbox was moved");
+    if (r < 0)
+        return r;
+    drop_flags(a, a->place.rights);
+    a->change = (struct change){ .kind = CHANGE_APPEND, .arena = &s->arena };
+    a->change.append.reader = door_reader(s, a->place.account);
+    a->change.append.mailbox = a->place.name;
+    a->change.append.messages = a->messages;
+    a->change.append.count = a->count;
+    a->change.append.replaced_uid = a->replaced_uid;
+    a->change.append.replaced_mailbox_id = a->replaced_uid ? mailbox_id(s->view.mailbox) : 0;
+    a->committing = true;
+    return 0;
+}
+
+static int store(struct session *s, struct append *a, struct err *err)
+{
+    int r = a->committing ? 0 : begin_commit(s, a, err);
+    if (r < 0)
+        return r;
+    r = a->replaced_uid && s->selected_account != a->account ? replace_across(s, a->account, &a->change, err)
+                                                             : session_commit(s, a->account, &a->change, err);
+    if (r < 0)
+        return r;
+    a->count = 0; /* they are the mailbox's now */
+    notify_own_messages(s, a->account, a->change.mailbox_id, &a->change.uids);
+    return 0;
 }
 
 /* "APPENDUID uidvalidity uids" once the commit is through. */
 static int commit(struct session *s, struct append *a, struct err *err)
 {
-    struct change change = { .kind = CHANGE_APPEND, .arena = &s->arena };
-    struct place place = { 0 };
-    int r = a->replaced_uid ? door_check_selected(s, err) : 0; /* all again: it took its time to come */
-    if (r == 0 && a->replaced_uid)
-        r = check_may_replace(s, err);
-    if (r == 0)
-        r = door_open(s, a->mailbox, RIGHT_INSERT, &place, err);
-    if (r == 0) {
-        r = commit_to(s, &place, &change, err);
-        if (r == 0)
-            notify_own_messages(s, place.account, change.mailbox_id, &change.uids);
-        place_leave(&place);
-    }
+    const struct change *change = &a->change;
+    int r = store(s, a, err);
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE");
     if (r < 0)
         return r;
-    quota_tell_soft(s, &change);
+    quota_tell_soft(s, change);
     struct buf code = BUF_INIT;
     if (s->rev2 && !str_is_nil(a->given)) /* RFC 9051, 6.3.12 */
         write_list(session_out(s), "", a->mailbox, a->given, true);
-    buf_printf(&code, "APPENDUID %u ", change.uidvalidity);
-    seqset_write(&change.uids, &code);
+    buf_printf(&code, "APPENDUID %u ", change->uidvalidity);
+    seqset_write(&change->uids, &code);
     s->reply_code = arena_dup(&s->arena, buf_str(&code));
     buf_deinit(&code);
     if (!a->replaced_uid)
@@ -427,38 +440,40 @@ static int commit(struct session *s, struct append *a, struct err *err)
     s->reply_code = STR_NIL;
     s->exists_first = true;
     if (s->qresync)
-        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
+        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change->modseq);
     return 0;
 }
 
+/* From behind the last literal to the end. -ERR_AGAIN while the commit is under way. */
 static int read_last(struct session *s, struct parser *p, struct err *err)
 {
     struct append *a = s->append;
     int r = a->failed;
     if (r < 0)
         *err = a->err;
-    if (r == 0)
+    if (r == 0 && !a->committing)
         r = read_args(s, p, true, err);
     if (r == 0)
         r = commit(s, a, err);
-    release(s);
+    if (r != -ERR_AGAIN)
+        release(s);
     return r;
 }
 
-void append_end(struct session *s, struct str line)
-{
-    struct parser p;
-    struct err err = { 0 };
-    parser_init(&p, line, &parser_limits_after_login, session_utf8(s), &s->arena);
-    int r = read_last(s, &p, &err);
-    command_finish(s, r, &err);
-}
-
-/* A command that came in one piece: all of its messages are URLs, or it is wrong. */
+/* What is run: the last piece of a command, or one that came in one piece: all of its messages are URLs, or it is
+ * wrong. */
 struct whole_args {
-    const void *args;
+    const void *args;   /* NULL: the last piece */
     struct parser rest; /* behind the mailbox */
 };
+
+void append_end(struct session *s, struct str line)
+{
+    struct whole_args *last = arena_new(&s->arena, struct whole_args);
+    parser_init(&last->rest, line, &parser_limits_after_login, session_utf8(s), &s->arena);
+    s->args = last;
+    session_run_command(s);
+}
 
 static int parse_whole(struct parser *p, command_parse_fn *parse, const void **args_out, struct err *err)
 {
@@ -483,7 +498,7 @@ static int append_run(struct session *s, const void *args, struct err *err)
 {
     const struct whole_args *whole = args;
     struct parser rest = whole->rest;
-    int r = open_append(s, whole->args, err);
+    int r = s->append ? 0 : open_append(s, whole->args, err);
     if (r == 0)
         return read_last(s, &rest, err);
     release(s);
