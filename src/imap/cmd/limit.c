@@ -10,17 +10,17 @@ uint32_t limit_of_saving(const struct session *s)
     return limit_of(s) ? limit_of(s) : s->server->settings.save_limit;
 }
 
-static int refuse(struct session *s, uint32_t limit, const char *what, struct err *err)
+static int refuse(struct session *s, uint32_t limit, struct err *err)
 {
     if (str_is_nil(s->reply_code))
         session_code(s, "MESSAGELIMIT %u", limit);
-    return err_set(err, ERR_LIMIT, "%s the limit of %u messages", what, limit);
+    return err_set(err, ERR_LIMIT, "More messages than the limit of %u", limit);
 }
 
 int limit_append(struct session *s, size_t count, struct err *err)
 {
     uint32_t limit = limit_of_saving(s);
-    return limit && count > limit ? refuse(s, limit, "More messages than", err) : 0;
+    return limit && count > limit ? refuse(s, limit, err) : 0;
 }
 
 /* Of more than `limit` members those with the highest numbers; false: there are not so many. */
@@ -53,7 +53,7 @@ int limit_copy(struct session *s, const struct seqset *uids, struct err *err)
     if (r < 0)
         return r;
     session_code(s, "MESSAGELIMIT %u %u", limit, lowest.uid);
-    return refuse(s, limit, "More messages than", err);
+    return refuse(s, limit, err);
 }
 
 int limit_seqs(struct session *s, struct seqset *seqs, struct err *err)
@@ -128,5 +128,5 @@ int limit_page(struct session *s, const struct partial_range *range, struct err 
 int limit_whole(struct session *s, uint64_t count, struct err *err)
 {
     uint32_t limit = limit_of(s);
-    return limit && count > limit ? refuse(s, limit, "More messages than", err) : 0;
+    return limit && count > limit ? refuse(s, limit, err) : 0;
 }
