@@ -33,6 +33,7 @@ static const struct {
     { "LANGUAGE", IF_LANGUAGES },                          /* RFC 5255, 3.1: also in the greeting */
     { "UTF8=ACCEPT", AFTER_LOGIN },                        /* RFC 9755 */
     { "IDLE", AFTER_LOGIN },                               /* RFC 2177 */
+    { "NOTIFY", AFTER_LOGIN },                             /* RFC 5465 */
     { "COMPRESS=DEFLATE", AFTER_LOGIN },                   /* RFC 4978 */
     { "UNAUTHENTICATE", AFTER_LOGIN | IF_UNAUTHENTICATE }, /* RFC 8437 */
     { "NAMESPACE", AFTER_LOGIN },                          /* RFC 2342 */

@@ -1,6 +1,7 @@
 #include "imap/context.h"
 
 #include "imap/context_private.h"
+#include "imap/wire/fetch_args.h"
 #include "imap/wire/writer.h"
 
 #include <stdlib.h>
@@ -378,4 +379,25 @@ int contexts_tell(struct session *s, struct context_round *round, struct err *er
     }
     round->stage = ROUND_END;
     return 0;
+}
+
+/* ---- items of new messages ---- */
+
+bool contexts_want_items(const struct session *s)
+{
+    for (const struct context *c = s->contexts; c; c = c->next)
+        if (c->args.update_items)
+            return true;
+    return false;
+}
+
+bool contexts_add_items(const struct session *s, uint32_t uid, struct fetch_args *args, struct arena *arena)
+{
+    bool any = false;
+    for (const struct context *c = s->contexts; c; c = c->next)
+        if (c->args.update_items && c->count && bsearch(&uid, c->members, c->count, sizeof uid, by_number)) {
+            fetch_args_merge(args, c->args.update_items, arena);
+            any = true;
+        }
+    return any;
 }

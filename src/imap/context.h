@@ -61,6 +61,12 @@ struct context_round {
     struct context_news *news; /* NULL-terminated list */
 };
 
+/* RFC 5465, 7: the items with which a message that came and belongs to contexts is told, of all of them; added to `args`, in
+ * the arena. False: none wants any. */
+bool contexts_add_items(const struct session *s, uint32_t uid, struct fetch_args *args, struct arena *arena);
+/* Does any want items? */
+bool contexts_want_items(const struct session *s);
+
 /* Has time alone made messages match, or not any more, long enough ago? */
 bool contexts_due(const struct session *s);
 

@@ -153,6 +153,8 @@ struct update {
     struct snapshot *before;    /* what the client knew; own reference */
     unsigned events;            /* which are told: enum notify_event */
     struct fetch_cursor *items; /* of new messages; NULL: not begun */
+    struct arena items_arena;
+    struct seqset own_new; /* UIDs that the client brought itself */
     struct arena arena;
 };
 
@@ -237,35 +239,74 @@ static int write_changes(struct session *s, struct update *u, const struct updat
     return 0;
 }
 
-/* RFC 5465, 5.2: the items that the client wants of new messages, but of those that it brought itself. */
-static struct fetch_cursor *begin_items(struct session *s, struct update *u, const struct fetch_args *wanted,
-                                        struct err *err)
+/* ---- items of new messages: RFC 5465, 5.2 (NOTIFY) and 7 (contexts), in one FETCH ---- */
+
+/* What is wanted of a new message; NULL: nothing. */
+static struct fetch_args *wanted_items(struct session *s, struct update *u, uint32_t uid)
 {
-    struct seqset own, own_seqs, added, seqs;
-    struct fetch_args *args = fetch_args_copy_atts(wanted, &u->arena);
-    uint32_t exists = s->view.snapshot->exists;
+    const struct fetch_args *notify = notify_new_message_items(s);
+    struct fetch_args *args = arena_new(&u->items_arena, struct fetch_args);
+    bool any = notify && u->events & EVENT_MESSAGE_NEW;
+    if (any)
+        fetch_args_merge(args, notify, &u->items_arena);
+    any |= contexts_add_items(s, uid, args, &u->items_arena);
     args->uid = true;
-    args->sets_seen = false;                /* what is sent unasked has not been read */
     args->has_changed_since = s->condstore; /* since ever: MODSEQ is told. RFC 7162, 3.2 */
-    notify_take_own_new(s, &u->arena, &own);
-    if (snapshot_uids_to_seqs(s->view.snapshot, &own, &u->arena, &own_seqs, err) < 0)
-        return NULL;
-    seqset_init(&added, &u->arena);
-    seqset_add_range(&added, exists - u->changes.diff.added_count + 1, exists);
-    seqset_difference(&added, &own_seqs, &u->arena, &seqs);
-    return fetch_begin(args, &seqs, &u->arena);
+    return any ? args : NULL;
 }
 
-static int write_new(struct session *s, struct update *u, struct err *err)
+/* Begin with the new messages from the next on: with all of them, or with one, where contexts want something else of each. */
+static int begin_items(struct session *s, struct update *u, struct err *err)
 {
-    const struct fetch_args *wanted = notify_new_message_items(s);
-    if (!wanted || !u->changes.exists_changed || !(u->events & EVENT_MESSAGE_NEW))
+    uint32_t first = s->view.snapshot->exists - u->changes.diff.added_count + 1 + (uint32_t)u->next;
+    uint32_t last = contexts_want_items(s) ? first : s->view.snapshot->exists;
+    struct seqset seqs;
+    struct message m;
+    if (u->next == 0)
+        notify_take_own_new(s, &u->arena, &u->own_new);
+    int r = snapshot_message(s->view.snapshot, first, &m, err);
+    struct fetch_args *args = r < 0 ? NULL : wanted_items(s, u, m.uid);
+    u->next += last - first + 1;
+    if (!args || (first == last && seqset_contains(&u->own_new, m.uid)))
+        return r;
+    seqset_init(&seqs, &u->items_arena);
+    seqset_add_range(&seqs, first, last);
+    if (first < last && !seqset_is_empty(&u->own_new)) {
+        struct seqset own, others;
+        r = snapshot_uids_to_seqs(s->view.snapshot, &u->own_new, &u->items_arena, &own, err);
+        if (r < 0)
+            return r;
+        seqset_difference(&seqs, &own, &u->items_arena, &others);
+        seqs = others;
+    }
+    u->items = fetch_begin(args, &seqs, &u->items_arena);
+    return 0;
+}
+
+static void end_items(struct update *u)
+{
+    if (u->items)
+        fetch_end(u->items);
+    u->items = NULL;
+    arena_deinit(&u->items_arena);
+}
+
+static int write_items(struct session *s, struct update *u, struct err *err)
+{
+    if (!(notify_new_message_items(s) && u->events & EVENT_MESSAGE_NEW) && !contexts_want_items(s))
         return 0;
-    if (!u->items)
-        u->items = begin_items(s, u, wanted, err);
-    int r = u->items ? fetch_continue(s, u->items, err) : -(int)err->kind;
-    /* One that is gone already, or cannot be read, is not told of: nobody has asked for it. */
-    return r == -ERR_AGAIN || s->state != STATE_SELECTED ? r : 0;
+    while (u->items || u->next < u->changes.diff.added_count) {
+        int r = u->items ? 0 : begin_items(s, u, err);
+        if (r == 0 && u->items)
+            r = fetch_continue(s, u->items, err);
+        /* One that is gone already, or cannot be read, is left out: nobody has asked for it. */
+        if (r == -ERR_AGAIN || s->state != STATE_SELECTED)
+            return r;
+        end_items(u);
+        if (session_must_wait(s))
+            return -ERR_AGAIN;
+    }
+    return 0;
 }
 
 /* One who wants to hear of nothing is told of what it has done itself. */
@@ -304,8 +345,7 @@ void update_drop(struct session *s)
     struct update *u = s->update;
     if (!u)
         return;
-    if (u->items)
-        fetch_end(u->items);
+    end_items(u);
     snapshot_unref(&u->before);
     arena_deinit(&u->arena);
     free(u);
@@ -338,7 +378,7 @@ static int tell(struct session *s, struct update *u, const struct update_own *ow
         else if (u->step == UPDATE_FLAGS)
             r = u->events & EVENT_FLAG_CHANGE ? write_changes(s, u, own, err) : 0;
         else if (u->step == UPDATE_ITEMS)
-            r = write_new(s, u, err);
+            r = write_items(s, u, err);
         else
             r = write_contexts(s, u, err);
         if (r < 0)

@@ -323,3 +323,31 @@ struct fetch_args *fetch_args_copy_atts(const struct fetch_args *args, struct ar
     }
     return copy;
 }
+
+static bool is_same_item(const struct fetch_att *a, const struct fetch_att *b)
+{
+    struct buf x = BUF_INIT, y = BUF_INIT;
+    fetch_att_write_name(a, &x);
+    fetch_att_write_name(b, &y);
+    bool same = a->item == b->item && str_eq(buf_str(&x), buf_str(&y));
+    buf_deinit(&x);
+    buf_deinit(&y);
+    return same;
+}
+
+void fetch_args_merge(struct fetch_args *args, const struct fetch_args *more, struct arena *arena)
+{
+    struct fetch_att *atts = arena_new_array(arena, struct fetch_att, args->att_count + more->att_count);
+    size_t own_count = args->att_count;
+    for (size_t i = 0; i < own_count; i++)
+        atts[i] = args->atts[i];
+    args->atts = atts;
+    for (size_t i = 0; i < more->att_count; i++) {
+        size_t k = 0;
+        while (k < own_count && !is_same_item(&atts[k], &more->atts[i]))
+            k++;
+        if (k == own_count)
+            atts[args->att_count++] = more->atts[i];
+    }
+    args->items |= more->items;
+}

@@ -89,6 +89,9 @@ bool parse_fetch_att_list(struct parser *p, struct fetch_args *args);
 /* The same items once more; all is in `arena` and nothing borrowed. */
 struct fetch_args *fetch_args_copy_atts(const struct fetch_args *args, struct arena *arena);
 
+/* Add to `args` those items of `more` that it lacks; both live in `arena`. */
+void fetch_args_merge(struct fetch_args *args, const struct fetch_args *more, struct arena *arena);
+
 /* Append the name of an item as the answer tells it: "BODY[1.HEADER.FIELDS (Date)]<0>", "BINARY.SIZE[2]",
  * "RFC822.TEXT", "FLAGS". */
 void fetch_att_write_name(const struct fetch_att *att, struct buf *out);

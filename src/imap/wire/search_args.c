@@ -1,5 +1,7 @@
 #include "imap/wire/search_args.h"
 
+#include "imap/wire/fetch_args.h"
+
 #include "imap/wire/search_filter.h"
 
 enum arg_kind {
@@ -392,6 +394,15 @@ static bool parse_return_partial(struct parser *p, struct search_args *args)
     return parse_sp(p) && parse_partial_range(p, &args->partial);
 }
 
+/* modifier-update = "UPDATE" [SP "(" fetch-att *(SP fetch-att) ")"]     RFC 5465, 8 */
+static bool parse_return_update(struct parser *p, struct search_args *args)
+{
+    if (!str_starts(str_sub(p->in, p->at, 2), STR(" (")))
+        return true;
+    args->update_items = arena_new(p->arena, struct fetch_args);
+    return parse_sp(p) && parse_fetch_att_list(p, args->update_items);
+}
+
 /* search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" */
 bool parse_search_return(struct parser *p, struct search_args *args)
 {
@@ -406,6 +417,8 @@ bool parse_search_return(struct parser *p, struct search_args *args)
         if (!row)
             return parser_fail(p, "a RETURN option");
         if (row->bit == SEARCH_RETURN_PARTIAL && !parse_return_partial(p, args))
+            return false;
+        if (row->bit == SEARCH_RETURN_UPDATE && !parse_return_update(p, args))
             return false;
         args->return_bits |= row->bit;
     }
@@ -452,6 +465,8 @@ void search_args_copy(const struct search_args *args, struct arena *arena, struc
 {
     *out = *args;
     out->charset = arena_dup(arena, args->charset);
+    if (args->update_items)
+        out->update_items = fetch_args_copy_atts(args->update_items, arena);
     out->nodes = arena_new_array(arena, struct search_node, args->node_count);
     for (size_t i = 0; i < args->node_count; i++) {
         const struct search_node *node = &args->nodes[i];

@@ -16,6 +16,8 @@ enum {
     SEARCH_TEXT_KEYS_MAX = 64 /* BODY and TEXT: each reads whole messages */
 };
 
+struct fetch_args; /* fetch_args.h */
+
 enum search_key {
     SEARCH_AND, /* one child or more */
     SEARCH_OR,  /* two children */
@@ -90,6 +92,8 @@ struct search_args {
     bool has_return;      /* RETURN was given: answer ESEARCH */
     unsigned return_bits; /* enum search_return; ALL where "RETURN ()" was given (RFC 4731, 3.1) */
     struct partial_range partial;
+    struct fetch_args
+        *update_items;  /* UPDATE (...): what new results are told with, RFC 5465, 7; NULL: nothing */
     struct str charset; /* NIL: none given, US-ASCII or UTF-8 */
     struct search_node *nodes;
     size_t node_count;
