@@ -53,6 +53,30 @@ def test_a_client_that_does_not_read_holds_nobody_up(server, user):
     quick.close()
 
 
+def test_annotations_wait_for_their_reader(server, user):
+    """GETMETADATA of much, by a client that does not read: others are served, and nothing is lost."""
+    value, count = b"x" * 60000, 200
+    slow, quick = transcript.Client(server), transcript.Client(server)
+    for client in (slow, quick):
+        client.send(f'L LOGIN {user} "{loft.PASSWORD}"\r\n'.encode())
+        while not client.response().startswith(b"L OK"):
+            pass
+    slow.send(b"S SETMETADATA INBOX (/private/comment {%d+}\r\n%b)\r\n" % (len(value), value))
+    assert slow.response() == b"S OK SETMETADATA completed"
+    slow.send(b"G GETMETADATA INBOX (" + b" ".join([b"/private/comment"] * count) + b")\r\n")
+    time.sleep(0.5)
+    quick.send(b"N NOOP\r\n")
+    assert quick.response() == b"N OK NOOP completed"
+    values = responses = 0
+    while not (line := slow.response()).startswith(b"G "):
+        assert line.startswith(b"* METADATA INBOX (/private/comment {60000}\r\n") and line.endswith(b")")
+        values += line.count(b"/private/comment {60000}\r\n" + value)
+        responses += 1
+    assert line == b"G OK GETMETADATA completed" and values == count and responses > 1
+    slow.close()
+    quick.close()
+
+
 def test_an_idle_session_is_told_within_moments(server, user):
     """Fifty waiting clients hear of a new message."""
     login = f'L LOGIN {user} "{loft.PASSWORD}"\r\n'.encode()

@@ -153,9 +153,9 @@ static void write_metadata(struct session *s, const struct list_args *a, const s
                            struct str name)
 {
     const struct metadata_query query = { .entries = &a->metadata };
-    uint64_t longest;
+    struct metadata_progress progress = { 0 };
     struct err ignored;
-    int r = metadata_write(s, mailbox_account(entry->mailbox), entry->mailbox, name, &query, &longest,
+    int r = metadata_write(s, mailbox_account(entry->mailbox), entry->mailbox, name, &query, &progress,
                            &ignored);
     (void)r;
 }

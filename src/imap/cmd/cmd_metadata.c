@@ -124,13 +124,19 @@ static int look_up(struct answer *a, struct err *err)
 }
 
 int metadata_write(struct session *s, struct account *account, struct mailbox *mailbox, struct str name,
-                   const struct metadata_query *query, uint64_t *longest_out, struct err *err)
+                   const struct metadata_query *query, struct metadata_progress *progress, struct err *err)
 {
-    struct answer a = { s, account ? account : s->account, mailbox, name, query, NULL, 0, 0, 0 };
+    struct answer a = {
+        s, account ? account : s->account, mailbox, name, query, NULL, 0, 0, progress->longest
+    };
     int r = 0;
 
-    for (size_t i = 0; i < query->entries->count && r == 0; i++) {
-        a.entry = &query->entries->items[i];
+    for (; progress->next < query->entries->count && r == 0; progress->next++) {
+        if (query->may_wait && session_must_wait(s)) {
+            r = -ERR_AGAIN;
+            break;
+        }
+        a.entry = &query->entries->items[progress->next];
         a.found = 0;
         r = look_up(&a, err);
         if (r == 0 && a.found == 0 && query->depth == 0)
@@ -138,7 +144,7 @@ int metadata_write(struct session *s, struct account *account, struct mailbox *m
     }
     if (a.told)
         buf_add_lit(session_out(s), ")\r\n");
-    *longest_out = a.longest;
+    progress->longest = a.longest;
     return r;
 }
 
@@ -152,19 +158,21 @@ static int may_touch(const struct place *place, struct err *err)
 int getmetadata_run(struct session *s, const void *args, struct err *err)
 {
     const struct getmetadata_args *a = args;
-    const struct metadata_query query = { &a->entries, a->depth, a->has_maxsize, a->maxsize_bytes };
+    const struct metadata_query query = { &a->entries, a->depth, a->has_maxsize, a->maxsize_bytes, true };
+    struct metadata_progress *progress = s->cursor;
     struct place place = { 0 };
-    uint64_t longest = 0;
     int r = 0;
 
+    if (!progress)
+        s->cursor = progress = arena_new(&s->arena, struct metadata_progress);
     if (a->mailbox.n > 0)
         r = door_open(s, a->mailbox, RIGHT_LOOKUP, &place, err);
     if (r == 0 && place.mailbox)
         r = may_touch(&place, err);
     if (r == 0)
-        r = metadata_write(s, place.account, place.mailbox, a->mailbox, &query, &longest, err);
-    if (r == 0 && longest)
-        session_code(s, "METADATA LONGENTRIES %llu", (unsigned long long)longest);
+        r = metadata_write(s, place.account, place.mailbox, a->mailbox, &query, progress, err);
+    if (r == 0 && progress->longest)
+        session_code(s, "METADATA LONGENTRIES %llu", (unsigned long long)progress->longest);
     place_leave(&place);
     return r;
 }

@@ -11,6 +11,13 @@ struct metadata_query {
     unsigned depth;
     bool has_maxsize;
     uint64_t maxsize_bytes;
+    bool may_wait; /* for a client that does not read: between two entries */
+};
+
+/* How far a query has come; zeroed at first. */
+struct metadata_progress {
+    size_t next;      /* entry */
+    uint64_t longest; /* the largest value that was too large; 0: none */
 };
 
 /* RFC 5464, 3.3: `l` and any of these. */
@@ -19,9 +26,9 @@ struct metadata_query {
 /* "* METADATA name (entry value ...)": what was asked for and is not too large; an entry named without depth that
  * has no value is told with NIL.
  *   account, mailbox  NULL both: the server
- *   longest_out       the largest value that was too large; 0: none */
+ *   progress          -ERR_AGAIN, with a whole response said: call again with the same one */
 MUST_USE int metadata_write(struct session *s, struct account *account, struct mailbox *mailbox,
-                            struct str name, const struct metadata_query *query, uint64_t *longest_out,
-                            struct err *err);
+                            struct str name, const struct metadata_query *query,
+                            struct metadata_progress *progress, struct err *err);
 
 #endif
