@@ -15,13 +15,17 @@ struct str users_domain(struct str name)
 
 /* ---- identifiers ---- */
 
-static int resolve_group(struct users *users, struct str name, struct arena *arena, struct acl_entry *entry,
-                         struct err *err)
+/* A group without a domain in its name is for all of them. */
+static int resolve_group(struct users *users, struct str name, struct str domain, bool every_domain,
+                         struct arena *arena, struct acl_entry *entry, struct err *err)
 {
     struct group group;
     int r = groups_find(users, name, &group, err);
     if (r < 0)
         return r;
+    struct str own = users_domain(str_c(group.name));
+    if (!every_domain && own.n > 0 && !str_eq(own, domain))
+        return err_set(err, ERR_NOT_FOUND, "no such group");
     entry->kind = ACL_GROUP;
     entry->id = group.id;
     entry->name = arena_printf(arena, "group:%s", group.name);
@@ -57,7 +61,7 @@ int grants_resolve(struct users *users, struct str identifier, struct str domain
         entry.kind = ACL_ANYONE;
         entry.name = STR("anyone");
     } else if (str_starts(name, group)) {
-        r = resolve_group(users, str_skip(name, group.n), arena, &entry, err);
+        r = resolve_group(users, str_skip(name, group.n), domain, every_domain, arena, &entry, err);
     } else {
         r = resolve_user(users, name, domain, every_domain, arena, &entry, err);
     }

@@ -20,7 +20,7 @@ struct str users_domain(struct str user_name); /* borrows it; "" for none */
 
 /* What an identifier of an access control list means: "anyone", "group:NAME" or a user's name, each perhaps with "-" in
  * front. `entry_out` has no rights; its name lives in the arena, spelled as it is kept.
- *   domain  of the mailbox's owner: only users of it are known, unless every_domain
+ *   domain  of the mailbox's owner: only its users and groups, and groups without a domain, are known, unless every_domain
  *   errors  -ERR_INVALID for what can be no name (RFC 4314, 3: BAD); -ERR_CANNOT: no such user or group */
 MUST_USE int grants_resolve(struct users *users, struct str identifier, struct str domain, bool every_domain,
                             struct arena *arena, struct acl_entry *entry_out, struct err *err);
