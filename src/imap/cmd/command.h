@@ -19,7 +19,8 @@ enum command_flag {
     CMD_ONLY_UID = 1u << 2, /* has no other */
     CMD_NO_UPDATES =
         1u << 3, /* tells no mailbox changes before its reply: it leaves the mailbox or opens another */
-    CMD_WRITES = 1u << 4, /* refused on a mailbox opened with EXAMINE */
+    CMD_WRITES = 1u << 4,    /* refused on a mailbox opened with EXAMINE */
+    CMD_ONLY_UIDS = 1u << 5, /* tells UIDs in any form: no business of UIDONLY */
 };
 
 /* Read the arguments behind the command's name, up to parse_end: the x_args_parse functions of imap/wire. `args_out` lives in p->arena;

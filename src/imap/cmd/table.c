@@ -56,7 +56,7 @@ static const struct command commands[] = {
     { STR_INIT("SEARCH"),         IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              search_args_parse,       search_run         },
     { STR_INIT("SORT"),           IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              sort_args_parse,         sort_run           },
     { STR_INIT("CANCELUPDATE"),   IN_SELECTED,          0,                                       cancelupdate_args_parse, cancelupdate_run   },
-    { STR_INIT("ESEARCH"),        IN_AUTHENTICATED,     CMD_HAS_UID,                             esearch_args_parse,      esearch_run        },
+    { STR_INIT("ESEARCH"),        IN_AUTHENTICATED,     CMD_HAS_UID | CMD_ONLY_UIDS,             esearch_args_parse,      esearch_run        },
     { STR_INIT("THREAD"),         IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              thread_args_parse,       thread_run         },
     { STR_INIT("STORE"),          IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID | CMD_WRITES, store_args_parse,        store_run          },
     { STR_INIT("COPY"),           IN_SELECTED,          CMD_HAS_UID,                             copy_args_parse,         copy_run           },
@@ -88,6 +88,6 @@ const struct command *command_find(struct str name, bool uid_form)
 
 int command_check_numbers(struct session *s, const struct command *command, struct err *err)
 {
-    bool by_number = command->flags & CMD_HAS_UID && !s->uid_form;
+    bool by_number = (command->flags & (CMD_HAS_UID | CMD_ONLY_UIDS)) == CMD_HAS_UID && !s->uid_form;
     return s->uidonly && by_number ? session_uid_required(s, err) : 0;
 }
