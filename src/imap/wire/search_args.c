@@ -102,6 +102,7 @@ struct builder {
     unsigned text_keys;
     unsigned depth; /* of parentheses, NOT, OR and FILTER */
     unsigned filter_depth;
+    size_t filter_bytes;
     bool fuzzy; /* below FUZZY */
 };
 
@@ -329,6 +330,9 @@ static bool parse_filter(struct parser *p, struct builder *b)
         return undefined_filter(p, name);
     if (r < 0)
         return parser_fail_as(p, err.kind, "The filter cannot be read");
+    b->filter_bytes += value.n;
+    if (b->filter_bytes > SEARCH_FILTER_BYTES_MAX)
+        return parser_fail_limit(p, "filters in a search");
     b->filter_depth++;
     bool ok = parse_filter_value(p, b, name, value);
     b->filter_depth--;

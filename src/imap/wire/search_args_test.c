@@ -501,6 +501,42 @@ static void test_filters_have_the_limits_of_a_search(void **state)
     }
 }
 
+/* One long text, again and again: few keys, many bytes. */
+static int find_long(void *ctx, struct str name, struct arena *arena, struct str *value_out, struct err *err)
+{
+    (void)name, (void)arena, (void)err;
+    *value_out = *(const struct str *)ctx;
+    return 0;
+}
+
+static void test_filters_have_so_many_bytes(void **state)
+{
+    enum { PIECE = 64 * 1024, FIT = SEARCH_FILTER_BYTES_MAX / PIECE };
+    struct arena arena = ARENA_INIT;
+    struct buf value = BUF_INIT;
+    (void)state;
+    buf_add_lit(&value, "SUBJECT ");
+    while (value.n < PIECE)
+        buf_add_char(&value, 'x');
+    struct str piece = buf_str(&value);
+    const struct search_filters filters = { find_long, &piece };
+    for (size_t n = FIT - 1; n <= FIT + 1; n++) {
+        struct parser p;
+        struct buf line = BUF_INIT;
+        const void *args;
+        struct err err;
+        for (size_t i = 0; i < n; i++)
+            buf_add_lit(&line, " FILTER a");
+        buf_add_lit(&line, "\r\n");
+        parser_init(&p, buf_str(&line), &parser_limits_after_login, false, &arena);
+        p.filters = &filters;
+        assert_int_equal(search_args_parse(&p, &args, &err), n <= FIT ? 0 : -ERR_LIMIT);
+        buf_deinit(&line);
+    }
+    buf_deinit(&value);
+    arena_deinit(&arena);
+}
+
 static void test_a_filter_that_is_kept_must_be_a_search(void **state)
 {
     static const struct {
@@ -544,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_parentheses_have_a_limit),
         cmocka_unit_test(test_filters_stand_for_their_keys),
         cmocka_unit_test(test_filters_have_the_limits_of_a_search),
+        cmocka_unit_test(test_filters_have_so_many_bytes),
         cmocka_unit_test(test_a_filter_that_is_kept_must_be_a_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,10 @@
 
 #include "imap/wire/parser.h"
 
-enum { SEARCH_FILTER_DEPTH_MAX = 5 }; /* filters within filters; RFC 5466, 3.1: 3 at least */
+enum {
+    SEARCH_FILTER_DEPTH_MAX = 5,           /* filters within filters; RFC 5466, 3.1: 3 at least */
+    SEARCH_FILTER_BYTES_MAX = 1024 * 1024, /* of all values that stand in one search, each time they do */
+};
 
 /* Where a parser looks filters up: parser.filters. */
 struct search_filters {
