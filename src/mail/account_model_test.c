@@ -201,16 +201,29 @@ static bool is_over(const struct oracle *o, const char *root, const uint64_t lim
     return false;
 }
 
+/* What goes as something comes: REPLACE. */
+struct oreplaced {
+    const struct obox *box; /* NULL: nothing */
+    uint32_t uid;
+    size_t at;
+    bool there;
+};
+
 /* May so much come to `to`? `from`: where it moves away from, or NULL. */
 static bool is_refused(const struct oracle *o, const char *to, const char *from, uint64_t bytes,
-                       uint64_t messages)
+                       uint64_t messages, const struct oreplaced *replaced)
 {
     const uint64_t add[2] = { [QUOTA_STORAGE] = bytes, [QUOTA_MESSAGE] = messages };
-    bool refused = !from && is_over(o, "", o->limits, add);
+    uint64_t size = replaced && replaced->there ? replaced->box->messages[replaced->at].size : 0;
+    const uint64_t net[2] = {
+        [QUOTA_STORAGE] = bytes > size ? bytes - size : 0, [QUOTA_MESSAGE] = size ? messages - 1 : messages
+    };
+    bool refused = !from && is_over(o, "", o->limits, net);
     for (size_t i = 0; i < o->box_count; i++) {
         const struct obox *root = &o->boxes[i];
+        bool loses = size && is_in_tree(root->name, replaced->box->name);
         if (root->exists && is_in_tree(root->name, to) && !(from && is_in_tree(root->name, from)))
-            refused |= is_over(o, root->name, root->limits, add);
+            refused |= is_over(o, root->name, root->limits, loses ? net : add);
     }
     return refused;
 }
@@ -258,8 +271,24 @@ static void compare_quota(struct oracle *o)
 
 /* ---- one random change each ---- */
 
+/* Now and then a message is replaced, or one that is not there. */
+static struct oreplaced choose_replaced(struct oracle *o)
+{
+    struct oreplaced replaced = { .box = below(o, 4) ? NULL : find(o, names[below(o, NAMES)]) };
+    if (!replaced.box)
+        return replaced;
+    replaced.uid = replaced.box->uidnext;
+    replaced.there = replaced.box->count > 0 && below(o, 8);
+    if (replaced.there) {
+        replaced.at = (size_t)below(o, replaced.box->count);
+        replaced.uid = replaced.box->messages[replaced.at].uid;
+    }
+    return replaced;
+}
+
 static void do_append(struct oracle *o, const char *name)
 {
+    const struct oreplaced replaced = choose_replaced(o);
     struct new_message m[4];
     struct str keywords[4][KEYWORDS];
     struct omessage om[4];
@@ -287,7 +316,14 @@ static void do_append(struct oracle *o, const char *name)
     uint64_t bytes = 0;
     for (size_t i = 0; i < count; i++)
         bytes += om[i].size;
-    int expected = !box ? -ERR_NOT_FOUND : is_refused(o, name, NULL, bytes, count) ? -ERR_OVERQUOTA : 0;
+    if (replaced.box) {
+        c.append.replaced_mailbox_id = replaced.box->id;
+        c.append.replaced_uid = replaced.uid;
+    }
+    int expected = !box                                                 ? -ERR_NOT_FOUND
+                   : replaced.box && !replaced.there                    ? -ERR_EXPUNGED
+                   : is_refused(o, name, NULL, bytes, count, &replaced) ? -ERR_OVERQUOTA
+                                                                        : 0;
     int r = commit_one(&o->b, &c);
     assert_int_equal(r, expected);
     saw_modseq(o, &c, r == 0);
@@ -305,6 +341,8 @@ static void do_append(struct oracle *o, const char *name)
         assert_true(seqset_contains(&c.uids, box->uidnext));
         add_message(box, om[i], c.modseq);
     }
+    if (r == 0 && replaced.box)
+        vanish(find(o, replaced.box->name), replaced.at, c.modseq);
 }
 
 static void do_store(struct oracle *o, const char *name)
@@ -393,9 +431,9 @@ static void do_copy(struct oracle *o, const char *name, const char *to)
             bytes += box->messages[i].size;
             messages++;
         }
-    int expected = !box || !target                                                 ? -ERR_NOT_FOUND
-                   : is_refused(o, to, c.copy.move ? name : NULL, bytes, messages) ? -ERR_OVERQUOTA
-                                                                                   : 0;
+    int expected = !box || !target                                                       ? -ERR_NOT_FOUND
+                   : is_refused(o, to, c.copy.move ? name : NULL, bytes, messages, NULL) ? -ERR_OVERQUOTA
+                                                                                         : 0;
     int r = commit_one(&o->b, &c);
 
     assert_int_equal(r, expected);
@@ -463,7 +501,7 @@ static void do_rename(struct oracle *o, const char *from, const char *to)
         moved_sum[QUOTA_STORAGE] += box->messages[i].size;
         moved_sum[QUOTA_MESSAGE]++;
     }
-    bool refused = is_refused(o, to, from, moved_sum[QUOTA_STORAGE], moved_sum[QUOTA_MESSAGE]);
+    bool refused = is_refused(o, to, from, moved_sum[QUOTA_STORAGE], moved_sum[QUOTA_MESSAGE], NULL);
     int r = commit_one(&o->b, &c), expected = 0;
 
     if (!box && !has_children(o, from))
