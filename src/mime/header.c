@@ -28,10 +28,15 @@ static size_t name_length(struct str line, size_t *colon_out)
     return n;
 }
 
+static bool is_blank(struct str line)
+{
+    return line.p[0] == '\n' || (line.n >= 2 && line.p[0] == '\r' && line.p[1] == '\n');
+}
+
 static enum line_kind line_kind(struct str line)
 {
     size_t colon;
-    if (line.p[0] == '\n' || (line.n >= 2 && line.p[0] == '\r' && line.p[1] == '\n'))
+    if (is_blank(line))
         return LINE_BLANK;
     if (line.p[0] == ' ' || line.p[0] == '\t')
         return LINE_CONTINUATION;
@@ -97,9 +102,9 @@ bool header_next(struct header_reader *r, struct header_field *field_out)
 
     while (r->at < header.n) {
         struct str line = line_at(header, r->at);
-        size_t from = r->at, name_n = name_length(line, &colon);
-        if (line_kind(line) == LINE_BLANK)
+        if (is_blank(line))
             return false;
+        size_t from = r->at, name_n = name_length(line, &colon);
         r->at += line.n;
         if (name_n == 0)
             continue;
@@ -113,6 +118,21 @@ bool header_next(struct header_reader *r, struct header_field *field_out)
         return true;
     }
     return false;
+}
+
+bool header_next_named(struct header_reader *r, struct str name, struct header_field *field_out)
+{
+    struct str header = r->header;
+    char first = name.n ? ascii_lower(name.p[0]) : ' ';
+    for (;;) {
+        while (r->at < header.n && ascii_lower(header.p[r->at]) != first && header.p[r->at] != '\r' &&
+               header.p[r->at] != '\n')
+            r->at += line_at(header, r->at).n;
+        if (!header_next(r, field_out))
+            return false;
+        if (str_eq_nocase(field_out->name, name))
+            return true;
+    }
 }
 
 bool header_next_interpreted(struct header_reader *r, struct header_field *field_out)

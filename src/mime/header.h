@@ -44,7 +44,10 @@ size_t header_length(struct str bytes, bool is_message, header_stop_fn *stop, vo
 struct header_reader header_each(struct str header);
 bool header_next(struct header_reader *r, struct header_field *field_out);
 
-/* The same, but ends at the limits above: for all who interpret fields. */
+/* The same, of the fields of that name (ASCII case-insensitive) alone; r->count does not count the others. */
+bool header_next_named(struct header_reader *r, struct str name, struct header_field *field_out);
+
+/* As header_next, but ends at the limits above: for all who interpret fields. */
 bool header_next_interpreted(struct header_reader *r, struct header_field *field_out);
 
 /* First field of that name (ASCII case-insensitive).

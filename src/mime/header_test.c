@@ -141,6 +141,36 @@ static void test_header_names_of_any_length_are_found(void **state)
     arena_deinit(&arena);
 }
 
+static void test_header_fields_of_one_name_are_those_that_a_look_at_all_finds(void **state)
+{
+    static const char *const headers[] = {
+        "",
+        "To: a\r\n",
+        "From: x\nto: a\n b\nT: c\nTOO: d\nTo : e\n\nTo: body\n",
+        "junk\n To: a\nTo: b\n",
+        "X: a\r\n to: b\r\n\tto: c\r\nTo: d\r\n\r\nTo: e",
+        "\rTo: a\nTo: b\n\r\r\nTo: c\n",
+        ": a\nTo\nTo: b\nto:\n",
+        "From me to you\nTo: a",
+    };
+    static const struct str names[] = { STR_INIT("to"), STR_INIT("X"), STR_INIT(""), STR_INIT(" to"),
+                                        STR_INIT("t") };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(headers); i++) {
+        for (size_t k = 0; k < ARRAY_COUNT(names); k++) {
+            struct header_reader all = header_each(str_c(headers[i])), named = all;
+            struct header_field want, got;
+            while (header_next(&all, &want)) {
+                if (!str_eq_nocase(want.name, names[k]))
+                    continue;
+                assert_row(header_next_named(&named, names[k], &got), i, headers[i]);
+                assert_row(got.whole.p == want.whole.p && got.whole.n == want.whole.n, i, headers[i]);
+            }
+            assert_row(!header_next_named(&named, names[k], &got), i, headers[i]);
+        }
+    }
+}
+
 static size_t count_interpreted(size_t fields)
 {
     struct buf header = BUF_INIT;
@@ -170,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_header_unfolds),
         cmocka_unit_test(test_header_filter_keeps_and_leaves_out),
         cmocka_unit_test(test_header_names_of_any_length_are_found),
+        cmocka_unit_test(test_header_fields_of_one_name_are_those_that_a_look_at_all_finds),
         cmocka_unit_test(test_header_interprets_up_to_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

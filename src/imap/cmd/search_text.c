@@ -98,8 +98,8 @@ static enum verdict header_holds(struct search_program *p, struct str header, st
     struct header_field field;
     if (ready->fuzzy)
         ready->score = 0;
-    for (struct header_reader r = header_each(header); header_next(&r, &field);)
-        if (str_eq_nocase(field.name, name) && value_holds(p, field.value, ready))
+    for (struct header_reader r = header_each(header); header_next_named(&r, name, &field);)
+        if (value_holds(p, field.value, ready))
             return YES;
     return ready->fuzzy && ready->score ? YES : NO;
 }
