@@ -77,6 +77,33 @@ def test_annotations_wait_for_their_reader(server, user):
     quick.close()
 
 
+def test_more_news_of_annotations_than_are_kept(server, user):
+    """Which ones changed is not known any more: whatever is there is told, and nothing of empty mailboxes."""
+    login = f'L LOGIN {user} "{loft.PASSWORD}"\r\n'.encode()
+    watching, writing = transcript.Client(server), transcript.Client(server)
+    for client in (watching, writing):
+        client.send(login + b"E ENABLE METADATA\r\n")
+        while not client.response().startswith(b"E OK"):
+            pass
+    names, boxes = [b"/private/n%d" % i for i in range(90)], [b"box%d" % i for i in range(13)]
+    for box in boxes:
+        writing.send(b"C CREATE %b\r\nS SETMETADATA %b (%b)\r\n" % (box, box, b" ".join(n + b' "x"' for n in names)))
+        while not (line := writing.response()).startswith(b"S "):
+            pass
+        assert line == b"S OK SETMETADATA completed"
+    watching.send(b"N NOOP\r\n")
+    told = {}
+    while not (line := watching.response()).startswith(b"N OK"):
+        words = line.split(b" ")
+        assert words[:2] == [b"*", b"METADATA"] and len(words) > 3, line
+        told[words[2]] = set(words[3:])
+    assert told == {box: set(names) for box in boxes}
+    watching.send(b"M NOOP\r\n")
+    assert watching.response() == b"M OK NOOP completed"
+    watching.close()
+    writing.close()
+
+
 def test_an_idle_session_is_told_within_moments(server, user):
     """Fifty waiting clients hear of a new message."""
     login = f'L LOGIN {user} "{loft.PASSWORD}"\r\n'.encode()

@@ -45,7 +45,8 @@ struct telling {
     struct arena arena;
     bool open;
     uint64_t mailbox_id;
-    const char *scope;
+    uint64_t walked;          /* tell_all: the mailbox */
+    bool is_private;          /* ... and the scope */
     bool hidden;              /* the mailbox is gone, or the client may not see it */
     metadata_wants_fn *wants; /* NULL: ENABLE has said so */
 };
@@ -118,7 +119,7 @@ static int tell_existing(void *ctx, struct str entry, struct str value, struct e
 {
     struct telling *t = ctx;
     (void)value, (void)err;
-    tell_name(t, t->mailbox_id, *t->scope == 'p', entry);
+    tell_name(t, t->walked, t->is_private, entry);
     return 0;
 }
 
@@ -128,9 +129,9 @@ static void tell_all(struct telling *t, uint64_t mailbox_id)
     struct err ignored;
     const uint64_t users[] = { ANNOTATION_SHARED, account_id(t->s->account).n };
 
-    t->hidden = !begin_line(t, mailbox_id);
+    t->walked = mailbox_id;
     for (size_t i = 0; i < ARRAY_COUNT(users); i++) {
-        t->scope = i ? "private" : "shared";
+        t->is_private = users[i] != ANNOTATION_SHARED;
         int r = account_annotations(t->account, mailbox_id, users[i], STR(""), ANNOTATION_DEPTH_ALL,
                                     tell_existing, t, &ignored);
         (void)r; /* who asks for the values meets the error */
