@@ -18,7 +18,8 @@ from verify import Reader, check_inbox, check_owner
 SECONDS = float(os.environ.get("LOFT_CRASH_SECONDS", "45"))
 SEED = int(os.environ.get("LOFT_CRASH_SEED", random.randrange(10**6)))
 # Small segments, collected eagerly: the collector is at work, too, when the server dies.
-OPTIONS = {"store.segment_bytes": "1M", "store.collect_below_percent": "90", "store.collect_bytes_per_s": "64M"}
+OPTIONS = {"store.segment_bytes": "1M", "store.collect_below_percent": "90", "store.collect_bytes_per_s": "64M",
+           "quota.storage_bytes": "100G", "quota.domain_storage_bytes": "100G"}
 OPEN_S_MAX = 10
 
 
@@ -71,6 +72,17 @@ class Scene:
             assert client.error is None, f"{type(client).__name__}: {client.error}\n{log}"
         return sum(client.ops for client in clients)
 
+    def check_quota(self):
+        """What is counted is what is there, of each account and of their domain."""
+        total = collections.Counter()
+        for user in self.users:
+            boxes = [box for box in self.server.json("mailbox", "list", user) if box["exists"]]
+            there = {"storage": sum(b["size_bytes"] for b in boxes), "messages": sum(b["messages"] for b in boxes),
+                     "mailboxes": len(boxes), "annotations": 0}
+            assert {row["resource"]: row["used"] for row in self.server.json("quota", "show", user)} == there
+            total.update(there)
+        assert {row["resource"]: row["used"] for row in self.server.json("quota", "domain", "example.org")} == total
+
     def verify(self, everything=False):
         for user, inbox, journals, reader in zip(self.users, self.inboxes, self.journals, self.readers):
             client = imapwire.Imap(self.server, user)
@@ -78,6 +90,7 @@ class Scene:
                 check_owner(client, reader, journal, everything)
             check_inbox(client, reader, inbox, everything)
             client.close()
+        self.check_quota()
 
 
 @pytest.fixture
