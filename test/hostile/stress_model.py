@@ -80,12 +80,62 @@ class Box:
         self.highest = 0  # all changes up to here are known, once settled
 
 
+class Listener(threading.Thread):
+    """A session that says nothing after NOTIFY: what it is told must be all that it needs to know."""
+
+    def __init__(self, server, user, truths, selected, others, **kinds):
+        super().__init__()
+        self.session, self.failure, self.over, self.others = Session(server, user, truths, f"listener {kinds}", **kinds), None, False, others
+        self.session.select(selected)
+        self.session.run(f"NOTIFY SET STATUS (selected (MessageNew (UID FLAGS) MessageExpunge FlagChange)) "
+                         f"(mailboxes ({' '.join(others)}) (MessageNew MessageExpunge FlagChange))")
+
+    def run(self):
+        s = self.session
+        s.by_number, s.results = False, []
+        s.wire.socket.settimeout(1)
+        try:
+            while True:
+                try:
+                    line = s.wire.raw()
+                except socket.timeout:
+                    if self.over: # all is quiet
+                        return
+                    continue
+                s.log.append(f"  S: {line[:300]!r}")
+                s.untagged(line)
+        except Exception as e:
+            self.failure = f"{type(e).__name__} {e}"
+
+    def check(self, state):
+        """`state`: mailbox name -> (uids, uid -> (flags, modseq))"""
+        s = self.session
+        self.over = True
+        self.join()
+        if self.failure:
+            raise Contradiction(self.failure)
+        uids, truth = state[s.box.name]
+        if s.box.uids != uids:
+            s.fail(f"it was told that {s.box.name} holds {s.box.uids}, it holds {uids}")
+        for uid in uids:
+            if s.box.flags.get(uid) != truth[uid][0]:
+                s.fail(f"it was told that UID {uid} has {s.box.flags.get(uid)}, it has {truth[uid][0]} (modseq {truth[uid][1]})")
+        for name in self.others:
+            uids, truth = state[name]
+            unseen = sum(b"\\Seen" not in flags for flags, _ in truth.values())
+            told = s.status[name]
+            if told[b"MESSAGES"] != len(uids) or told.get(b"UNSEEN", unseen) != unseen or (uids and told[b"UIDNEXT"] <= uids[-1]):
+                s.fail(f"it was told of {name} {told}, there are {len(uids)} messages, {unseen} unseen")
+        s.close()
+
+
 class Session:
     def __init__(self, server, user, truths, name, rev2=False, condstore=False, qresync=False):
         self.server, self.user, self.truths, self.name = server, user, truths, name
         self.rev2, self.condstore, self.qresync = rev2, condstore or qresync, qresync
         self.log = collections.deque(maxlen=60)
         self.box = None
+        self.status = {}  # mailbox name -> what STATUS told last of it
         self.remembered = {}  # mailbox name -> Box, for QRESYNC
         self.connect()
 
@@ -164,8 +214,16 @@ class Session:
             self.on_search(line)
         elif line.startswith(b"* OK ["):
             self.told_code(line[2:])
+        elif line.startswith(b"* STATUS "):
+            self.on_status(line)
         elif line.startswith(b"+"):
             self.fail(f"a continuation nobody asked for: {line!r}")
+
+    def on_status(self, line):
+        m = re.match(rb"\* STATUS (\S+) \((.*)\)$", line)
+        if m:
+            words = m.group(2).split()
+            self.status.setdefault(m.group(1).decode(), {}).update(zip(words[::2], map(int, words[1::2])))
 
     def on_recent(self, n, line):
         if self.rev2:

@@ -14,7 +14,7 @@ import loft
 import pytest
 
 import stress_model
-from stress_model import Contradiction, Gone, Session, Truths
+from stress_model import Contradiction, Gone, Listener, Session, Truths
 
 SECONDS = float(os.environ.get("LOFT_STRESS_S", "12"))
 SEED = int(os.environ.get("LOFT_STRESS_SEED", "1"))
@@ -246,8 +246,17 @@ def test_sessions_never_contradict_each_other(server, user, round_number):
         first.run(f"CREATE {name}")
     first.close()
     actors = [Actor(server, user, truths, n + 100 * round_number) for n in range(SESSIONS)]
-    run_all(actors, round_number)
-    state = final_look(server, user, truths)
+    listeners = [Listener(server, user, truths, SHARED[n], SHARED[:n] + SHARED[n + 1 :], **KINDS[n]) for n in range(3)]
+    for listener in listeners:
+        listener.start()
+    try:
+        run_all(actors, round_number)
+        state = final_look(server, user, truths)
+    finally:
+        for listener in listeners:
+            listener.over = True
+    for listener in listeners:
+        listener.check(state)
     for a in actors:
         compare(a, state)
         a.session.close()
