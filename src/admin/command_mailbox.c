@@ -107,7 +107,10 @@ static int ensure_public_account(struct admin_call *call, struct err *err)
 
 int admin_mailbox_create(struct admin_call *call, json_t **result_out, struct err *err)
 {
-    struct change change = { .kind = CHANGE_CREATE, .ignore_quota = true, .create = { .subscribe = true } };
+    struct str domain;
+    struct change change = { .kind = CHANGE_CREATE, .ignore_quota = true };
+    change.create.subscribe = !admin_public_domain(call_text(call, "user"),
+                                                   &domain); /* nobody subscribes there */
     int r = mailbox_name_check(call_text(call, "mailbox"), call->arena, &change.create.name, err);
     if (r == 0)
         r = ensure_public_account(call, err);
