@@ -130,10 +130,11 @@ class Listener(threading.Thread):
 
 
 class Session:
-    def __init__(self, server, user, truths, name, rev2=False, condstore=False, qresync=False):
+    def __init__(self, server, user, truths, name, rev2=False, condstore=False, qresync=False, notify=False):
         self.server, self.user, self.truths, self.name = server, user, truths, name
         self.rev2, self.condstore, self.qresync = rev2, condstore or qresync, qresync
         self.log = collections.deque(maxlen=60)
+        self.notify = notify  # is told of changes between commands, too
         self.box = None
         self.status = {}  # mailbox name -> what STATUS told last of it
         self.remembered = {}  # mailbox name -> Box, for QRESYNC
@@ -344,6 +345,17 @@ class Session:
     # ---- what a client does ----
 
     def select(self, name, examine=False):
+        if not self.notify:
+            return self.open(name, examine)
+        if self.box: # or what is told of the former mailbox would be taken for the next one's
+            self.run("NOTIFY NONE")
+        done = self.open(name, examine)
+        if done:
+            self.run("NOTIFY SET (selected-delayed (MessageNew (UID FLAGS) MessageExpunge FlagChange)) "
+                     "(personal (MessageNew MessageExpunge MailboxName))")
+        return done
+
+    def open(self, name, examine):
         if self.box and self.qresync:
             self.remembered[self.box.name] = self.box
         old, self.box, self.told_highest = self.remembered.get(name), Box(name), 0

@@ -22,7 +22,8 @@ SESSIONS = int(os.environ.get("LOFT_STRESS_SESSIONS", "7"))
 
 SHARED = ["INBOX", "box/a", "box/b"]
 FLAGS = ["\\Seen", "\\Flagged", "\\Answered", "\\Draft", "\\Deleted", "work", "$Later", "a"]
-KINDS = [dict(), dict(qresync=True), dict(condstore=True), dict(rev2=True), dict(rev2=True, qresync=True), dict(qresync=True), dict()]
+KINDS = [dict(), dict(qresync=True), dict(condstore=True), dict(rev2=True), dict(rev2=True, qresync=True), dict(qresync=True, notify=True),
+         dict(notify=True)]
 
 
 class Actor:
@@ -63,7 +64,8 @@ class Actor:
         condition = ""
         if s.condstore and r.random() < 0.3 and s.box.modseq:
             condition = f"(UNCHANGEDSINCE {max(s.box.modseq.values()) - r.randint(0, 3)}) "
-        if silent and (condition or None in s.box.uids):
+        # What is told between commands may cross with what the client assumes.
+        if silent and (condition or None in s.box.uids or s.notify):
             silent = False
         # What the client assumes after .SILENT is its own state with the change applied.
         before = dict(s.box.flags)
