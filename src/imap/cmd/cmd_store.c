@@ -238,69 +238,84 @@ static struct str copyuid(struct session *s, const struct change *change)
 /* RFC 6851, 4.2: those of COPY, STORE and EXPUNGE. */
 enum { RIGHTS_TO_MOVE = RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE };
 
-static int copy_to(struct session *s, struct str name, const struct seqset *uids, bool move,
-                   struct change *change, struct err *err)
+struct copy_cursor {
+    struct seqset uids;
+    struct change change;
+    bool across; /* into another account: it is done already */
+};
+
+static int begin_copy_to(struct session *s, struct str name, bool move, struct copy_cursor *c,
+                         struct err *err)
 {
     struct place target;
     int r = door_open(s, name, RIGHT_INSERT, &target, err); /* RFC 4314, 4 */
     if (r < 0)
         return r;
-    if (target.account != s->selected_account) {
-        r = copy_across(s, &target, uids, move, change, err);
+    c->across = target.account != s->selected_account;
+    if (c->across) {
+        r = copy_across(s, &target, &c->uids, move, &c->change, err);
         if (r == 0)
-            notify_own_messages(s, target.account, mailbox_id(target.mailbox), &change->uids);
-        place_leave(&target);
-        return r;
+            notify_own_messages(s, target.account, mailbox_id(target.mailbox), &c->change.uids);
+    } else {
+        c->change.copy.reader = s->view.reader;
+        c->change.copy.lose_flags = FLAG_ALL & (uint8_t)~door_flags_allowed(target.rights);
+        c->change.copy.lose_keywords = !(target.rights & RIGHT_WRITE);
+        c->change.copy.mailbox_id = mailbox_id(s->view.mailbox);
+        c->change.copy.uids = &c->uids;
+        c->change.copy.target = target.name;
+        c->change.copy.move = move;
     }
-    change->copy.reader = s->view.reader;
-    change->copy.lose_flags = FLAG_ALL & (uint8_t)~door_flags_allowed(target.rights);
-    change->copy.lose_keywords = !(target.rights & RIGHT_WRITE);
-    change->copy.mailbox_id = mailbox_id(s->view.mailbox);
-    change->copy.uids = uids;
-    change->copy.target = target.name;
-    change->copy.move = move;
-    change->arena = &s->arena;
-    r = account_commit(s->selected_account, change, 1, err);
-    if (r == 0)
-        notify_own_messages(s, target.account, change->mailbox_id, &change->uids);
     place_leave(&target);
     return r;
 }
 
-static int copy(struct session *s, const struct copy_args *a, bool move, struct err *err)
+static int begin_copy(struct session *s, const struct copy_args *a, bool move, struct copy_cursor *c,
+                      struct err *err)
 {
-    struct seqset uids;
-    struct change change = { .kind = CHANGE_COPY };
-    int r = message_set_uids(s, &a->set, &uids, err);
+    c->change.kind = CHANGE_COPY;
+    int r = message_set_uids(s, &a->set, &c->uids, err);
     if (r == 0 && move && (s->rights & RIGHTS_TO_MOVE) != RIGHTS_TO_MOVE)
         r = err_set(err, ERR_DENIED, "You may not take messages out of this mailbox");
     if (r == 0)
-        r = move ? limit_uids(s, &uids, err) : limit_copy(s, &uids, err);
-    if (r < 0)
-        return r;
-    r = copy_to(s, a->mailbox, &uids, move, &change, err);
+        r = move ? limit_uids(s, &c->uids, err) : limit_copy(s, &c->uids, err);
+    return r < 0 ? r : begin_copy_to(s, a->mailbox, move, c, err);
+}
+
+static int copy(struct session *s, const struct copy_args *a, bool move, struct err *err)
+{
+    struct copy_cursor *c = s->cursor;
+    int r = 0;
+    if (!c) {
+        s->cursor = c = arena_new(&s->arena, struct copy_cursor);
+        r = begin_copy(s, a, move, c, err);
+    }
+    if (r == 0 && !c->across) {
+        r = commit(s, &c->change, err);
+        if (r == 0)
+            notify_own_messages(s, s->selected_account, c->change.mailbox_id, &c->change.uids);
+    }
     if (r == -ERR_NOT_FOUND)
         session_code(s, "TRYCREATE");
     if (r < 0)
         return r;
-    if (seqset_is_empty(&change.uids)) {
+    if (seqset_is_empty(&c->change.uids)) {
         /* UIDs that are gone are no error (RFC 9051, 6.4.9), and who moves what is gone has what he wants.
          * But a COPY by number that copied nothing must not look like a success: RFC 2180, 4.4 */
-        if (s->uid_form || move || seqset_is_empty(&change.missing))
+        if (s->uid_form || move || seqset_is_empty(&c->change.missing))
             return 0;
         return err_set(err, ERR_EXPUNGED, "The messages are gone");
     }
-    quota_tell_soft(s, &change);
-    struct str code = copyuid(s, &change);
+    quota_tell_soft(s, &c->change);
+    struct str code = copyuid(s, &c->change);
     if (!move) {
         s->reply_code = code;
         return 0;
     }
-    set_own_gone(s, &change.source_uids);
+    set_own_gone(s, &c->change.source_uids);
     /* RFC 6851, 4.3: COPYUID goes in an untagged OK, before the EXPUNGEs that the dispatcher sends next. */
     session_untagged(s, "OK", code.p, "Moved");
     if (s->qresync)
-        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
+        session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)c->change.modseq);
     return 0;
 }
 
