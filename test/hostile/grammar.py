@@ -85,7 +85,7 @@ class Grammar:
         return getattr(self, "do_" + self.r.choice(self.NAMES))()
 
     NAMES = (["fetch"] * 6 + ["store"] * 4 + ["append"] * 4 + ["search"] * 3 + ["copy", "select"] * 3 +
-             ["simple", "list", "status", "tree", "expunge", "enable", "id", "idle", "auth", "junk", "nest"] * 2)
+             ["simple", "list", "status", "tree", "expunge", "enable", "id", "idle", "notify", "auth", "junk", "nest"] * 2)
 
     def do_simple(self):
         return [self.pick(b"NOOP", b"CAPABILITY", b"CHECK", b"NAMESPACE", b"CLOSE", b"UNSELECT", b"EXPUNGE", b"noop ", b"NOOP x", b"", b"UID", b"UID NOOP")]
@@ -157,6 +157,19 @@ class Grammar:
 
     def do_idle(self):
         return [b"IDLE\r\n" + self.pick(b"DONE", b"done", b"DONE ", b"NOOP", b"")]
+
+    def do_notify(self):
+        messages = ["(MessageNew MessageExpunge)", "(MessageNew MessageExpunge FlagChange)", "(MessageNew)", "NONE", "(AnnotationChange)"]
+        names = ["(MailboxName SubscriptionChange)", "(MailboxName MessageNew MessageExpunge)", "(MailboxMetadataChange ServerMetadataChange)", "NONE", "(X)"]
+        groups = []
+        for _ in range(self.r.choice([1, 1, 2, 3, 70])):
+            if self.r.random() < 0.5:
+                items = self.pick("", f" ({' '.join(self.some(ITEMS, 0, 3))})")
+                groups.append(f"({self.pick('SELECTED', 'SELECTED-DELAYED')} {self.pick(*messages, f'(MessageNew{items} MessageExpunge FlagChange)')})")
+            else:
+                where = self.pick("INBOXES", "PERSONAL", "SUBSCRIBED", "SUBTREE a", "MAILBOXES (INBOX a/b shared)", "SUBTREE ()", "MAILBOXES *")
+                groups.append(f"({where} {self.pick(*messages, *names)})")
+        return [f"NOTIFY {self.pick('NONE', 'SET ' + ' '.join(groups), 'SET STATUS ' + ' '.join(groups))}".encode()]
 
     def do_auth(self):
         return [self.pick(b"LOGIN a b", b"AUTHENTICATE PLAIN =", b"AUTHENTICATE PLAIN\r\n*", b"AUTHENTICATE PLAIN\r\nAAAA", b"AUTHENTICATE X", b"LOGIN {1+}\r\na {1+}\r\nb")]
