@@ -42,25 +42,16 @@ struct reading {
     void *ctx;
 };
 
-static unsigned levels(struct str name)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < name.n; i++)
-        n += name.p[i] == '/';
-    return n;
-}
-
 static int take(void *ctx, struct str key, struct str value, struct err *err)
 {
     struct reading *reading = ctx;
-    struct str name = str_skip(key, prefix.n - 1), below = str_skip(name, reading->entry.n);
+    struct str name = str_skip(key, prefix.n - 1);
     struct stored stored;
 
     int r = decode(value, &stored, err);
     if (r < 0)
         return r;
-    if (!str_starts(name, reading->entry) || (below.n > 0 && below.p[0] != '/') ||
-        levels(below) > reading->depth || stored.revision <= reading->after ||
+    if (!annotation_is_within(name, reading->entry, reading->depth) || stored.revision <= reading->after ||
         (str_is_nil(stored.value) && !reading->deleted_too))
         return 0;
     if (stored.revision > reading->latest)

@@ -14,22 +14,24 @@ struct reading {
     void *ctx;
 };
 
-static unsigned levels(struct str name)
+bool annotation_is_within(struct str name, struct str entry, unsigned depth)
 {
-    unsigned n = 0;
-    for (size_t i = 0; i < name.n; i++)
-        n += name.p[i] == '/';
-    return n;
+    struct str below = str_skip(name, entry.n);
+    unsigned levels = 0;
+    for (size_t i = 0; i < below.n; i++)
+        levels += below.p[i] == '/';
+    return str_starts(name, entry) && (below.n == 0 || below.p[0] == '/') && levels <= depth;
 }
 
 static int take_value(void *ctx, struct str key, struct str value, struct err *err)
 {
     const struct reading *reading = ctx;
-    struct str name = str_skip(key, reading->name_at), below = str_skip(name, reading->entry.n);
+    struct str name = str_skip(key, reading->name_at);
 
-    if (below.n > 0 && below.p[0] != '/') /* "/a-b" stands between "/a" and "/a/b" */
-        return 0;
-    return levels(below) <= reading->depth ? reading->fn(reading->ctx, name, value, err) : 0;
+    /* "/a-b" stands between "/a" and "/a/b" */
+    return annotation_is_within(name, reading->entry, reading->depth)
+               ? reading->fn(reading->ctx, name, value, err)
+               : 0;
 }
 
 int account_annotations(struct account *account, uint64_t mailbox_id, uint64_t user, struct str entry,

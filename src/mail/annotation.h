@@ -24,6 +24,9 @@ enum {
 /* One value; both borrow until the callback returns. 0 to go on, 1 to stop, -ERR_x to fail. */
 typedef int annotation_fn(void *ctx, struct str entry, struct str value, struct err *err);
 
+/* Is `name` the entry itself, or does it lie below it, down to `depth` levels? "/a-b" is not below "/a". */
+bool annotation_is_within(struct str name, struct str entry, unsigned depth);
+
 /* The value of `entry`, if there is one, and those of entries below it, down to `depth` levels (RFC 5464,
  * 4.2.2), by name. `entry` is "" for the root of all, else as CHANGE_ANNOTATE has it.
  * -ERR_IO, -ERR_CORRUPT, or what `fn` returned. A mailbox that does not exist has none. */

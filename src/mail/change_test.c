@@ -48,18 +48,6 @@ static bool blob_is_there(struct bench *b, uint64_t blob)
     return r == 0;
 }
 
-/* Run a check on the account as it is, after a restart from the log, and after a fold and a restart. */
-#define in_all_states(b, check)                                                                              \
-    do {                                                                                                     \
-        check;                                                                                               \
-        bench_reopen(b);                                                                                     \
-        check;                                                                                               \
-        assert_int_equal(account_fold((b)->account, &(b)->err), 0);                                          \
-        check;                                                                                               \
-        bench_reopen(b);                                                                                     \
-        check;                                                                                               \
-    } while (0)
-
 static void test_new_account_has_its_mailboxes(void **state)
 {
     struct bench b;

@@ -23,18 +23,6 @@ static const char *rights_of(struct bench *b, const char *name, uint64_t user)
     return text;
 }
 
-/* Run a check on the account as it is, after a restart from the log, and after a fold and a restart. */
-#define in_all_states(b, check)                                                                              \
-    do {                                                                                                     \
-        check;                                                                                               \
-        bench_reopen(b);                                                                                     \
-        check;                                                                                               \
-        assert_int_equal(account_fold((b)->account, &(b)->err), 0);                                          \
-        check;                                                                                               \
-        bench_reopen(b);                                                                                     \
-        check;                                                                                               \
-    } while (0)
-
 static void test_rights_last(void **state)
 {
     struct bench b;

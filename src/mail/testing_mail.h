@@ -86,6 +86,18 @@ static inline void bench_reopen(struct bench *b)
     bench_open_account(b);
 }
 
+/* Run a check on the account as it is, after a restart from the log, and after a fold and a restart. */
+#define in_all_states(b, check)                                                                              \
+    do {                                                                                                     \
+        check;                                                                                               \
+        bench_reopen(b);                                                                                     \
+        check;                                                                                               \
+        assert_int_equal(account_fold((b)->account, &(b)->err), 0);                                          \
+        check;                                                                                               \
+        bench_reopen(b);                                                                                     \
+        check;                                                                                               \
+    } while (0)
+
 static inline void bench_deinit(struct bench *b)
 {
     bench_detach(b);
