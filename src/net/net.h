@@ -24,7 +24,7 @@ struct net_options {
     unsigned workers;      /* default 64 */
     unsigned workers_max;  /* while all are blocked; default 512 */
     unsigned workers_up;   /* while none is blocked; default: processors, at least 2 */
-    /* A worker has nothing to do: called before it waits. NULL: nothing. */
+    /* A worker has nothing to do: called before it waits, and every few ms while there is always more. NULL: nothing. */
     void (*before_wait)(void *ctx);
     void *before_wait_ctx;
     size_t stack_bytes;       /* of a worker; default 256 KiB */

@@ -132,7 +132,8 @@ struct worker {
     struct net *net;
     pthread_t thread;
     enum { WORKER_NONE, WORKER_ALIVE, WORKER_DONE } state; /* net->lock */
-    bool added; /* while others were blocked: ends when it has been idle for long */
+    bool added;             /* while others were blocked: ends when it has been idle for long */
+    int64_t pushed_real_ms; /* when it last called before_wait with more to do */
 };
 
 struct net {

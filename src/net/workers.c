@@ -29,11 +29,17 @@ enum {
     SURPLUS_IDLE_MS = 30 * 1000,
     ACCEPT_PAUSE_MS = 200,
     KILL_WAIT_MS = 50,
+    PUSH_AFTER_MS = 2, /* before_wait is called as often though there is always more to do */
 };
 
 static const uint64_t ready_event = 0; /* connections count from 1 */
 
 /* ---- workers ---- */
+
+static int64_t real_ms(void)
+{
+    return clock_mono_ms(&clock_system);
+}
 
 static void take_turn(struct conn *c, unsigned due)
 {
@@ -58,15 +64,17 @@ static struct conn *conn_of(struct net *net, const struct epoll_event *event, un
     return table_find(net, event->data.u64); /* NULL: closed since */
 }
 
-/* The last one is run at once, the others go through the queue, so that another worker may take them. */
+/* The last one is run at once when nobody was queued before it; the others go through the queue, so that another worker
+ * may take them. */
 static void dispatch(struct net *net, const struct epoll_event *events, int count)
 {
+    bool queued = atomic_load(&net->ready_count) > 0;
     for (int i = 0; i < count; i++) {
         unsigned due;
         struct conn *c = conn_of(net, &events[i], &due);
         if (!c)
             continue;
-        if (i < count - 1)
+        if (queued || i < count - 1)
             conn_post(c, due);
         else if (conn_take(c, due))
             take_turn(c, due);
@@ -110,7 +118,7 @@ static void wait_and_dispatch(struct net *net)
         atomic_fetch_add(&net->idle, 1);
         queued = atomic_load(&net->ready_count) > 0; /* since, and nobody was idle to be called */
         if (queued)
-            atomic_fetch_sub(&net->idle, 1);
+            leave_idle(net);
     }
     int count = epoll_wait(net->epoll_fd, events, EVENTS_AT_ONCE, queued ? 0 : -1);
     if (!queued)
@@ -118,10 +126,16 @@ static void wait_and_dispatch(struct net *net)
     dispatch(net, events, count);
 }
 
-static void run_queued(struct net *net)
+static void run_queued(struct worker *w)
 {
+    struct net *net = w->net;
     struct conn *c;
     for (unsigned i = 0; i < TURNS_AT_ONCE && (c = ready_pop(net)); i++) {
+        int64_t now_ms = real_ms();
+        if (now_ms - w->pushed_real_ms >= PUSH_AFTER_MS) { /* those who work long leave no queue empty */
+            before_wait(net);
+            w->pushed_real_ms = now_ms;
+        }
         take_turn(c, conn_take_queued(c));
         conn_unref(c);
     }
@@ -139,6 +153,9 @@ static bool lie_down(struct worker *w)
     struct net *net = w->net;
     struct timespec until;
     bool in_time = true;
+    /* What it has begun must not sleep with it. Not by before_wait(): this one does not look at the queue next. */
+    if (net->options.before_wait)
+        net->options.before_wait(net->options.before_wait_ctx);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SURPLUS_IDLE_MS / 1000;
     pthread_mutex_lock(&net->lock);
@@ -164,7 +181,7 @@ static void *worker_main(void *arg)
     struct net *net = w->net;
 
     while (!atomic_load(&net->quitting)) {
-        run_queued(net);
+        run_queued(w);
         if (is_surplus(net)) {
             if (!lie_down(w))
                 break;
@@ -222,11 +239,6 @@ static int add_worker(struct net *net, bool added)
 
 /* ---- time ---- */
 
-static int64_t real_ms(void)
-{
-    return clock_mono_ms(&clock_system);
-}
-
 /* With net->lock held. */
 static void get_one_up(struct net *net)
 {
@@ -251,10 +263,13 @@ static void look_for_blocked(struct net *net, struct blocked_watch *watch)
     if (!atomic_load(&net->crowded) || now_ms - watch->looked_real_ms < BLOCKED_AFTER_MS)
         return;
     unsigned long turns = atomic_load(&net->turns);
-    if (atomic_load(&net->idle) > 0)
+    if (atomic_load(&net->idle) > 0) {
         atomic_store(&net->crowded, false);
-    else if (turns == watch->turns)
+        if (atomic_load(&net->idle) == 0) /* the last one left before that: it called nobody */
+            atomic_store(&net->crowded, true);
+    } else if (turns == watch->turns) {
         get_one_up(net);
+    }
     *watch = (struct blocked_watch){ .looked_real_ms = now_ms, .turns = turns };
 }
 
