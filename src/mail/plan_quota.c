@@ -107,8 +107,8 @@ int plan_quota(struct plan *p, struct change *c, const struct quota_need *need, 
 {
     if (c->ignore_quota)
         return 0;
-    int r = need->from.n ? 0 : check_account(p, c, need, err);
-    return r < 0 ? r : check_trees(p, c, need, err);
+    int r = check_trees(p, c, need, err); /* first: the account's check reserves in its domain */
+    return r < 0 || need->from.n ? r : check_account(p, c, need, err);
 }
 
 int plan_quota_deltas(struct plan *p, struct change *c, struct str mailbox, const struct delta_list *deltas,

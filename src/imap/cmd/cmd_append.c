@@ -428,9 +428,12 @@ static int commit(struct session *s, struct append *a, struct err *err)
     struct buf code = BUF_INIT;
     if (s->rev2 && !str_is_nil(a->given)) /* RFC 9051, 6.3.12 */
         write_list(session_out(s), "", a->mailbox, a->given, true);
-    buf_printf(&code, "APPENDUID %u ", change->uidvalidity);
-    seqset_write(&change->uids, &code);
-    s->reply_code = arena_dup(&s->arena, buf_str(&code));
+    if (a->place.rights &
+        RIGHT_READ) { /* RFC 4315, 3: one who may not look in is told nothing of what is there */
+        buf_printf(&code, "APPENDUID %u ", change->uidvalidity);
+        seqset_write(&change->uids, &code);
+        s->reply_code = arena_dup(&s->arena, buf_str(&code));
+    }
     buf_deinit(&code);
     if (!a->replaced_uid)
         return 0;

@@ -117,14 +117,14 @@ int rename_run(struct session *s, const void *args, struct err *err)
 }
 
 /* Subscriptions are one's own, whoever owns the mailbox; no right is needed (RFC 4314, 4). The name is kept as LIST tells
- * it. */
+ * it, where that tells nothing of mailboxes and users that must stay hidden. */
 static int subscribe(struct session *s, const struct mailbox_args *a, bool on, struct err *err)
 {
     struct change change = { .kind = CHANGE_SUBSCRIBE };
     struct place place;
     change.subscribe.name = a->mailbox;
     change.subscribe.subscribe = on;
-    if (door_find(s, a->mailbox, 0, &place, NULL) == 0) {
+    if (door_open(s, a->mailbox, 0, &place, NULL) == 0) {
         change.subscribe.name = door_shown_name(s, place.account, place.name, &s->arena);
         place_leave(&place);
     }

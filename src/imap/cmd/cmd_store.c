@@ -241,7 +241,8 @@ enum { RIGHTS_TO_MOVE = RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE };
 struct copy_cursor {
     struct seqset uids;
     struct change change;
-    bool across; /* into another account: it is done already */
+    bool across;   /* into another account: it is done already */
+    bool may_know; /* RFC 4315, 3: one who may not look into the target is not told its UIDs */
 };
 
 static int begin_copy_to(struct session *s, struct str name, bool move, struct copy_cursor *c,
@@ -252,6 +253,7 @@ static int begin_copy_to(struct session *s, struct str name, bool move, struct c
     if (r < 0)
         return r;
     c->across = target.account != s->selected_account;
+    c->may_know = target.rights & RIGHT_READ;
     if (c->across) {
         r = copy_across(s, &target, &c->uids, move, &c->change, err);
         if (r == 0)
@@ -306,7 +308,7 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
         return err_set(err, ERR_EXPUNGED, "The messages are gone");
     }
     quota_tell_soft(s, &c->change);
-    struct str code = copyuid(s, &c->change);
+    struct str code = c->may_know ? copyuid(s, &c->change) : STR_NIL;
     if (!move) {
         s->reply_code = code;
         return 0;
