@@ -2,19 +2,6 @@
 
 #include "admin/config_table.h"
 
-/* Words with commas or spaces between; NIL after the last. */
-static struct str next_word(struct str *rest)
-{
-    size_t from = 0, to;
-    while (from < rest->n && (rest->p[from] == ',' || rest->p[from] == ' '))
-        from++;
-    for (to = from; to < rest->n && rest->p[to] != ',' && rest->p[to] != ' ';)
-        to++;
-    struct str word = from < to ? str_sub(*rest, from, to - from) : STR_NIL;
-    *rest = str_skip(*rest, to);
-    return word;
-}
-
 int config_quota_warnings(const struct config *config, uint8_t out[CONFIG_WARNINGS_MAX], size_t *count_out,
                           struct err *err)
 {
@@ -22,7 +9,7 @@ int config_quota_warnings(const struct config *config, uint8_t out[CONFIG_WARNIN
     uint64_t percent = 0, before = 0;
     size_t count = 0;
 
-    for (; !str_is_nil(word = next_word(&rest)); before = percent) {
+    for (; !str_is_nil(word = str_next_word(&rest)); before = percent) {
         if (!str_to_u64(word, 100, &percent) || percent <= before || count == CONFIG_WARNINGS_MAX)
             return err_set(
                 err, ERR_INVALID,
@@ -49,7 +36,7 @@ int config_quota_domains(const struct config *config, config_domain_fn *fn, void
 {
     struct str rest = str_c(config->quota.domains), word;
 
-    while (!str_is_nil(word = next_word(&rest))) {
+    while (!str_is_nil(word = str_next_word(&rest))) {
         struct str size, domain = str_cut(word, '=', &size);
         uint64_t bytes = 0;
         bool none = str_eq(size, STR("none"));

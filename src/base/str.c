@@ -109,6 +109,23 @@ struct str str_cut(struct str s, char separator, struct str *rest)
     return str_sub(s, 0, (size_t)at);
 }
 
+static bool is_between_words(char c)
+{
+    return c == ' ' || c == ',';
+}
+
+struct str str_next_word(struct str *rest)
+{
+    size_t from = 0, to;
+    while (from < rest->n && is_between_words(rest->p[from]))
+        from++;
+    for (to = from; to < rest->n && !is_between_words(rest->p[to]);)
+        to++;
+    struct str word = from < to ? str_sub(*rest, from, to - from) : STR_NIL;
+    *rest = str_skip(*rest, to);
+    return word;
+}
+
 bool str_to_u64(struct str s, uint64_t max, uint64_t *value_out)
 {
     uint64_t v = 0;

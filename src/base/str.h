@@ -67,6 +67,9 @@ struct str str_trim(struct str s); /* white space (SP HTAB CR LF) at both ends *
  * (NIL when there was none). */
 struct str str_cut(struct str s, char separator, struct str *rest);
 
+/* The next word of `*rest`, which goes on behind it: words have spaces or commas between them. NIL after the last. */
+struct str str_next_word(struct str *rest);
+
 /* Letters to insert, leave out or change (Levenshtein, ASCII case ignored) to make one of the other: for "did
  * you mean". Bytes behind STR_DISTANCE_BYTES_MAX are not looked at. */
 enum { STR_DISTANCE_BYTES_MAX = 64 };

@@ -162,6 +162,16 @@ static void test_str_edit_distance_counts_letters_inserted_left_out_or_changed(v
                    cases[i].a);
 }
 
+static void test_str_next_word_passes_over_spaces_and_commas(void **state)
+{
+    struct str rest = STR(" ,a  b,, c ,");
+    (void)state;
+    for (const char *word = "abc"; *word; word++)
+        assert_true(str_eq(str_next_word(&rest), str_make(word, 1)));
+    assert_true(str_is_nil(str_next_word(&rest)));
+    assert_true(str_is_nil(str_next_word(&rest)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_str_cut_tells_no_rest_from_an_empty_one),
         cmocka_unit_test(test_str_to_u64_takes_digits_up_to_a_limit),
         cmocka_unit_test(test_str_edit_distance_counts_letters_inserted_left_out_or_changed),
+        cmocka_unit_test(test_str_next_word_passes_over_spaces_and_commas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

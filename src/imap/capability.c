@@ -116,10 +116,7 @@ bool capability_is_hidden(struct str name, struct str list)
 {
     if (str_eq(name, STR("STARTTLS")) || str_eq(name, STR("LOGINDISABLED")))
         return false;
-    for (size_t at = 0, end; at < list.n; at = end + 1) {
-        for (end = at; end < list.n && list.p[end] != ' ' && list.p[end] != ',';)
-            end++;
-        struct str item = str_sub(list, at, end - at);
+    for (struct str item; !str_is_nil(item = str_next_word(&list));) {
         bool begins = str_ends(item, STR("*"));
         item.n -= begins;
         if (item.n > 0 && (begins ? str_starts_nocase(name, item) : str_eq_nocase(name, item)))

@@ -12,16 +12,11 @@ static bool is_user(struct str name, const char *user_name)
 
 bool quota_is_administrator(const struct session *s)
 {
-    struct str rest = str_c(s->server->settings.quota_administrators);
+    struct str rest = str_c(s->server->settings.quota_administrators), name;
 
-    while (rest.n) {
-        size_t n = 0;
-        while (n < rest.n && rest.p[n] != ',' && rest.p[n] != ' ')
-            n++;
-        if (is_user(str_sub(rest, 0, n), s->user_name))
+    while (!str_is_nil(name = str_next_word(&rest)))
+        if (is_user(name, s->user_name))
             return true;
-        rest = str_skip(rest, n + 1);
-    }
     return false;
 }
 
