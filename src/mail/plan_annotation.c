@@ -233,27 +233,31 @@ static int plan_values(struct plan *p, struct change *c, struct delta_list *delt
     uint32_t max = p->account->mail->options.annotations_max;
     struct delta d = { DELTA_ANNOTATION, plan_modseq(p), c->annotate.mailbox_id };
     struct annotation *items = arena_new_array(&p->arena, struct annotation, c->annotate.count);
-    size_t added[2] = { 0 };
+    struct annotation_set *sets[2] = { NULL }; /* shared, and of the user who asks */
+    size_t added[2] = { 0 }, removed[2] = { 0 };
 
     for (size_t i = 0; i < c->annotate.count; i++) {
-        struct annotation_set *set;
         const struct annotation *item = &c->annotate.items[i];
+        bool private = item->user != ANNOTATION_SHARED;
         if (is_named_again(c, i))
             continue;
-        int r = load_set(p, c->annotate.mailbox_id, item->user, &set, err);
+        int r = load_set(p, c->annotate.mailbox_id, item->user, &sets[private], err);
         if (r < 0)
             return r;
-        const struct annotation_item *old = find_item(set, item->entry);
+        const struct annotation_item *old = find_item(sets[private], item->entry);
         if (!old && str_is_nil(item->value))
             continue;
-        if (!old && set->count + ++added[item->user != ANNOTATION_SHARED] > max)
-            return err_set(err, ERR_LIMIT, "a mailbox may have %u annotations", max);
+        added[private] += !old;
+        removed[private] += str_is_nil(item->value);
         d.annotation.bytes += str_is_nil(item->value) ? 0 : (int64_t)bytes_of(item->entry, item->value);
         d.annotation.bytes -= old ? (int64_t)old->bytes : 0;
         items[d.annotation.count++] = *item;
     }
     if (d.annotation.count == 0)
         return 0;
+    for (int i = 0; i < 2; i++)
+        if (added[i] > removed[i] && sets[i]->count + added[i] - removed[i] > max)
+            return err_set(err, ERR_LIMIT, "a mailbox may have %u annotations", max);
     d.annotation.items = items;
     *delta_add(deltas, d.kind, d.mailbox_id, d.modseq) = d;
     return plan_quota_deltas(p, c, STR_NIL, deltas, err);

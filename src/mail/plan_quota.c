@@ -171,6 +171,20 @@ static int check_limit(uint64_t mailbox_id, enum quota_resource resource, uint64
     return 0;
 }
 
+/* Beside the account's own. */
+static size_t tree_count(const struct quota *quota)
+{
+    return quota->count - (quota->count > 0 && quota->roots[0].mailbox_id == 0);
+}
+
+static bool is_one_too_many(const struct quota *quota, const struct quota_root *root)
+{
+    struct quota *next = quota_put(quota, root);
+    size_t count = tree_count(next);
+    quota_unref(&next);
+    return count > QUOTA_TREES_MAX && count > tree_count(quota);
+}
+
 int plan_change_quota(struct plan *p, struct change *c, struct err *err)
 {
     struct delta_list deltas = { .arena = &p->arena };
@@ -195,7 +209,7 @@ int plan_change_quota(struct plan *p, struct change *c, struct err *err)
     c->mailbox_id = id;
     if (memcmp(&root.limits, &before.limits, sizeof root.limits) == 0)
         return 0;
-    if (id && p->quota->count > QUOTA_TREES_MAX)
+    if (is_one_too_many(p->quota, &root))
         return err_set(err, ERR_LIMIT, "the account has %d mailboxes with limits of their own",
                        QUOTA_TREES_MAX);
     add_quota_delta(p, &root, &deltas);
