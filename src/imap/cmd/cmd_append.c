@@ -4,6 +4,7 @@
 #include "imap/cmd/append.h"
 #include "imap/cmd/catenate.h"
 #include "imap/cmd/command.h"
+#include "imap/cmd/copy_across.h"
 #include "imap/cmd/limit.h"
 #include "imap/cmd/quota_root.h"
 #include "imap/door.h"
@@ -153,7 +154,8 @@ static int begin(struct session *s, struct parser *p, struct err *err)
     s->command = command;
     s->uid_form = p->uid;
     if (!(command->states & s->state))
-        return err_set(err, ERR_STATE, "No mailbox selected");
+        return err_set(err, ERR_STATE,
+                       s->state == STATE_NOT_AUTHENTICATED ? "Log in first" : "No mailbox selected");
     if ((command->flags & CMD_WRITES) && s->view.read_only)
         return err_set(err, ERR_DENIED, "The mailbox is open for reading only");
     int r = command_check_numbers(s, command, err);
@@ -352,29 +354,13 @@ static void drop_flags(struct append *a, unsigned rights)
 static int replace_across(struct session *s, struct account *account, struct change *append, struct err *err)
 {
     struct seqset old;
-    struct change expunge = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
-    struct change undo = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
-    struct err undo_err;
     seqset_init(&old, &s->arena);
     seqset_add(&old, append->append.replaced_uid);
-    expunge.expunge.mailbox_id = append->append.replaced_mailbox_id;
-    expunge.expunge.uids = &old;
     append->append.replaced_uid = 0;
     int r = account_commit(account, append, 1, err);
-    if (r < 0)
-        return r;
-    r = account_commit(s->selected_account, &expunge, 1, err);
-    if (r == 0 && seqset_is_empty(&expunge.uids))
-        r = err_set(err, ERR_EXPUNGED, "the message to replace is gone");
-    if (r == 0) {
-        append->modseq = expunge.modseq; /* of the selected mailbox */
-        return 0;
-    }
-    undo.expunge.mailbox_id = append->mailbox_id;
-    undo.expunge.uids = &append->uids;
-    if (account_commit(account, &undo, 1, &undo_err) < 0)
-        log_warn(&s->log, "replace-half-done", KV("text", (const char *)undo_err.text));
-    return r;
+    if (r == 0)
+        r = across_expunge(s, append->append.replaced_mailbox_id, &old, account, append, err);
+    return r == 0 && seqset_is_empty(&old) ? err_set(err, ERR_EXPUNGED, "the message to replace is gone") : r;
 }
 
 /* All that was checked before is checked again: the messages took their time to come. */

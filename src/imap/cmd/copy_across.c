@@ -26,7 +26,7 @@ static void take_flags(struct across *a, const struct message *row, struct new_m
     m->keywords = names;
 }
 
-/* The bytes of one message become a pending blob of the target's account. */
+/* The bytes of one message become a pending blob of the target's account. 1: they are gone. */
 static int take_bytes(struct across *a, const struct message *row, struct new_message *m, struct err *err)
 {
     struct session *s = a->s;
@@ -35,6 +35,8 @@ static int take_bytes(struct across *a, const struct message *row, struct new_me
     int r = store_blob_read(mail_options(account_mail(s->selected_account))->store,
                             account_id(s->selected_account), (struct blob_id){ row->blob }, 0, UINT64_MAX,
                             &bytes, err);
+    if (r == -ERR_NOT_FOUND)
+        r = 1;
     if (r == 0)
         r = incoming_write(in, buf_str(&bytes), err);
     buf_deinit(&bytes);
@@ -52,16 +54,16 @@ static int take_messages(struct across *a, const struct seqset *uids, struct cha
     while (seqset_next(&it, &uid)) {
         struct message row;
         int r = snapshot_seq_of_uid(snapshot, uid, &seq, err);
-        if (r == 0 && !seq) {
+        if (r == 0 && seq)
+            r = snapshot_message(snapshot, seq, &row, err);
+        if (r == 0)
+            r = seq ? take_bytes(a, &row, &a->messages[a->count], err) : 1;
+        if (r < 0)
+            return r;
+        if (r == 1) {
             seqset_add(&change->missing, uid);
             continue;
         }
-        if (r == 0)
-            r = snapshot_message(snapshot, seq, &row, err);
-        if (r == 0)
-            r = take_bytes(a, &row, &a->messages[a->count], err);
-        if (r < 0)
-            return r;
         take_flags(a, &row, &a->messages[a->count++]);
         seqset_add(&change->source_uids, uid);
     }
@@ -102,20 +104,63 @@ static int append(struct across *a, struct change *change, struct err *err)
         return r;
     a->count = 0; /* they are the mailbox's now */
     change->soft_quota = append.soft_quota;
+    change->mailbox_id = append.mailbox_id;
     change->uids = append.uids;
     change->uidvalidity = append.uidvalidity;
     return 0;
 }
 
-static int expunge(struct session *s, struct change *change, struct err *err)
+/* ---- the other half of a move ---- */
+
+static void take_back(struct session *s, struct account *account, const struct change *append,
+                      const struct seqset *uids)
+{
+    struct change undo = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
+    struct err err;
+    undo.expunge.mailbox_id = append->mailbox_id;
+    undo.expunge.uids = uids;
+    if (!seqset_is_empty(uids) && account_commit(account, &undo, 1, &err) < 0)
+        log_warn(&s->log, "move-half-done", KV("account", account_id(account).n),
+                 KV("text", (const char *)err.text));
+}
+
+/* Those that were not among `expunged`, somebody else has taken meanwhile. */
+static void keep_own(struct session *s, const struct seqset *expunged, struct account *account,
+                     struct change *append, struct seqset *sources)
+{
+    struct seqset kept, kept_sources, foreign;
+    struct seqset_iter to = seqset_each(&append->uids), from = seqset_each(sources);
+    uint32_t uid, source;
+    seqset_init(&kept, &s->arena);
+    seqset_init(&kept_sources, &s->arena);
+    seqset_init(&foreign, &s->arena);
+    while (seqset_next(&to, &uid) && seqset_next(&from, &source)) {
+        bool ours = seqset_contains(expunged, source);
+        seqset_add(ours ? &kept : &foreign, uid);
+        if (ours)
+            seqset_add(&kept_sources, source);
+    }
+    take_back(s, account, append, &foreign);
+    append->uids = kept;
+    *sources = kept_sources;
+}
+
+int across_expunge(struct session *s, uint64_t mailbox_id, struct seqset *sources, struct account *account,
+                   struct change *append, struct err *err)
 {
     struct change expunge = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
-    expunge.expunge.mailbox_id = mailbox_id(s->view.mailbox);
-    expunge.expunge.uids = &change->source_uids;
+    expunge.expunge.mailbox_id = mailbox_id;
+    expunge.expunge.uids = sources;
     int r = account_commit(s->selected_account, &expunge, 1, err);
-    change->modseq = expunge.modseq;
+    append->modseq = expunge.modseq;
+    if (r == 0)
+        keep_own(s, &expunge.uids, account, append, sources);
+    else if (r != -ERR_IO) /* then they may be gone: two copies are better than none */
+        take_back(s, account, append, &append->uids);
     return r;
 }
+
+/* ---- all of it ---- */
 
 int copy_across(struct session *s, const struct place *target, const struct seqset *uids, bool move,
                 struct change *change, struct err *err)
@@ -138,7 +183,8 @@ int copy_across(struct session *s, const struct place *target, const struct seqs
     if (r == 0 && a.count > 0) {
         r = append(&a, change, err);
         if (r == 0 && move)
-            r = expunge(s, change, err);
+            r = across_expunge(s, mailbox_id(s->view.mailbox), &change->source_uids, target->account, change,
+                               err);
     }
     for (size_t i = 0; i < a.count; i++)
         incoming_abandon(target->account, &a.messages[i]);

@@ -15,4 +15,12 @@ enum { COPY_ACROSS_MAX = 10000 }; /* messages at once: their bytes are copied */
 MUST_USE int copy_across(struct session *s, const struct place *target, const struct seqset *uids, bool move,
                          struct change *change, struct err *err);
 
+/* Expunge `sources`, UIDs in a mailbox of the selected account, of which `append` has put copies into `account`, in the same order.
+ * Of messages that somebody else has moved or expunged meanwhile the copies are taken back, and so are all of them when it fails.
+ *   sources  loses those, as does append->uids; both may be empty then
+ *   append   gets the modseq of the expunge
+ *   errors   of account_commit; after -ERR_IO the copies stay, since the messages may be gone */
+MUST_USE int across_expunge(struct session *s, uint64_t mailbox_id, struct seqset *sources,
+                            struct account *account, struct change *append, struct err *err);
+
 #endif
