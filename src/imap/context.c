@@ -64,8 +64,7 @@ static void take_uids(struct context *c, const struct numbers *uids)
         qsort(c->members, c->count, sizeof *c->members, by_number);
     } else {
         struct seqset_iter it = seqset_each(&uids->set);
-        c->members = copy_list(NULL, 0);
-        c->members = reallocarray(c->members, c->count + 1, sizeof *c->members);
+        c->members = calloc(c->count + 1, sizeof *c->members);
         if (!c->members)
             abort();
         for (size_t i = 0; seqset_next(&it, &c->members[i]); i++)

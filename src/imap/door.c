@@ -85,11 +85,18 @@ void door_forget(struct session *s)
 
 /* ---- names of accounts ---- */
 
+static bool is_guest_of(const struct session *s, struct account_id account)
+{
+    const struct door_guest *guest = s->guests;
+    while (guest && guest->account.n != account.n)
+        guest = guest->next;
+    return guest;
+}
+
 static void remember(struct session *s, struct account_id account, struct str prefix)
 {
-    for (const struct door_guest *guest = s->guests; guest; guest = guest->next)
-        if (guest->account.n == account.n)
-            return;
+    if (is_guest_of(s, account))
+        return;
     struct door_guest *guest = calloc(1, sizeof *guest + prefix.n);
     if (!guest)
         abort();
@@ -120,6 +127,33 @@ static bool may_share_with(const struct session *s, struct str domain)
     return s->server->settings.sharing_across_domains || str_eq(domain, users_domain(str_c(s->user_name)));
 }
 
+static int is_that_one(void *ctx, struct account_id account, struct str owner, struct err *err)
+{
+    struct account_id *wanted = ctx;
+    (void)owner;
+    if (account.n == wanted->n)
+        wanted->n = 0;
+    (void)err;
+    return 0;
+}
+
+/* An account that has granted this user nothing is not even opened: it costs nothing to ask, and nothing is told by what goes
+ * wrong, or by how long it takes. -ERR_NOT_FOUND */
+static int check_may_come(struct session *s, const struct user *user, struct err *err)
+{
+    struct account_id wanted = user->account;
+    struct acl_identity who;
+    if (!may_share_with(s, users_domain(str_c(user->name))))
+        return no_such(err);
+    if (is_guest_of(s, wanted))
+        return 0;
+    int r = door_identity(s, &who, err);
+    if (r == 0)
+        r = grants_find(s->server->users, &who, users_domain(str_c(s->user_name)),
+                        s->server->settings.sharing_across_domains, is_that_one, &wanted, err);
+    return r == 0 && wanted.n ? no_such(err) : r;
+}
+
 /* As the tree of the account spells it; a name that can be none stays as it is, and is not found. */
 static struct str canonical(struct session *s, struct str name)
 {
@@ -132,12 +166,12 @@ static int locate_other(struct session *s, struct str rest, struct place *place,
 {
     struct str inside, name = str_cut(rest, MAILBOX_SEPARATOR, &inside);
     struct user user;
-    if (str_is_nil(inside) || !may_share_with(s, users_domain(name)))
+    if (str_is_nil(inside))
         return no_such(err);
     int r = users_find(s->server->users, name, &user, err);
     if (r == 0 && user.account.n == account_id(s->account).n)
         place->account = account_ref(s->account);
-    else if (r == 0)
+    else if (r == 0 && (r = check_may_come(s, &user, err)) == 0)
         r = mail_account_open(s->server->mail, user.account, &place->account, err);
     if (r == -ERR_NOT_FOUND)
         return no_such(err);
@@ -242,17 +276,21 @@ int door_open(struct session *s, struct str name, unsigned needed, struct place 
 /* Rights on the nearest level above `place` that exists; without one, all of one's own account. */
 static int rights_above(struct session *s, const struct place *place, unsigned *rights_out, struct err *err)
 {
-    struct mailbox *mailbox = NULL;
+    struct mailbox *mailbox;
     *rights_out = place->account == s->account ? RIGHTS_ALL : 0;
-    for (size_t i = place->name.n; i-- > 0 && !mailbox;)
-        if (place->name.p[i] == MAILBOX_SEPARATOR &&
-            account_mailbox(place->account, str_sub(place->name, 0, i), &mailbox, NULL) < 0)
-            mailbox = NULL;
-    if (!mailbox)
-        return 0;
-    int r = door_rights(s, mailbox, rights_out, err);
-    mailbox_unref(&mailbox);
-    return r;
+    for (size_t i = place->name.n; i-- > 0;) {
+        if (place->name.p[i] != MAILBOX_SEPARATOR)
+            continue;
+        int r = account_mailbox(place->account, str_sub(place->name, 0, i), &mailbox, err);
+        if (r == -ERR_NOT_FOUND)
+            continue;
+        if (r == 0) {
+            r = door_rights(s, mailbox, rights_out, err);
+            mailbox_unref(&mailbox);
+        }
+        return r;
+    }
+    return 0;
 }
 
 int door_find_new(struct session *s, struct str name, struct place *place_out, struct err *err)
