@@ -258,11 +258,11 @@ struct find {
     size_t pieces;
 };
 
-static int find_needle(void *ctx, struct str piece)
+static int find_needle(void *ctx, const struct text_piece *piece)
 {
     struct find *find = ctx;
     find->pieces++;
-    return str_find(piece, find->needle) >= 0;
+    return str_find(piece->text, find->needle) >= 0;
 }
 
 static void test_text_is_found_where_a_person_would_see_it(void **state)

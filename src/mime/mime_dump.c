@@ -26,9 +26,9 @@ static void print_string(struct str s)
     putchar('"');
 }
 
-static int count_text(void *ctx, struct str piece)
+static int count_text(void *ctx, const struct text_piece *piece)
 {
-    *(size_t *)ctx += piece.n;
+    *(size_t *)ctx += piece->text.n;
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "mime/encoded_word.h"
 #include "mime/header.h"
+#include "mime/param.h"
 
 #include <assert.h>
 
@@ -65,46 +66,97 @@ void mime_text_of_value(struct str raw, enum collation collation, struct charset
     buf_deinit(&text);
 }
 
-int mime_text_each_field(struct str header, enum collation collation, struct charset_cache *cache,
-                         mime_text_fn *fn, void *ctx)
+/* What is handed on from one text of a message to the next. */
+struct teller {
+    enum collation collation;
+    struct charset_cache *cache;
+    size_t overlap;
+    mime_text_fn *fn;
+    void *ctx;
+};
+
+/* The file name that a Content-Type or Content-Disposition holds in the forms that decoding the whole value does not
+ * show: RFC 2231, and backslashes. NIL: none. */
+static struct str hidden_file_name(const struct header_field *field, struct arena *arena,
+                                   struct charset_cache *cache)
+{
+    bool disposition = str_eq_nocase(field->name, STR("Content-Disposition"));
+    struct str main, value = str_sub(field->value, 0, HEADER_INTERPRETED_BYTES_MAX);
+    struct param_list params;
+
+    if (!disposition && !str_eq_nocase(field->name, STR("Content-Type")))
+        return STR_NIL;
+    if (str_find_char(value, '*') < 0 && str_find_char(value, '\\') < 0)
+        return STR_NIL;
+    param_parse(value, arena, cache, &main, &params);
+    return param_find(&params, disposition ? STR("filename") : STR("name"));
+}
+
+static int tell_file_name(const struct teller *t, const struct header_field *field, enum text_scope from)
+{
+    struct arena arena = ARENA_INIT;
+    struct str name = hidden_file_name(field, &arena, t->cache);
+    struct buf folded = BUF_INIT;
+    int r = 0;
+
+    if (name.n > 0) {
+        mime_text_of_value(name, t->collation, t->cache, &folded);
+        r = t->fn(t->ctx, &(struct text_piece){
+                              .text = buf_str(&folded), .begins = true, .from = from, .name = field->name });
+    }
+    buf_deinit(&folded);
+    arena_deinit(&arena);
+    return r;
+}
+
+static int tell_header(const struct teller *t, struct str header, enum text_scope from)
 {
     struct header_field field;
-    struct buf piece = BUF_INIT;
+    struct buf text = BUF_INIT;
     int r = 0;
 
     for (struct header_reader h = header_each(header); r == 0 && header_next(&h, &field);) {
-        buf_clear(&piece);
-        collation_fold(collation, str_sub(field.name, 0, HEADER_INTERPRETED_BYTES_MAX), &piece);
-        buf_add_lit(&piece, ": ");
-        mime_text_of_value(field.value, collation, cache, &piece);
-        r = fn(ctx, buf_str(&piece));
+        buf_clear(&text);
+        collation_fold(t->collation, str_sub(field.name, 0, HEADER_INTERPRETED_BYTES_MAX), &text);
+        buf_add_lit(&text, ": ");
+        size_t value_at = text.n;
+        mime_text_of_value(field.value, t->collation, t->cache, &text);
+        r = t->fn(t->ctx, &(struct text_piece){ .text = buf_str(&text),
+                                                .begins = true,
+                                                .from = from,
+                                                .name = field.name,
+                                                .value_at = value_at });
+        if (r == 0)
+            r = tell_file_name(t, &field, from);
     }
-    buf_deinit(&piece);
+    buf_deinit(&text);
     return r;
 }
 
 /* The body of a text part, piece by piece; each begins with the last `overlap` bytes of the one before. */
-static int each_piece(struct str body, const struct meta_part *part, size_t overlap, enum collation collation,
-                      struct charset_cache *cache, mime_text_fn *fn, void *ctx)
+static int tell_body(const struct teller *t, struct str body, const struct meta_part *part)
 {
     struct part_text text;
-    struct buf plain = BUF_INIT, piece = BUF_INIT;
+    struct text_piece piece = { .begins = true, .from = TEXT_BODY };
+    struct buf plain = BUF_INIT, folded = BUF_INIT;
     int r = 0;
 
-    part_text_init(&text, part->transfer, part->charset, part->is_html, cache);
+    part_text_init(&text, part->transfer, part->charset, part->is_html, t->cache);
     for (size_t at = 0; r == 0 && at < body.n; at += TEXT_PIECE_BYTES) {
-        if (piece.n > overlap)
-            buf_drop(&piece, piece.n - overlap);
+        if (folded.n > t->overlap)
+            buf_drop(&folded, folded.n - t->overlap);
         buf_clear(&plain);
         part_text_feed(&text, str_sub(body, at, TEXT_PIECE_BYTES), at + TEXT_PIECE_BYTES >= body.n, &plain);
         if (plain.n == 0)
             continue;
-        collation_fold(collation, buf_str(&plain), &piece);
-        r = fn(ctx, buf_str(&piece));
+        collation_fold(t->collation, buf_str(&plain), &folded);
+        piece.text = buf_str(&folded);
+        r = t->fn(t->ctx, &piece);
+        piece.begins = false;
     }
     part_text_deinit(&text);
     buf_deinit(&plain);
-    buf_deinit(&piece);
+    buf_deinit(&folded);
     return r;
 }
 
@@ -112,6 +164,7 @@ int mime_text_each(struct str message, const struct meta_view *view, unsigned sc
                    enum collation collation, struct charset_cache *cache, mime_text_fn *fn, void *ctx,
                    struct err *err)
 {
+    const struct teller t = { collation, cache, overlap, fn, ctx };
     struct meta_part part;
     struct meta_part_reader parts = meta_each_part(view);
     int r;
@@ -121,14 +174,12 @@ int mime_text_each(struct str message, const struct meta_view *view, unsigned sc
         return err_set(err, ERR_CORRUPT, "message of %zu bytes where its meta tells of %llu", message.n,
                        (unsigned long long)view->message_bytes);
     while ((r = meta_next_part(&parts, &part, err)) > 0) {
-        bool is_own_header = part.depth == 1;
-        struct str header = str_sub(message, part.header_offset, part.header_bytes);
+        enum text_scope from = part.depth == 1 ? TEXT_HEADER : TEXT_BODY;
         int found = 0;
-        if (scope & (is_own_header ? TEXT_HEADER : TEXT_BODY))
-            found = mime_text_each_field(header, collation, cache, fn, ctx);
+        if (scope & from)
+            found = tell_header(&t, str_sub(message, part.header_offset, part.header_bytes), from);
         if (found == 0 && (scope & TEXT_BODY) && part.kind == PART_TEXT)
-            found = each_piece(str_sub(message, part.body_offset, part.body_bytes), &part, overlap, collation,
-                               cache, fn, ctx);
+            found = tell_body(&t, str_sub(message, part.body_offset, part.body_bytes), &part);
         if (found != 0)
             return found;
     }

@@ -2,7 +2,8 @@
  * RFC 9051, 6.4.4.
  * In pieces, memory bounded whatever the size of the message. What a person sees is searched: encoded-words,
  * transfer encodings and charsets decoded; HTML without its tags, scripts and comments, entities resolved.
- * Parts that are not text are passed over (their file names are in their MIME headers, which TEXT covers).
+ * Parts that are not text are passed over; their file names are told as people see them (RFC 2231, RFC 2047).
+ * The scan of a message and the search index both take their text from here, so they cannot differ.
  * Threads: see charset.h. */
 #ifndef LOFT_MIME_TEXT_H
 #define LOFT_MIME_TEXT_H
@@ -22,10 +23,20 @@ enum text_scope {
     TEXT_BODY = 1u << 1,   /* all text parts, MIME headers of parts, headers of embedded messages */
 };
 
-/* One piece of folded text, valid until it returns. Return 0 to go on, 1 to stop (found), -ERR_x to fail.
+/* One piece of folded text. A text is a header field, a file name or the body of a part; a long body comes in several
+ * pieces. All borrow until the callback returns. */
+struct text_piece {
+    struct str text;
+    bool begins;          /* a text begins with this piece; else it goes on */
+    enum text_scope from; /* whose */
+    struct str name; /* of a header field and of the file name in one: the field's, as sent; NIL: a body */
+    size_t value_at; /* a header field is "name: value": where in `text` the value begins; else 0 */
+};
+
+/* Return 0 to go on, 1 to stop (found), -ERR_x to fail.
  * A piece begins with the last `overlap` bytes of the one before if both are of one text: a needle of at most
- * overlap + 1 bytes is never cut. No piece holds bytes of two header fields or of two parts. */
-typedef int mime_text_fn(void *ctx, struct str piece);
+ * overlap + 1 bytes is never cut. Without overlap the pieces of a text make up the text. */
+typedef int mime_text_fn(void *ctx, const struct text_piece *piece);
 
 /* Tell the text of a message.
  *   message  its bytes, those that `view` was made of (checked: -ERR_CORRUPT)
@@ -38,11 +49,6 @@ MUST_USE int mime_text_each(struct str message, const struct meta_view *view, un
 /* Append one header value decoded and folded: for SEARCH SUBJECT, FROM, HEADER ... */
 void mime_text_of_value(struct str raw, enum collation collation, struct charset_cache *cache,
                         struct buf *out);
-
-/* A header field as "name: value", decoded and folded, a line each, for a raw header. Results as
- * mime_text_each. */
-MUST_USE int mime_text_each_field(struct str header, enum collation collation, struct charset_cache *cache,
-                                  mime_text_fn *fn, void *ctx);
 
 /* The text of one part, from its bytes as sent to UTF-8, in pieces: transfer encoding and charset decoded,
  * HTML stripped. An unknown transfer encoding is taken as none, a charset that is not known or not installed

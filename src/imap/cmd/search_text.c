@@ -123,14 +123,14 @@ enum verdict search_match_header(struct search_program *p, struct prepared *read
     return header_holds(p, fields, ready->field, ready);
 }
 
-static int piece_holds(void *ctx, struct str piece)
+static int piece_holds(void *ctx, const struct text_piece *piece)
 {
-    return holds(piece, *(const struct str *)ctx);
+    return holds(piece->text, *(const struct str *)ctx);
 }
 
-static int piece_is_best(void *ctx, struct str piece)
+static int piece_is_best(void *ctx, const struct text_piece *piece)
 {
-    return fuzzy_feed(ctx, piece);
+    return fuzzy_feed(ctx, piece->text);
 }
 
 static enum verdict match_scope(struct search_program *p, unsigned scope, unsigned percent,
