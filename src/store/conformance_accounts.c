@@ -120,6 +120,25 @@ static void test_a_dropped_account_starts_again_at_zero(void **state)
         assert_state(f, anna, "new=2;");
 }
 
+static void test_the_index_of_an_account_goes_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct account_id index = account_id_of_index(anna), other = account_id_of_index(account_of(anna.n + 1));
+    struct blob_id blob = write_live(f, index, STR("segment"), STR(""), STR(""));
+
+    put(f, anna, STR("a"), STR("1"));
+    put(f, other, STR("a"), STR("1"));
+    assert_true(is_live(f, index, blob));
+    assert_ok(f, store_drop_account(f->store, anna, &f->err));
+    assert_false(is_live(f, index, blob) || is_readable(f, index, blob));
+    assert_int_equal(version_of(f, index), 0);
+    put(f, anna, STR("a"), STR("1"));
+    put(f, index, STR("a"), STR("1"));
+    assert_ok(f, store_drop_account(f->store, index, &f->err));
+    assert_state(f, anna, "a=1;");
+    assert_state(f, other, "a=1;");
+}
+
 /* ---- watchers ---- */
 
 struct watcher {
@@ -299,6 +318,7 @@ int conformance_run_accounts(const struct conformance_target *target)
         conformance_test(test_accounts_are_listed_in_order_of_id),
         conformance_test(test_accounts_do_not_touch_each_other),
         conformance_test(test_a_dropped_account_starts_again_at_zero),
+        conformance_test(test_the_index_of_an_account_goes_with_it),
         conformance_test(test_watchers_hear_of_every_account),
         conformance_test(test_watchers_hear_of_commits_of_other_instances),
         conformance_test(test_a_restart_keeps_all_that_was_committed_and_nothing_pending),

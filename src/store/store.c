@@ -190,7 +190,13 @@ int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct 
 
 int store_drop_account(struct store *store, struct account_id account, struct err *err)
 {
-    return store->ops->drop_account(store, account, err);
+    uint64_t version;
+
+    int r = store->ops->drop_account(store, account, err);
+    if (r < 0 || account_id_is_index(account))
+        return r;
+    r = store->ops->version(store, account_id_of_index(account), &version, err);
+    return r < 0 || version == 0 ? r : store->ops->drop_account(store, account_id_of_index(account), err);
 }
 
 int store_watch(struct store *store, store_watch_fn *fn, void *ctx, struct err *err)

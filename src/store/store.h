@@ -43,10 +43,31 @@ enum {
 #define STORE_BLOB_BYTES_MAX (UINT64_C(1) << 31)   /* of one blob, uncompressed; from 0 */
 #define STORE_VERSION_MAX    ((uint64_t)INT64_MAX) /* a version is a modseq: 63 bits (RFC 7162, 1) */
 
-/* Chosen by the caller (mail/directory.h), never reused. Account 0 is the directory of accounts itself. */
+/* Chosen by the caller (auth/users.h), never reused, below STORE_INDEX_ACCOUNT_BIT. Account 0 is the directory of accounts
+ * itself. */
 struct account_id {
     uint64_t n;
 };
+
+/* What is derived from an account, its search index, lies in an account of its own, with a version line of its own: its
+ * commits never meet those of the mail. It goes when that account is dropped. */
+#define STORE_INDEX_ACCOUNT_BIT (UINT64_C(1) << 63)
+
+static inline struct account_id account_id_of_index(struct account_id account)
+{
+    return (struct account_id){ account.n | STORE_INDEX_ACCOUNT_BIT };
+}
+
+/* Whoever walks store_accounts asks this first. */
+static inline bool account_id_is_index(struct account_id account)
+{
+    return (account.n & STORE_INDEX_ACCOUNT_BIT) != 0;
+}
+
+static inline struct account_id account_id_of_indexed(struct account_id index)
+{
+    return (struct account_id){ index.n & ~STORE_INDEX_ACCOUNT_BIT };
+}
 
 /* Given by the engine. Within one account the ids of later writes are greater; an id is never given twice,
  * whatever became of the first: dropped, abandoned, its account dropped, the store reopened. An id means a
@@ -261,11 +282,12 @@ MUST_USE int store_blob_record(struct store *store, struct account_id account, s
 MUST_USE int store_blob_scan(struct store *store, struct account_id account, const struct blob_range *range,
                              store_blob_fn *fn, void *ctx, struct err *err);
 
-/* Every account with a version above 0, ascending. `fn` returns as store_pair_fn. */
+/* Every account with a version above 0, ascending, those of indexes too. `fn` returns as store_pair_fn. */
 MUST_USE int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
 
 /* Remove all state and blobs of an account, the pending ones too, durably and at once; its version is 0
- * again, and watchers are told so. An account that was never committed to is fine. */
+ * again, and watchers are told so. Then those of its index, in a second step: after an error, or a crash in between,
+ * dropping it again ends what was begun. An account that was never committed to is fine. */
 MUST_USE int store_drop_account(struct store *store, struct account_id account, struct err *err);
 
 /* Call `fn` after each commit to any account, from whichever process or instance it came. One watcher a store
