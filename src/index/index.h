@@ -20,22 +20,16 @@
 #include "index/segment.h"
 #include "store/store.h"
 
-#define INDEX_ACCOUNT_BIT (UINT64_C(1) << 63)
-
 enum {
     INDEX_MARK_BYTES_MAX = 4096,
     INDEX_SEGMENTS_MAX = 256,          /* of an account; index_add is -ERR_LIMIT: merge first */
     INDEX_CACHE_BYTES_MIN = 64 * 1024, /* of a shelf; at least one segment stays open */
 };
 
-/* Under which id of the store the index of `account` lies, and whether `account` is such an id. */
+/* Under which id of the store the index of `account` lies. */
 static inline struct account_id index_account(struct account_id account)
 {
-    return (struct account_id){ account.n | INDEX_ACCOUNT_BIT };
-}
-static inline bool index_is_account(struct account_id account)
-{
-    return (account.n & INDEX_ACCOUNT_BIT) != 0;
+    return account_id_of_index(account);
 }
 
 struct index_shelf;
