@@ -79,10 +79,24 @@ static int find_section(const struct fetch_section *want, const struct message *
     return r;
 }
 
-static int filter_fields(const struct fetch_section *want, struct source *source, struct err *err)
+static int charge(struct session *s, uint64_t bytes, uint64_t *copied_bytes, struct err *err)
+{
+    uint64_t max = COPIES_MAX * s->server->settings.message_bytes_max;
+    if (bytes > max - *copied_bytes)
+        return err_set(err, ERR_LIMIT, "URLs of one command name more than %llu bytes",
+                       (unsigned long long)max);
+    *copied_bytes += bytes;
+    return 0;
+}
+
+/* What is read counts, too. */
+static int filter_fields(struct session *s, const struct fetch_section *want, struct source *source,
+                         uint64_t *copied_bytes, struct err *err)
 {
     struct buf raw = BUF_INIT;
-    int r = read_source(source, source->length, &raw, err);
+    int r = charge(s, source->length, copied_bytes, err);
+    if (r == 0)
+        r = read_source(source, source->length, &raw, err);
     if (r == 0) {
         header_filter(buf_str(&raw), &want->names, want->text == TEXT_HEADER_FIELDS_NOT, &source->decoded);
         source->is_decoded = true;
@@ -94,7 +108,7 @@ static int filter_fields(const struct fetch_section *want, struct source *source
 }
 
 static int find_source(struct session *s, const struct url_message *url, struct source *source,
-                       struct err *err)
+                       uint64_t *copied_bytes, struct err *err)
 {
     const struct fetch_section *want = &url->section;
     struct message row;
@@ -106,7 +120,7 @@ static int find_source(struct session *s, const struct url_message *url, struct 
     if (want->part_count > 0 || want->text != TEXT_ALL)
         r = find_section(want, &row, source, err);
     if (r == 0 && (want->text == TEXT_HEADER_FIELDS || want->text == TEXT_HEADER_FIELDS_NOT))
-        r = filter_fields(want, source, err);
+        r = filter_fields(s, want, source, copied_bytes, err);
     if (r == 0 && url->has_partial) {
         uint64_t from = url->offset < source->length ? url->offset : source->length;
         source->offset += from;
@@ -142,19 +156,16 @@ static int copy(struct source *source, struct incoming *in, struct err *err)
 int catenate_url(struct session *s, struct str text, struct incoming *in, uint64_t *copied_bytes,
                  struct err *err)
 {
-    uint64_t max = COPIES_MAX * s->server->settings.message_bytes_max;
     struct source source = { 0 };
     struct url_message url;
     int r = url_parse_message(text, &s->arena, &url, err);
     if (r < 0)
         return bad_url(s, text, err);
-    r = find_source(s, &url, &source, err);
-    if (r == 0 && source.length > max - *copied_bytes)
-        r = err_set(err, ERR_LIMIT, "URLs of one command name more than %llu bytes", (unsigned long long)max);
-    if (r == 0) {
-        *copied_bytes += source.length;
+    r = find_source(s, &url, &source, copied_bytes, err);
+    if (r == 0)
+        r = charge(s, source.length, copied_bytes, err);
+    if (r == 0)
         r = copy(&source, in, err);
-    }
     buf_deinit(&source.decoded);
     account_unref(&source.account);
     if (r == -ERR_NOT_FOUND || r == -ERR_DENIED)
