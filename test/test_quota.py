@@ -114,7 +114,7 @@ def test_deliveries_and_appends_at_once_fit_exactly():
 
 
 def test_a_domain_shares_its_limit_also_after_a_restart():
-    options = {"quota.domain_storage_bytes": "10K", "quota.domains": "big.example=20K, free.example=none",
+    options = {"quota.domain_storage_bytes": "10K", "quota.domains": "BIG.example=20K, free.example=none",
                "quota.administrators": "anna@example.org"}
     with loft.Loft(options) as server:
         anna, bert = server.add_user("anna@example.org"), server.add_user("bert@example.org")

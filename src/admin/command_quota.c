@@ -55,8 +55,10 @@ int admin_quota_domain(struct admin_call *call, json_t **result_out, struct err 
 {
     struct quota_domains *domains = mail_options(call->admin->backend->mail)->quota.domains;
     struct quota_amounts used, limits;
+    char name[USER_NAME_BYTES_MAX + 1];
 
-    if (!domains || quota_domains_state(domains, call_text(call, "domain"), &used, &limits, NULL) < 0)
+    if (!domains || users_normalise_name(call_text(call, "domain"), name, NULL) < 0 ||
+        quota_domains_state(domains, str_c(name), &used, &limits, NULL) < 0)
         return err_set(err, ERR_NOT_FOUND, "domain " STR_FMT " is not limited, or has no users",
                        STR_ARG(call_text(call, "domain")));
     *result_out = json_array();

@@ -152,7 +152,9 @@ static void warn(void *ctx, struct account *account, unsigned percent)
 
 static void limit_domain(void *ctx, struct str domain, uint64_t storage_bytes)
 {
-    quota_domains_limit(ctx, domain, &(struct quota_amounts){ .of[QUOTA_STORAGE] = storage_bytes });
+    char name[USER_NAME_BYTES_MAX + 1]; /* spelled as in the names of users */
+    if (users_normalise_name(domain, name, NULL) == 0)
+        quota_domains_limit(ctx, str_c(name), &(struct quota_amounts){ .of[QUOTA_STORAGE] = storage_bytes });
 }
 
 static int read_domains(const struct config *c, struct quota_domains *domains, struct err *err)
