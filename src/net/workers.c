@@ -96,14 +96,18 @@ static void leave_idle(struct net *net)
         wake_ticker(net);
 }
 
+static void push(struct net *net)
+{
+    if (net->options.before_wait)
+        net->options.before_wait(net->options.before_wait_ctx);
+}
+
 /* What it makes ready on this thread calls no other worker: this one looks at the queue next. */
 static void before_wait(struct net *net)
 {
     uintptr_t nobody = 0;
-    if (!net->options.before_wait)
-        return;
     bool ours = atomic_compare_exchange_strong(&net->looks_next, &nobody, (uintptr_t)pthread_self());
-    net->options.before_wait(net->options.before_wait_ctx);
+    push(net);
     if (ours)
         atomic_store(&net->looks_next, 0);
 }
@@ -133,7 +137,7 @@ static void run_queued(struct worker *w)
     for (unsigned i = 0; i < TURNS_AT_ONCE && (c = ready_pop(net)); i++) {
         int64_t now_ms = real_ms();
         if (now_ms - w->pushed_real_ms >= PUSH_AFTER_MS) { /* those who work long leave no queue empty */
-            before_wait(net);
+            push(net); /* calls others for what it makes ready: the turn below may be long */
             w->pushed_real_ms = now_ms;
         }
         take_turn(c, conn_take_queued(c));
@@ -153,9 +157,7 @@ static bool lie_down(struct worker *w)
     struct net *net = w->net;
     struct timespec until;
     bool in_time = true;
-    /* What it has begun must not sleep with it. Not by before_wait(): this one does not look at the queue next. */
-    if (net->options.before_wait)
-        net->options.before_wait(net->options.before_wait_ctx);
+    push(net); /* what it has begun must not sleep with it */
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SURPLUS_IDLE_MS / 1000;
     pthread_mutex_lock(&net->lock);
