@@ -173,6 +173,7 @@ void notify_opened(struct session *s)
         return;
     n->selected_watcher = (struct watcher){ .fn = on_selected_change,
                                             .mailbox_id = mailbox_id(s->view.mailbox),
+                                            .reader = s->view.reader,
                                             .events = (n->selected_events ? WATCH_MAILBOX : 0u) |
                                                       WATCH_ACCOUNT_GONE };
     account_watch(s->selected_account, &n->selected_watcher);

@@ -164,6 +164,7 @@ static void watch(struct notify_home *home, struct watched *mailboxes, size_t co
     home->watcher = (struct watcher){ .fn = on_change,
                                       .mailboxes = mailboxes,
                                       .mailbox_count = count,
+                                      .reader = door_reader(home->notify->session, home->account),
                                       .events = WATCH_MAILBOX | WATCH_TREE | WATCH_ACCOUNT_GONE |
                                                 (annotations ? WATCH_ANNOTATIONS : 0u) };
     account_watch(home->account, &home->watcher);

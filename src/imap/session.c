@@ -257,6 +257,7 @@ void session_watch(struct session *s)
         s->waker = conn_waker(s->conn);
     s->watcher = (struct watcher){ .fn = on_change,
                                    .mailbox_id = s->state == STATE_SELECTED ? mailbox_id(s->view.mailbox) : 0,
+                                   .reader = s->view.reader,
                                    .events = (s->state == STATE_SELECTED ? WATCH_MAILBOX : 0) | annotations |
                                              WATCH_ACCOUNT_GONE };
     account_watch(s->selected_account ? s->selected_account : s->account, &s->watcher);

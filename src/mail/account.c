@@ -22,6 +22,7 @@ struct mailbox *mailbox_new(struct account *account, uint64_t id, uint32_t uidva
     mailbox->recent_uid = 1;
     atomic_init(&mailbox->snapshot, snapshot_ref(snapshot));
     mailbox_set_name(mailbox, name);
+    pthread_mutex_init(&mailbox->face_mutex, NULL);
     return mailbox;
 }
 
@@ -45,6 +46,7 @@ void mailbox_unref(struct mailbox **mailbox)
     acl_unref(&m->acl);
     readers_unref(&m->readers);
     free_faces(m->faces);
+    pthread_mutex_destroy(&m->face_mutex);
     free(m->name);
     free(m->stored_ids);
     free(m);
@@ -143,15 +145,22 @@ static bool has_own_seen(const struct mailbox *mailbox, uint64_t reader)
     return reader && !(mailbox->acl && mailbox->acl->seen_shared);
 }
 
+/* Under the mutex: the reader's face when it is that of the mailbox as it is now; or NULL. */
+static const struct face *present_face(const struct mailbox *mailbox, uint64_t reader)
+{
+    const struct face *plain = find_face(mailbox, 0), *face = find_face(mailbox, reader);
+    bool is_present = plain && face && plain->base == mailbox_peek(mailbox) && face->base == plain->shown &&
+                      face->seen == readers_find(mailbox->readers, reader);
+    return is_present ? face : NULL;
+}
+
 bool mailbox_is_shown(struct mailbox *mailbox, uint64_t reader, const struct snapshot *shown)
 {
     pthread_mutex_lock(&mailbox->account->mutex);
-    const struct snapshot *base = mailbox_peek(mailbox);
-    bool is_shown = base == shown;
+    bool is_shown = mailbox_peek(mailbox) == shown;
     if (has_own_seen(mailbox, reader)) {
-        const struct face *plain = find_face(mailbox, 0), *face = find_face(mailbox, reader);
-        is_shown = plain && face && plain->base == base && face->base == plain->shown &&
-                   face->seen == readers_find(mailbox->readers, reader) && face->shown == shown;
+        const struct face *face = present_face(mailbox, reader);
+        is_shown = face && face->shown == shown;
     }
     pthread_mutex_unlock(&mailbox->account->mutex);
     return is_shown;
@@ -236,28 +245,41 @@ static int get_face(struct mailbox *mailbox, uint64_t user, struct snapshot *bas
     return r;
 }
 
-int mailbox_snapshot_for(struct mailbox *mailbox, uint64_t reader, struct snapshot **snapshot_out,
-                         struct err *err)
+/* As get_face for the mailbox as it is now. Faces of a mailbox are made one at a time: nobody makes one that another is
+ * making, and none takes the place of a later one. */
+static int make_faces(struct mailbox *mailbox, uint64_t reader, struct snapshot **shown_out, struct err *err)
 {
     struct snapshot *plain;
 
+    pthread_mutex_lock(&mailbox->face_mutex);
     pthread_mutex_lock(&mailbox->account->mutex);
-    bool own = has_own_seen(mailbox, reader);
     struct snapshot *base = snapshot_ref(mailbox_peek(mailbox));
-    struct seen *seen = own ? seen_ref(readers_find(mailbox->readers, reader)) : NULL;
+    struct seen *seen = seen_ref(readers_find(mailbox->readers, reader));
     pthread_mutex_unlock(&mailbox->account->mutex);
-    if (!own) {
-        *snapshot_out = base;
-        return 0;
-    }
     int r = get_face(mailbox, 0, base, NULL, &plain, err);
     if (r == 0) {
-        r = get_face(mailbox, reader, plain, seen, snapshot_out, err);
+        r = get_face(mailbox, reader, plain, seen, shown_out, err);
         snapshot_unref(&plain);
     }
+    pthread_mutex_unlock(&mailbox->face_mutex);
     snapshot_unref(&base);
     seen_unref(&seen);
     return r;
+}
+
+int mailbox_snapshot_for(struct mailbox *mailbox, uint64_t reader, struct snapshot **snapshot_out,
+                         struct err *err)
+{
+    pthread_mutex_lock(&mailbox->account->mutex);
+    struct snapshot *ready = mailbox_peek(mailbox);
+    if (has_own_seen(mailbox, reader)) {
+        const struct face *face = present_face(mailbox, reader);
+        ready = face ? face->shown : NULL;
+    }
+    if (ready)
+        *snapshot_out = snapshot_ref(ready);
+    pthread_mutex_unlock(&mailbox->account->mutex);
+    return ready ? 0 : make_faces(mailbox, reader, snapshot_out, err);
 }
 
 uint32_t mailbox_recent_count(struct mailbox *mailbox)
@@ -332,7 +354,7 @@ void account_free(struct account *a)
     quota_unref(&a->quota);
     free(a->refs_changed);
     free(a->deleted_ids);
-    free(a->notice.mailbox_ids);
+    free(a->notice.mailboxes);
     pthread_mutex_destroy(&a->mutex);
     pthread_mutex_destroy(&a->watch_mutex);
     pthread_cond_destroy(&a->watch_idle);

@@ -201,7 +201,8 @@ struct watcher {
     uint64_t mailbox_id;       /* 0: every mailbox */
     struct watched *mailboxes; /* in place of mailbox_id, these, their ids ascending; borrows; or NULL */
     size_t mailbox_count;
-    unsigned events;                 /* which */
+    uint64_t reader; /* whose \Seen counts (mailbox_snapshot_for): that of others calls nobody */
+    unsigned events; /* which */
     struct watcher *next, *previous; /* from here on the account's: its list, and calls under way */
     unsigned running;
 };

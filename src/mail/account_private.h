@@ -34,8 +34,13 @@ enum {
 };
 
 /* What watchers are to be told, gathered while leading. */
+#define NOTICE_ALL UINT64_MAX
+struct noticed {
+    uint64_t mailbox_id;
+    uint64_t reader; /* only what he has seen changed; NOTICE_ALL: it concerns all */
+};
 struct notice {
-    uint64_t *mailbox_ids; /* heap */
+    struct noticed *mailboxes; /* heap */
     size_t count, cap;
     bool tree, gone, annotations;
 };
@@ -148,6 +153,8 @@ struct mailbox {
     struct readers *readers; /* own reference; NULL: none */
     struct face *faces;      /* made so far */
 
+    pthread_mutex_t face_mutex; /* held to make one; comes before the account's */
+
     /* the leader alone */
     struct plan_box *box;     /* its working state in the plan under way; NULL: untouched by it */
     uint32_t vanished_ranges; /* kept under "V" */
@@ -184,7 +191,7 @@ bool account_is_behind(const struct account *account); /* the store told of a ve
 void account_submit(struct account *account, struct request *request);
 
 /* ---- watch.c ---- */
-void notice_add(struct notice *notice, uint64_t mailbox_id);
+void notice_add(struct notice *notice, uint64_t mailbox_id, uint64_t reader);
 void account_tell(struct account *account, const struct notice *notice);
 
 /* ---- fold.c ---- */

@@ -75,7 +75,7 @@ static void end_lead(struct account *a, struct request *first)
     pthread_mutex_unlock(&a->mutex);
     if (notice.count > 0 || notice.tree || notice.gone || notice.annotations)
         account_tell(a, &notice);
-    free(notice.mailbox_ids);
+    free(notice.mailboxes);
     if (fold || warn)
         mail_queue_job(a, (fold ? JOB_FOLD : 0u) | (warn ? JOB_WARN : 0u));
 }

@@ -345,7 +345,7 @@ int mail_account_open(struct mail *mail, struct account_id id, struct account **
         pthread_mutex_unlock(&mail->mutex);
         struct err open_err = { 0 };
         r = account_load(a, &open_err);
-        free(a->notice.mailbox_ids);
+        free(a->notice.mailboxes);
         a->notice = (struct notice){ 0 };
         pthread_mutex_lock(&mail->mutex);
         a->open_result = r;

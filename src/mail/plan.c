@@ -270,8 +270,20 @@ static void forget_mailbox(struct account *a, struct mailbox *mailbox)
 {
     struct mailbox *kept = map_remove(&a->mailboxes, map_key_u64(&mailbox->id));
     atomic_store(&mailbox->deleted, true);
-    notice_add(&a->notice, mailbox->id);
+    notice_add(&a->notice, mailbox->id, NOTICE_ALL);
     mailbox_unref(&kept);
+}
+
+/* Those who have seen something else than before. */
+static void notice_readers(struct notice *notice, uint64_t mailbox_id, const struct readers *before,
+                           const struct readers *now)
+{
+    for (uint32_t i = 0; before && i < before->count; i++)
+        if (readers_find(now, before->items[i]->user) != before->items[i])
+            notice_add(notice, mailbox_id, before->items[i]->user);
+    for (uint32_t i = 0; now && i < now->count; i++)
+        if (!readers_find(before, now->items[i]->user))
+            notice_add(notice, mailbox_id, now->items[i]->user);
 }
 
 static void publish_box(struct plan *p, struct plan_box *box)
@@ -293,13 +305,13 @@ static void publish_box(struct plan *p, struct plan_box *box)
         struct readers *old_readers = mailbox->readers;
         mailbox->readers = box->readers;
         box->readers = old_readers;
-        notice_add(&a->notice, mailbox->id);
+        notice_readers(&a->notice, mailbox->id, old_readers, mailbox->readers);
     }
     if (mailbox->acl != box->acl) {
         struct acl *old_acl = mailbox->acl;
         mailbox->acl = box->acl;
         box->acl = old_acl;
-        notice_add(&a->notice, mailbox->id);
+        notice_add(&a->notice, mailbox->id, NOTICE_ALL);
     }
     if (p->fresh) {
         mailbox->changed = box->changed;
@@ -316,7 +328,7 @@ static void publish_box(struct plan *p, struct plan_box *box)
     if (old != box->next) { /* the old one goes with the plan, when the mutex is free again */
         atomic_store(&mailbox->snapshot, box->next);
         box->next = old;
-        notice_add(&a->notice, mailbox->id);
+        notice_add(&a->notice, mailbox->id, NOTICE_ALL);
     }
 }
 

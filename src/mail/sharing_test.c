@@ -172,6 +172,45 @@ static void append_some(struct bench *b, const char *name, int count, uint8_t fl
         assert_true(append_one(b, name, "x", flags) > 0);
 }
 
+static void test_what_a_reader_has_seen_calls_him_alone(void **state)
+{
+    struct bench b;
+    const uint64_t readers[] = { 0, READER, OTHER };
+    static const struct {
+        uint64_t reader;
+        uint8_t flags;
+        bool heard[3];
+    } cases[] = {
+        { READER, FLAG_SEEN, { false, true, false } },
+        { OTHER, FLAG_SEEN, { false, false, true } },
+        { READER, FLAG_SEEN | FLAG_FLAGGED, { true, true, true } },
+        { 0, FLAG_ANSWERED, { true, true, true } },
+    };
+    (void)state;
+    bench_init(&b, NULL);
+    append_some(&b, "INBOX", 2, 0);
+    assert_int_equal(set_acl(&b, "INBOX", READER, ACL_REPLACE, "lrsw"), 0);
+    assert_int_equal(set_acl(&b, "INBOX", OTHER, ACL_REPLACE, "lrsw"), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct watcher watchers[3];
+        for (size_t k = 0; k < 3; k++) {
+            watchers[k] = (struct watcher){ .fn = on_change,
+                                            .mailbox_id = box_id(&b, "INBOX"),
+                                            .reader = readers[k],
+                                            .events = WATCH_MAILBOX };
+            account_watch(b.account, &watchers[k]);
+        }
+        assert_int_equal(
+            store_for(&b, "INBOX", cases[i].reader, i == 2 ? "2" : "1", STORE_ADD, cases[i].flags), 0);
+        for (size_t k = 0; k < 3; k++) {
+            account_unwatch(b.account, &watchers[k]);
+            if ((watchers[k].mailbox_id == 0) != cases[i].heard[k])
+                fail_msg("case %zu: watcher %zu", i, k);
+        }
+    }
+    bench_deinit(&b);
+}
+
 static void test_each_reader_has_a_seen_of_his_own(void **state)
 {
     struct bench b;
@@ -403,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_rights_of_a_mailbox_that_is_gone_are_refused),
         cmocka_unit_test(test_each_reader_has_a_seen_of_his_own),
         cmocka_unit_test(test_shared_seen_is_one_for_all),
+        cmocka_unit_test(test_what_a_reader_has_seen_calls_him_alone),
         cmocka_unit_test(test_messages_of_a_reader_are_seen_by_him_alone),
         cmocka_unit_test(test_seen_of_a_deleted_mailbox_does_not_come_back),
         cmocka_unit_test(test_a_view_is_told_of_its_readers_seen_and_modseq),

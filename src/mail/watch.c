@@ -14,13 +14,19 @@ void list_add_u64(uint64_t **items, size_t *count, size_t *cap, uint64_t n)
     (*items)[(*count)++] = n;
 }
 
-void notice_add(struct notice *notice, uint64_t mailbox_id)
+void notice_add(struct notice *notice, uint64_t mailbox_id, uint64_t reader)
 {
     /* A group changes the same few again and again. */
     for (size_t i = notice->count; i > 0 && i + 8 > notice->count; i--)
-        if (notice->mailbox_ids[i - 1] == mailbox_id)
+        if (notice->mailboxes[i - 1].mailbox_id == mailbox_id && notice->mailboxes[i - 1].reader == reader)
             return;
-    list_add_u64(&notice->mailbox_ids, &notice->count, &notice->cap, mailbox_id);
+    if (notice->count == notice->cap) {
+        notice->cap = notice->cap ? notice->cap * 2 : 16;
+        notice->mailboxes = reallocarray(notice->mailboxes, notice->cap, sizeof *notice->mailboxes);
+        if (!notice->mailboxes)
+            abort();
+    }
+    notice->mailboxes[notice->count++] = (struct noticed){ mailbox_id, reader };
 }
 
 void account_watch(struct account *account, struct watcher *watcher)
@@ -64,12 +70,17 @@ static struct watched *find_watched(const struct watcher *watcher, uint64_t mail
     return found ? &watcher->mailboxes[low] : NULL;
 }
 
+static bool concerns(const struct watcher *watcher, const struct noticed *noticed)
+{
+    return noticed->reader == NOTICE_ALL || noticed->reader == watcher->reader;
+}
+
 static bool mark_changed(const struct watcher *watcher, const struct notice *notice)
 {
     bool any = false;
     for (size_t i = 0; i < notice->count; i++) {
-        struct watched *watched = find_watched(watcher, notice->mailbox_ids[i]);
-        if (watched)
+        struct watched *watched = find_watched(watcher, notice->mailboxes[i].mailbox_id);
+        if (watched && concerns(watcher, &notice->mailboxes[i]))
             atomic_store(&watched->changed, any = true);
     }
     return any;
@@ -80,7 +91,8 @@ static bool watches_any(const struct watcher *watcher, const struct notice *noti
     if (watcher->mailboxes)
         return mark_changed(watcher, notice);
     for (size_t i = 0; i < notice->count; i++)
-        if (watcher->mailbox_id == 0 || watcher->mailbox_id == notice->mailbox_ids[i])
+        if ((watcher->mailbox_id == 0 || watcher->mailbox_id == notice->mailboxes[i].mailbox_id) &&
+            concerns(watcher, &notice->mailboxes[i]))
             return true;
     return false;
 }
