@@ -72,7 +72,10 @@ struct str door_shown_name(const struct session *s, const struct account *accoun
  *   accounts_out  own references, in the arena: keep them while the tree is in use, then door_leave_accounts
  *   patterns      only what may match one of them is needed: others need not be opened in vain */
 struct door_accounts {
-    struct account **items;
+    struct door_account {
+        struct account *account;
+        uint64_t version; /* from before its tree was looked at */
+    } * items;
     size_t count, cap;
 };
 MUST_USE int door_tree(struct session *s, const struct str *patterns, size_t pattern_count,

@@ -31,7 +31,7 @@ static bool may_match(const struct str *patterns, size_t count, struct str prefi
 static bool has_account(const struct gathering *g, struct account_id id)
 {
     for (size_t i = 0; i < g->accounts->count; i++)
-        if (account_id(g->accounts->items[i]).n == id.n)
+        if (account_id(g->accounts->items[i].account).n == id.n)
             return true;
     return false;
 }
@@ -51,6 +51,7 @@ static void add_entry(struct gathering *g, const struct tree_entry *entry, struc
 static int add_account(struct gathering *g, struct account_id id, struct str prefix, struct err *err)
 {
     struct account *account;
+    struct account_totals totals;
     if (has_account(g, id))
         return 0;
     int r = mail_account_open(g->s->server->mail, id, &account, err);
@@ -63,8 +64,9 @@ static int add_account(struct gathering *g, struct account_id id, struct str pre
         return 0;
     }
     g->accounts->items = arena_grow(&g->s->arena, g->accounts->items, g->accounts->count, &g->accounts->cap,
-                                    sizeof(struct account *));
-    g->accounts->items[g->accounts->count++] = account;
+                                    sizeof *g->accounts->items);
+    account_totals(account, &totals);
+    g->accounts->items[g->accounts->count++] = (struct door_account){ account, totals.version };
     struct tree *tree = account_tree(account);
     for (uint32_t i = 0; i < tree->count; i++)
         if (tree->entries[i].mailbox && mailbox_rights(tree->entries[i].mailbox, &g->who) & RIGHT_LOOKUP)
@@ -128,6 +130,6 @@ int door_tree(struct session *s, const struct str *patterns, size_t pattern_coun
 void door_leave_accounts(struct door_accounts *accounts)
 {
     for (size_t i = 0; i < accounts->count; i++)
-        account_unref(&accounts->items[i]);
+        account_unref(&accounts->items[i].account);
     *accounts = (struct door_accounts){ 0 };
 }

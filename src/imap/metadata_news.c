@@ -196,6 +196,8 @@ void metadata_news_tell_server(struct session *s, uint64_t *seen)
 {
     struct telling t = { .s = s, .account = s->account, .mailbox_id = UINT64_MAX };
     struct err ignored; /* told the next time */
+    if (*seen && mail_directory_version(s->server->mail) <= *seen)
+        return;
     int r = server_metadata_changes(store_of(s), seen, tell_server_name, &t, &ignored);
     (void)r;
     end_line(&t);

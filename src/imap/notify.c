@@ -1,6 +1,7 @@
 #include "imap/notify.h"
 
 #include "auth/server_metadata.h"
+#include "imap/context.h"
 #include "imap/door.h"
 #include "imap/notify_private.h"
 #include "imap/wire/mailbox_args.h"
@@ -236,6 +237,8 @@ void notify_own_messages(struct session *s, struct account *account, uint64_t ma
         return;
     if (is_selected(s, account, mailbox_id)) {
         struct seqset all;
+        if (!n->items && !contexts_want_items(s)) /* nobody takes them */
+            return;
         seqset_union(&n->own_new, uids, &n->own_arena, &all);
         n->own_new = all;
         return;

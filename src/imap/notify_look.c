@@ -76,6 +76,7 @@ unsigned notify_events_of(const struct notify *n, struct str name, bool subscrib
 
 struct sight {
     struct tree *tree;
+    uint64_t own_version;          /* of the session's account, from before */
     struct door_accounts accounts; /* of others; own references */
     struct acl_identity who;
 };
@@ -114,15 +115,23 @@ static void leave_sight(struct sight *sight)
     door_leave_accounts(&sight->accounts);
 }
 
+static uint64_t version_of(struct account *account)
+{
+    struct account_totals totals;
+    account_totals(account, &totals);
+    return totals.version;
+}
+
 static int see(struct notify *n, struct sight *sight, struct arena *arena, struct err *err)
 {
     struct session *s = n->session;
     struct str *patterns;
+    *sight = (struct sight){ .own_version = version_of(s->account) };
     struct tree *own = account_tree(s->account);
     struct arena of_command = s->arena; /* there may be no command that frees what the door needs */
     size_t count = patterns_of(n, own, arena, &patterns);
-    *sight = (struct sight){ 0 };
     s->arena = (struct arena)ARENA_INIT;
+    n->directory_changes = users_changes(s->server->users);
     int r = store_version(mail_options(s->server->mail)->store, DIRECTORY_ACCOUNT, &n->directory_version,
                           err);
     if (r == 0)
@@ -130,7 +139,7 @@ static int see(struct notify *n, struct sight *sight, struct arena *arena, struc
     if (r == 0)
         r = door_tree(s, patterns, count, &sight->tree, &sight->accounts, err);
     if (r == 0) { /* the list of them lies in the arena that goes */
-        struct account **items = arena_new_array(arena, struct account *, sight->accounts.count);
+        struct door_account *items = arena_new_array(arena, struct door_account, sight->accounts.count);
         for (size_t i = 0; i < sight->accounts.count; i++)
             items[i] = sight->accounts.items[i];
         sight->accounts.items = items;
@@ -149,13 +158,6 @@ static void on_change(struct watcher *watcher, unsigned events)
                                                       offsetof(struct notify_home, watcher));
     atomic_fetch_or(&home->events, events);
     conn_wake(home->notify->waker);
-}
-
-static uint64_t version_of(struct account *account)
-{
-    struct account_totals totals;
-    account_totals(account, &totals);
-    return totals.version;
 }
 
 static void watch(struct notify_home *home, struct watched *mailboxes, size_t count)
@@ -189,7 +191,8 @@ struct notify_home *notify_find_home(struct notify *n, const struct account *acc
     return NULL;
 }
 
-static struct notify_home *home_for(struct notify *n, struct account *account)
+/* `version` is of before the look. */
+static struct notify_home *home_for(struct notify *n, struct account *account, uint64_t version)
 {
     struct notify_home *home = notify_find_home(n, account);
     if (home)
@@ -197,6 +200,7 @@ static struct notify_home *home_for(struct notify *n, struct account *account)
     home = zeroed(1, sizeof *home);
     home->notify = n;
     home->account = account_ref(account);
+    home->version = version;
     home->annotations = (struct metadata_watch){ .account = account_id(account).n,
                                                  .seen = account_annotation_modseq(account) };
     return home;
@@ -222,8 +226,9 @@ struct finding {
     size_t home_count;
     struct notify_box *boxes;
     size_t box_count;
-    struct str *denied;
+    struct str *denied; /* sorted */
     size_t denied_count, denied_cap;
+    bool overflow;
     struct arena names;
 };
 
@@ -303,12 +308,18 @@ static size_t home_of(const struct finding *f, const struct account *account)
     return i;
 }
 
-/* RFC 5465, 3.1 and 5: messages of a mailbox are told to those who have `l` and `r`. */
+static int by_name(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* RFC 5465, 3.1 and 5: messages of a mailbox are told to those who have `l` and `r`. Too many are not looked at to the end. */
 static void choose(struct finding *f)
 {
     const struct tree *tree = f->sight->tree;
+    const size_t max = f->n->session->server->settings.notify_mailboxes_max;
     f->boxes = zeroed(tree->mailbox_count, sizeof *f->boxes);
-    for (uint32_t i = 0; i < tree->count; i++) {
+    for (uint32_t i = 0; i < tree->count && f->box_count + f->denied_count <= max; i++) {
         const struct tree_entry *entry = &tree->entries[i];
         unsigned events = entry->mailbox ? notify_events_of(f->n, entry->name, entry->subscribed) : 0;
         if (!(events & EVENTS_OF_MESSAGES))
@@ -326,7 +337,10 @@ static void choose(struct finding *f)
                                     .home = home_of(f, mailbox_account(entry->mailbox)) };
         set_known(f, box);
     }
+    f->overflow = f->box_count + f->denied_count > max;
     qsort(f->boxes, f->box_count, sizeof *f->boxes, by_home_and_id);
+    if (f->denied)
+        qsort(f->denied, f->denied_count, sizeof *f->denied, by_name);
 }
 
 static void free_boxes(struct notify_box *boxes, size_t count)
@@ -342,9 +356,9 @@ static void choose_homes(struct finding *f)
 {
     const struct door_accounts *others = &f->sight->accounts;
     f->homes = zeroed(others->count + 1, sizeof(struct notify_home *));
-    f->homes[f->home_count++] = home_for(f->n, f->n->session->account);
+    f->homes[f->home_count++] = home_for(f->n, f->n->session->account, f->sight->own_version);
     for (size_t i = 0; i < others->count; i++)
-        f->homes[f->home_count++] = home_for(f->n, others->items[i]);
+        f->homes[f->home_count++] = home_for(f->n, others->items[i].account, others->items[i].version);
 }
 
 static bool has_home(struct notify_home **homes, size_t count, const struct notify_home *home)
@@ -410,12 +424,9 @@ static void put_in_place(struct finding *f)
 
 /* ---- what is to be told ---- */
 
-static bool is_among(const struct str *names, size_t count, struct str name)
+static bool is_among(const struct str *sorted, size_t count, struct str name)
 {
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(names[i], name))
-            return true;
-    return false;
+    return count && bsearch(&name, sorted, count, sizeof name, by_name);
 }
 
 /* Behind what is still to be told: a client that does not read learns of it later. */
@@ -480,7 +491,7 @@ int notify_look(struct notify *n, const struct name_doing *doing, struct err *er
         arena_reset(&n->change_arena);
         n->change_count = n->next_change = 0;
     }
-    n->overflow = f.box_count > n->session->server->settings.notify_mailboxes_max;
+    n->overflow = f.overflow;
     if (n->overflow) {
         drop_finding(&f);
     } else {

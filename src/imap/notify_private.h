@@ -60,12 +60,14 @@ struct notify {
     struct notify_box *boxes; /* by home, then by id; heap */
     struct watched *watched;  /* beside them; heap */
     size_t box_count, next_box;
-    struct str *denied; /* names of which messages were asked for, and that the user may see, but not read */
+    struct str
+        *denied; /* names of which messages were asked for, and that the user may see, but not read; sorted */
     size_t denied_count;
     struct arena name_arena; /* of boxes and denied */
 
     bool reaches_out; /* mailboxes of others may be among them: what was granted is looked at now and then */
-    uint64_t directory_version, server_annotations;
+    uint64_t directory_version, directory_changes; /* when it was looked at */
+    uint64_t server_annotations;
     int64_t look_at_ms;     /* mono: when; 0: never */
     bool unfinished;        /* notify_tell stopped half way, or is to look at everything */
     bool overflow;          /* there are more mailboxes than may be watched */

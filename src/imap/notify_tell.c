@@ -210,15 +210,13 @@ static unsigned take_events(struct notify *n, unsigned events)
 /* What was granted where nobody watches yet, and what an administrator says of the server. */
 static bool look_at_directory(struct notify *n)
 {
-    uint64_t version;
-    struct err err;
+    const struct imap_server *server = n->session->server;
     int64_t now = conn_now_mono_ms(n->session->conn);
     if (!n->look_at_ms || now < n->look_at_ms)
         return false;
     n->look_at_ms = now + DIRECTORY_LOOK_MS;
-    return store_version(mail_options(n->session->server->mail)->store, DIRECTORY_ACCOUNT, &version, &err) ==
-               0 &&
-           version != n->directory_version;
+    return mail_directory_version(server->mail) > n->directory_version ||
+           users_changes(server->users) != n->directory_changes;
 }
 
 static int look_at_names(struct session *s, struct err *err)
