@@ -196,6 +196,8 @@ static int begin_look(struct session *s, struct context_round *round, struct err
 {
     struct context *c = round->at;
     int64_t since_s = c->looked_s, now = now_s(s);
+    if (now - since_s < CONTEXT_LOOK_S) /* what time alone changes is looked for now and then */
+        now = since_s;
     seqset_init(&round->lost, round->arena);
     seqset_init(&round->gained, round->arena);
     round->next = 0;
@@ -208,7 +210,10 @@ static int begin_look(struct session *s, struct context_round *round, struct err
         return r;
     struct seqset uids;
     r = search_program_aged(c->program, round->before, s->view.snapshot, since_s, round->arena, &uids, err);
-    return r < 0 ? r : snapshot_uids_to_seqs(s->view.snapshot, &uids, round->arena, &round->aged, err);
+    if (r == 0)
+        r = snapshot_uids_to_seqs(s->view.snapshot, &uids, round->arena, &round->aged, err);
+    round->aged_left = seqset_each(&round->aged);
+    return r;
 }
 
 static void look_for_gone(struct context_round *round)
@@ -253,14 +258,15 @@ static int look_for_new(struct session *s, struct context_round *round, struct e
         if (r < 0)
             return r;
     }
-    struct seqset_iter it = seqset_each(&round->aged);
-    uint32_t seq;
-    while (seqset_next(&it, &seq)) {
+    for (uint32_t seq;;) {
+        if (session_must_wait(s))
+            return -ERR_AGAIN;
+        if (!seqset_next(&round->aged_left, &seq))
+            return 0;
         int r = look_at(s, round, seq, err);
         if (r < 0)
             return r;
     }
-    return 0;
 }
 
 /* ---- telling ---- */

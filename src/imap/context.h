@@ -56,6 +56,7 @@ struct context_round {
     struct context *at;
     enum { ROUND_BEGIN, ROUND_LOOK, ROUND_TELL, ROUND_END } stage;
     struct seqset aged;
+    struct seqset_iter aged_left;
     size_t next;
     struct seqset lost, gained;
     struct context_news *news; /* NULL-terminated list */

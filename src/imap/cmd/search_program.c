@@ -280,14 +280,14 @@ static int add_last(const struct snapshot *snapshot, struct seqset *uids, struct
     return r;
 }
 
-/* Those with an INTERNALDATE from `from_s` to `to_s`. */
+/* Those with an INTERNALDATE from `from_s` to `to_s`; none when no time has gone by. */
 static int add_dated(const struct snapshot *snapshot, int64_t from_s, int64_t to_s, struct seqset *uids,
                      struct err *err)
 {
     struct snapshot_cursor cursor = snapshot_cursor_at(snapshot, 1);
     struct chunk_span span;
-    int r;
-    while ((r = snapshot_cursor_next(&cursor, &span, err)) == 1)
+    int r = 0;
+    while (from_s < to_s && (r = snapshot_cursor_next(&cursor, &span, err)) == 1)
         for (uint32_t i = span.first; i < span.columns->count; i++)
             if (span.columns->internal_date_s[i] >= from_s && span.columns->internal_date_s[i] <= to_s)
                 seqset_add(uids, span.columns->uid[i]);
