@@ -231,7 +231,7 @@ static int look_at(struct session *s, struct context_round *round, uint32_t seq,
     int r = snapshot_message(s->view.snapshot, seq, &row, err);
     if (r < 0)
         return r;
-    int match = search_program_match(round->at->program, seq, &row, NULL, err);
+    int match = search_program_match(round->at->program, seq, &row, err);
     if (match < 0) { /* one message that cannot be read is no reason to tell nothing any more */
         log_warn(&s->log, "context-not-read", KV("uid", row.uid), KV("text", (const char *)err->text));
         return 0;

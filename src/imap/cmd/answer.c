@@ -18,6 +18,18 @@ bool answer_needs_page_only(const struct search_args *a)
                                           SEARCH_RETURN_RELEVANCY));
 }
 
+/* RFC 5182, 2.1; RFC 9394, 3.2: with MIN, MAX or PARTIAL and neither ALL nor COUNT only those that they tell. */
+static bool tells_all(const struct search_args *a)
+{
+    return asks(a, SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT) ||
+           !asks(a, SEARCH_RETURN_MIN | SEARCH_RETURN_MAX | SEARCH_RETURN_PARTIAL);
+}
+
+bool answer_needs_uids(const struct search_args *a)
+{
+    return !tells_all(a) || asks(a, SEARCH_RETURN_SAVE | SEARCH_RETURN_UPDATE);
+}
+
 /* ---- getting ready ---- */
 
 static struct numbers page_of(const struct search_args *a, const struct found *found,
@@ -52,13 +64,6 @@ static void set_of(const struct numbers *n, struct arena *arena, struct seqset *
     for (size_t i = 0; i < n->count; i++)
         seqset_add(set_out, ascending[i]);
     arena_deinit(&scratch);
-}
-
-/* RFC 5182, 2.1; RFC 9394, 3.2: with MIN, MAX or PARTIAL and neither ALL nor COUNT only those that they tell. */
-static bool tells_all(const struct search_args *a)
-{
-    return asks(a, SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT) ||
-           !asks(a, SEARCH_RETURN_MIN | SEARCH_RETURN_MAX | SEARCH_RETURN_PARTIAL);
 }
 
 static void find_told(struct answer *answer, struct arena *arena)

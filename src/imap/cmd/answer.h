@@ -31,6 +31,9 @@ struct answer {
 /* May the search stop as soon as it has the page that PARTIAL asks for? */
 bool answer_needs_page_only(const struct search_args *args);
 
+/* Does anything that it is to do ask for UIDs of what was found by sequence number? Then found.uids must be there. */
+bool answer_needs_uids(const struct search_args *args);
+
 /* Make ready to tell.
  *   place   where it was found
  *   plain   the untagged response that the command has without RETURN; NULL: ESEARCH, also without

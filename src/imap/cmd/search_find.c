@@ -5,6 +5,7 @@ int search_find_init(struct search_find *f, struct session *s, const struct sear
 {
     const struct partial_range *range = &args->partial;
     *f = (struct search_find){ .arena = arena, .uid = args->uid, .page_only = answer_needs_page_only(args) };
+    f->needs_uids = f->uid || f->page_only || answer_needs_uids(args);
     seqset_init(&f->numbers, arena);
     seqset_init(&f->uids, arena);
     if (f->page_only) {
@@ -23,7 +24,8 @@ void search_find_deinit(struct search_find *f)
 
 static void add_hit(struct search_find *f, uint32_t seq, uint32_t uid)
 {
-    seqset_add(&f->numbers, f->uid ? uid : seq);
+    if (!f->uid)
+        seqset_add(&f->numbers, seq);
     seqset_add(&f->uids, uid);
 }
 
@@ -38,7 +40,43 @@ static void add_figures(struct search_find *f, const struct message *row)
     f->scores[f->score_count++] = (uint8_t)f->walk.score;
 }
 
-static int find_all(struct search_find *f, struct session *s, struct err *err)
+/* Neighbours are neighbours by sequence number, and often by UID. */
+static void add_run(struct search_find *f, const struct search_hits *hits, uint32_t lane, uint32_t count)
+{
+    const uint32_t *uid = hits->columns->uid, last = lane + count - 1;
+    if (!f->uid)
+        seqset_add_range(&f->numbers, hits->first_seq + lane, hits->first_seq + last);
+    if (!f->needs_uids)
+        return;
+    if (uid[last] - uid[lane] == last - lane) {
+        seqset_add_range(&f->uids, uid[lane], uid[last]);
+        return;
+    }
+    for (uint32_t i = lane; i <= last; i++)
+        seqset_add(&f->uids, uid[i]);
+}
+
+static int find_chunks(struct search_find *f, struct session *s, struct err *err)
+{
+    struct search_hits hits;
+    int r;
+    while ((r = search_walk_next_chunk(&f->walk, s, &hits, err)) == 1) {
+        f->any = true;
+        for (uint32_t lane = 0; (lane = lanes_next(&hits.lanes, lane)) != LANE_NONE;) {
+            uint32_t count = lanes_run(&hits.lanes, lane);
+            add_run(f, &hits, lane, count);
+            for (uint32_t i = lane; i < lane + count; i++)
+                if (hits.columns->modseq[i] > f->modseq_max)
+                    f->modseq_max = hits.columns->modseq[i];
+            lane += count;
+            if (lane >= CHUNK_MESSAGES_MAX)
+                break;
+        }
+    }
+    return r;
+}
+
+static int find_scored(struct search_find *f, struct session *s, struct err *err)
 {
     struct message row;
     uint32_t seq;
@@ -91,9 +129,11 @@ static int find_page(struct search_find *f, struct session *s, struct err *err)
 
 int search_find_run(struct search_find *f, struct session *s, struct found *found_out, struct err *err)
 {
-    int r = f->page_only ? find_page(f, s, err) : find_all(f, s, err);
+    int r = f->page_only     ? find_page(f, s, err)
+            : f->walk.scores ? find_scored(f, s, err)
+                             : find_chunks(f, s, err);
     if (r == 0)
-        *found_out = (struct found){ .numbers = numbers_of_set(f->numbers),
+        *found_out = (struct found){ .numbers = numbers_of_set(f->uid ? f->uids : f->numbers),
                                      .uids = numbers_of_set(f->uids),
                                      .scores = f->scores,
                                      .is_page = f->page_only,

@@ -9,7 +9,7 @@
 struct search_find {
     struct search_walk walk;
     struct arena *arena;
-    bool uid;
+    bool uid, needs_uids;
     bool any; /* some message has matched, on the page or not */
 
     /* Of a search that stops as soon as it has its page: hits still to be passed over, and to be taken. */
@@ -19,7 +19,8 @@ struct search_find {
     size_t page_count, seqs_cap, uids_cap;
 
     /* Hits. */
-    struct seqset numbers, uids; /* numbers: sequence numbers, or UIDs in the UID form */
+    struct seqset numbers,
+        uids; /* numbers: sequence numbers, none in the UID form; uids: none unless needs_uids */
     uint64_t modseq_max;
     uint8_t *scores; /* RELEVANCY; NULL: not wanted */
     size_t score_count, scores_cap;

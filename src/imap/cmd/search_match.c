@@ -1,144 +1,154 @@
 #include "imap/cmd/search_private.h"
 #include "mime/text.h"
 
-/* ---- dates ---- */
+/* ---- leaves, for a chunk ---- */
 
-static int32_t day_of(int64_t unix_s, int zone_min)
+static struct lanes all_lanes(const struct search_program *p)
 {
-    int64_t local = unix_s + zone_min * 60;
-    int64_t day = local / 86400;
-    return (int32_t)(local % 86400 < 0 ? day - 1 : day);
+    return lanes_range(0, p->columns->count - 1);
 }
 
-/* How many days lie between `day` and those that match; none: it does. */
-static int64_t days_off(int32_t day, int32_t wanted, enum search_key key, enum search_key before,
-                        enum search_key on)
+/* What is known without looking anywhere: SEARCH BODY "" is all, a needle that is too long is in nothing. */
+static struct lane_verdicts without_looking(const struct search_program *p, const struct search_node *node,
+                                            const struct prepared *ready)
 {
-    int64_t late = (int64_t)day - wanted;
-    if (key == before)
-        return late < 0 ? 0 : late + 1;
-    if (key == on && late > 0)
-        return late;
-    return late < 0 ? -late : 0;
+    bool is_text = node->key == SEARCH_BODY || node->key == SEARCH_TEXT;
+    struct lane_verdicts v = { 0 };
+    if (search_is_row_key(node->key))
+        v.yes = search_rows(p, node, ready);
+    else if (is_text && ready->needle.n == 0)
+        v.yes = all_lanes(p);
+    else if (!is_text || ready->needle.n <= TEXT_OVERLAP_BYTES_MAX)
+        v.open = all_lanes(p);
+    return v;
 }
 
-static enum verdict compare_day(int32_t day, const struct search_node *node, enum search_key before,
-                                enum search_key on, struct prepared *ready)
+static struct prepared *leaf_lanes(struct search_program *p, uint32_t i)
 {
-    int64_t off = days_off(day, node->day, node->key, before, on);
-    if (!node->fuzzy || off > DAYS_NEAR)
-        return off == 0 ? YES : NO;
-    ready->score = FUZZY_SCORE_MAX - (unsigned)off * FUZZY_SCORE_MAX / (DAYS_NEAR + 1);
-    return YES;
+    struct prepared *ready = &p->prepared[i];
+    const struct search_node *node = &p->args->nodes[i];
+    if (ready->looked != p->chunk_number) {
+        ready->looked = p->chunk_number;
+        ready->lanes = without_looking(p, node, ready);
+    }
+    return ready;
+}
+
+/* ---- the tree, for a chunk. Depth is bounded by SEARCH_DEPTH_MAX. ---- */
+
+static struct lane_verdicts match_lanes(struct search_program *p, uint32_t i, struct lanes asked);
+
+static struct lane_verdicts match_and(struct search_program *p, const struct search_node *node, uint32_t i,
+                                      struct lanes left)
+{
+    struct lanes open = { 0 };
+    for (uint32_t child = i + 1; child < node->end && !lanes_are_empty(left);
+         child = p->args->nodes[child].end) {
+        struct lane_verdicts v = match_lanes(p, child, left);
+        left = lanes_or(v.yes, v.open);
+        open = lanes_or(open, v.open);
+    }
+    return (struct lane_verdicts){ lanes_and_not(left, open), lanes_and(left, open) };
+}
+
+static struct lane_verdicts match_or(struct search_program *p, const struct search_node *node, uint32_t i,
+                                     struct lanes left)
+{
+    struct lane_verdicts sum = { 0 };
+    for (uint32_t child = i + 1; child < node->end && !lanes_are_empty(left);
+         child = p->args->nodes[child].end) {
+        struct lane_verdicts v = match_lanes(p, child, left);
+        sum.yes = lanes_or(sum.yes, v.yes);
+        sum.open = lanes_or(sum.open, v.open);
+        left = lanes_and_not(left, v.yes);
+    }
+    sum.open = lanes_and_not(sum.open, sum.yes);
+    return sum;
+}
+
+/* Of the messages `asked`; of others nothing is said. */
+static struct lane_verdicts match_lanes(struct search_program *p, uint32_t i, struct lanes asked)
+{
+    const struct search_node *node = &p->args->nodes[i];
+    struct lane_verdicts v;
+    switch (node->key) {
+    case SEARCH_AND:
+        return match_and(p, node, i, asked);
+    case SEARCH_OR:
+        return match_or(p, node, i, asked);
+    case SEARCH_NOT:
+        v = match_lanes(p, i + 1, asked);
+        return (struct lane_verdicts){ lanes_and_not(asked, lanes_or(v.yes, v.open)), v.open };
+    default:
+        v = leaf_lanes(p, i)->lanes;
+        return (struct lane_verdicts){ lanes_and(v.yes, asked), lanes_and(v.open, asked) };
+    }
+}
+
+void search_program_begin(struct search_program *p, const struct chunk_columns *columns, uint32_t first_seq)
+{
+    p->columns = columns;
+    p->first_seq = first_seq;
+    p->chunk_number++;
+    p->lane = LANE_NONE;
+}
+
+struct lane_verdicts search_program_look(struct search_program *p)
+{
+    p->stage = STAGE_ROW;
+    return match_lanes(p, 0, all_lanes(p));
+}
+
+/* ---- one message ---- */
+
+/* Nothing is known of the message at hand but its chunk's lanes. */
+static void begin_message(struct search_program *p, uint32_t lane, const struct search_records *records)
+{
+    for (size_t i = 0; p->args->uses_fuzzy && i < p->args->node_count; i++)
+        p->prepared[i].score = NO_SCORE;
+    p->lane = lane;
+    p->records = records;
+    p->has_view = p->has_header = p->has_bytes = false;
+    p->error = 0;
 }
 
 static enum verdict match_sent(struct search_program *p, const struct search_node *node,
                                struct prepared *ready)
 {
-    if (p->stage < STAGE_RECORDS)
-        return UNKNOWN;
     if (search_need_view(p) < 0 || !(p->view.flags & META_HAS_DATE))
         return NO;
-    return compare_day(day_of(p->view.sent_s, p->view.zone_minutes), node, SEARCH_SENT_BEFORE, SEARCH_SENT_ON,
-                       ready);
+    ready->score = search_score_day(node, p->view.sent_s, p->view.zone_minutes);
+    return ready->score ? YES : NO;
 }
 
-/* ---- sizes ---- */
-
-static enum verdict match_size(uint64_t size, const struct search_node *node, struct prepared *ready)
+static enum verdict look_closer(struct search_program *p, const struct search_node *node,
+                                struct prepared *ready)
 {
-    bool larger = node->key == SEARCH_LARGER;
-    uint64_t wanted = node->number, off = larger ? wanted - size : size - wanted;
-    bool matches = larger ? size > wanted : size < wanted;
-    if (matches)
-        ready->score = FUZZY_SCORE_MAX;
-    if (matches || !node->fuzzy || wanted == 0 || off > wanted / (100 / SIZE_PERCENT_NEAR))
-        return matches ? YES : NO;
-    ready->score = FUZZY_SCORE_MAX - 1 -
-                   (unsigned)((double)off / (double)wanted * 100 * 98 / SIZE_PERCENT_NEAR);
-    return YES;
-}
-
-/* ---- nodes ---- */
-
-static enum verdict yes_if(bool condition)
-{
-    return condition ? YES : NO;
-}
-
-static enum verdict match_leaf(struct search_program *p, const struct search_node *node,
-                               struct prepared *ready)
-{
-    const struct message *row = p->row;
-    bool recent = p->place.view && view_is_recent(p->place.view, row->uid);
     switch (node->key) {
-    case SEARCH_ALL:
-    case SEARCH_SAVEDATE_SUPPORTED:
-        return YES;
-    case SEARCH_FLAG:
-        return yes_if(row->flags & node->flag);
-    case SEARCH_NO_FLAG:
-        return yes_if(!(row->flags & node->flag));
-    case SEARCH_KEYWORD:
-        return yes_if(ready->keyword >= 0 && keyword_set_has(&row->keywords, (unsigned)ready->keyword));
-    case SEARCH_NO_KEYWORD:
-        return yes_if(ready->keyword < 0 || !keyword_set_has(&row->keywords, (unsigned)ready->keyword));
-    case SEARCH_RECENT:
-        return yes_if(recent);
-    case SEARCH_OLD:
-        return yes_if(!recent);
-    case SEARCH_NEW:
-        return yes_if(recent && !(row->flags & FLAG_SEEN));
-    case SEARCH_SEQ:
-        return yes_if(seqset_contains(&ready->set, p->place.lasting ? row->uid : p->seq) ||
-                      (ready->saved && seqset_contains(&p->saved_seqs, p->seq)));
-    case SEARCH_UID:
-        return yes_if(seqset_contains(&ready->set, row->uid) ||
-                      (ready->star_from && (row->uid >= ready->star_from || row->uid == ready->last_uid)) ||
-                      (ready->saved && p->place.saved && seqset_contains(p->place.saved, row->uid)));
-    case SEARCH_BEFORE:
-    case SEARCH_ON:
-    case SEARCH_SINCE:
-        return compare_day(day_of(row->internal_date_s, row->internal_zone_min), node, SEARCH_BEFORE,
-                           SEARCH_ON, ready);
-    case SEARCH_SAVED_BEFORE:
-    case SEARCH_SAVED_ON:
-    case SEARCH_SAVED_SINCE:
-        return compare_day(day_of(row->save_date_s, 0), node, SEARCH_SAVED_BEFORE, SEARCH_SAVED_ON, ready);
     case SEARCH_SENT_BEFORE:
     case SEARCH_SENT_ON:
     case SEARCH_SENT_SINCE:
         return match_sent(p, node, ready);
-    case SEARCH_OLDER:
-        return yes_if(row->internal_date_s <= ready->limit_s);
-    case SEARCH_YOUNGER:
-        return yes_if(row->internal_date_s >= ready->limit_s);
-    case SEARCH_LARGER:
-    case SEARCH_SMALLER:
-        return match_size(row->size_bytes, node, ready);
-    case SEARCH_MODSEQ:
-        return yes_if(row->modseq >= node->number);
-    case SEARCH_EMAILID:
-        return yes_if(ready->id && row->email_id == ready->id);
-    case SEARCH_THREADID:
-        return yes_if(ready->id && row->thread_id == ready->id);
-    case SEARCH_FROM:
-    case SEARCH_TO:
-    case SEARCH_CC:
-    case SEARCH_BCC:
-    case SEARCH_SUBJECT:
-    case SEARCH_HEADER:
-        return search_match_header(p, ready);
     case SEARCH_BODY:
         return search_match_text(p, TEXT_BODY, ready);
     case SEARCH_TEXT:
         return search_match_text(p, TEXT_HEADER | TEXT_BODY, ready);
-    case SEARCH_AND:
-    case SEARCH_OR:
-    case SEARCH_NOT:
-        break;
+    default:
+        return search_match_header(p, ready);
     }
-    return NO;
+}
+
+static enum verdict match_leaf(struct search_program *p, uint32_t i)
+{
+    struct prepared *ready = leaf_lanes(p, i);
+    if (!lanes_has(&ready->lanes.open, p->lane))
+        return lanes_has(&ready->lanes.yes, p->lane) ? YES : NO;
+    enum verdict v = look_closer(p, &p->args->nodes[i], ready);
+    if (v != UNKNOWN) {
+        lanes_put(&ready->lanes.open, p->lane, false);
+        lanes_put(&ready->lanes.yes, p->lane, v == YES);
+    }
+    return v;
 }
 
 /* Depth is bounded by SEARCH_DEPTH_MAX. */
@@ -146,7 +156,7 @@ static enum verdict match_node(struct search_program *p, uint32_t i)
 {
     const struct search_node *node = &p->args->nodes[i];
     if (node->key != SEARCH_AND && node->key != SEARCH_OR && node->key != SEARCH_NOT)
-        return match_leaf(p, node, &p->prepared[i]);
+        return match_leaf(p, i);
     if (node->key == SEARCH_NOT) {
         enum verdict v = match_node(p, i + 1);
         return v == UNKNOWN ? UNKNOWN : v == YES ? NO : YES;
@@ -163,28 +173,41 @@ static enum verdict match_node(struct search_program *p, uint32_t i)
     return so_far;
 }
 
-static void look_at(struct search_program *p, uint32_t seq, const struct message *row,
-                    const struct search_records *records)
+static int outcome(struct search_program *p, int r, struct err *err)
 {
-    for (size_t i = 0; p->args->uses_fuzzy && i < p->args->node_count; i++)
-        p->prepared[i].score = NO_SCORE;
-    p->seq = seq;
-    p->row = row;
-    p->records = records;
-    p->has_view = p->has_header = p->has_bytes = false;
-    p->error = 0;
+    if (p->error < 0)
+        *err = p->err;
+    return p->error < 0 ? p->error : r;
 }
 
-static bool is_sent_key(enum search_key key)
+int search_program_decide(struct search_program *p, uint32_t lane, const struct search_records *records,
+                          struct err *err)
 {
-    return key == SEARCH_SENT_BEFORE || key == SEARCH_SENT_ON || key == SEARCH_SENT_SINCE;
+    enum verdict v = UNKNOWN;
+    begin_message(p, lane, records);
+    for (p->stage = STAGE_RECORDS; v == UNKNOWN && p->stage <= STAGE_BYTES; p->stage++)
+        v = match_node(p, 0);
+    return outcome(p, v == YES, err);
 }
 
-bool search_program_needs_records(struct search_program *p, uint32_t seq, const struct message *row)
+int search_program_match(struct search_program *p, uint32_t seq, const struct message *row, struct err *err)
 {
-    look_at(p, seq, row, NULL);
-    p->stage = STAGE_ROW;
-    return match_node(p, 0) == UNKNOWN;
+    p->one = (struct chunk_columns){ .count = 1,
+                                     .keyword_words = KEYWORD_WORDS,
+                                     .uid = &row->uid,
+                                     .size_bytes = &row->size_bytes,
+                                     .modseq = &row->modseq,
+                                     .blob = &row->blob,
+                                     .email_id = &row->email_id,
+                                     .thread_id = &row->thread_id,
+                                     .internal_date_s = &row->internal_date_s,
+                                     .save_date_s = &row->save_date_s,
+                                     .internal_zone_min = &row->internal_zone_min,
+                                     .flags = &row->flags,
+                                     .keywords = row->keywords.words };
+    search_program_begin(p, &p->one, seq);
+    struct lane_verdicts v = search_program_look(p);
+    return lanes_has(&v.open, 0) ? search_program_decide(p, 0, NULL, err) : lanes_has(&v.yes, 0);
 }
 
 unsigned search_program_slots(const struct search_program *p)
@@ -194,22 +217,36 @@ unsigned search_program_slots(const struct search_program *p)
         enum search_key key = p->args->nodes[i].key;
         if (p->prepared[i].field_kept)
             slots |= 1u << BLOB_HEADER;
-        else if (search_is_text_key(key) || is_sent_key(key))
+        else if (!search_is_row_key(key))
             slots |= 1u << BLOB_META;
     }
     return slots;
 }
 
-int search_program_match(struct search_program *p, uint32_t seq, const struct message *row,
-                         const struct search_records *records, struct err *err)
+/* ---- relevancy ---- */
+
+/* Of a key that matches. NO_SCORE: it is not fuzzy. */
+static unsigned score_leaf(const struct search_program *p, uint32_t i)
 {
-    enum verdict v = UNKNOWN;
-    look_at(p, seq, row, records);
-    for (p->stage = STAGE_ROW; v == UNKNOWN && p->stage <= STAGE_BYTES; p->stage++)
-        v = match_node(p, 0);
-    if (p->error < 0)
-        *err = p->err;
-    return p->error < 0 ? p->error : v == YES;
+    const struct search_node *node = &p->args->nodes[i];
+    const struct chunk_columns *c = p->columns;
+    if (!node->fuzzy)
+        return NO_SCORE;
+    switch (node->key) {
+    case SEARCH_LARGER:
+    case SEARCH_SMALLER:
+        return search_score_size(node, c->size_bytes[p->lane]);
+    case SEARCH_BEFORE:
+    case SEARCH_ON:
+    case SEARCH_SINCE:
+        return search_score_day(node, c->internal_date_s[p->lane], c->internal_zone_min[p->lane]);
+    case SEARCH_SAVED_BEFORE:
+    case SEARCH_SAVED_ON:
+    case SEARCH_SAVED_SINCE:
+        return search_score_day(node, c->save_date_s[p->lane], 0);
+    default:
+        return p->prepared[i].score == NO_SCORE ? FUZZY_SCORE_MAX : p->prepared[i].score;
+    }
 }
 
 /* NO_SCORE: nothing fuzzy below. Depth is bounded by SEARCH_DEPTH_MAX. */
@@ -222,9 +259,7 @@ static unsigned score_node(struct search_program *p, uint32_t i)
     if (node->key == SEARCH_NOT)
         return NO_SCORE;
     if (node->key != SEARCH_AND && node->key != SEARCH_OR)
-        return !node->fuzzy                       ? NO_SCORE
-               : p->prepared[i].score == NO_SCORE ? FUZZY_SCORE_MAX
-                                                  : p->prepared[i].score;
+        return score_leaf(p, i);
     for (uint32_t child = i + 1; child < node->end; child = p->args->nodes[child].end) {
         unsigned score = score_node(p, child);
         if (score == NO_SCORE || (score == 0 && node->key == SEARCH_OR))
@@ -236,14 +271,13 @@ static unsigned score_node(struct search_program *p, uint32_t i)
     return count == 0 ? NO_SCORE : node->key == SEARCH_OR ? best : sum / count;
 }
 
-int search_program_score(struct search_program *p, unsigned *score_out, struct err *err)
+int search_program_score(struct search_program *p, uint32_t lane, const struct search_records *records,
+                         unsigned *score_out, struct err *err)
 {
+    if (p->lane != lane)
+        begin_message(p, lane, records);
     p->stage = STAGE_BYTES;
     unsigned score = score_node(p, 0);
-    if (p->error < 0) {
-        *err = p->err;
-        return p->error;
-    }
     *score_out = score == NO_SCORE ? FUZZY_SCORE_MAX : score ? score : 1;
-    return 0;
+    return outcome(p, 0, err);
 }

@@ -1,12 +1,13 @@
 /* search_match.h: does a message match a search program?     RFC 9051, 6.4.4
- * Evaluated in three stages that cost more and more; each answers yes, no or not known yet, and a message is
- * decided as early as possible: its row (flags, dates, size), its stored records (header fields, sent date),
- * its bytes (BODY, TEXT).
+ * Evaluated in stages that cost more and more; each answers yes, no or not known yet, and a message is decided as early as
+ * possible: by its row (flags, dates, size), with all others of its chunk at once; by its stored records (header fields,
+ * sent date); by its bytes (BODY, TEXT).
  * A FUZZY key (RFC 6203) matches all that the key alone does, and more.
  * Threads: one owner. */
 #ifndef LOFT_IMAP_CMD_SEARCH_MATCH_H
 #define LOFT_IMAP_CMD_SEARCH_MATCH_H
 
+#include "imap/cmd/search_lanes.h"
 #include "imap/session.h"
 #include "imap/wire/search_args.h"
 
@@ -56,25 +57,36 @@ MUST_USE int search_program_scope(const struct search_program *program, struct s
 void search_program_rest(struct search_program *program);
 void search_program_free(struct search_program **program);
 
+/* ---- matching, a chunk of messages at a time ---- */
+
 /* Records of a message that were read with those of others; NIL: not there, it is looked for when it is needed. */
 struct search_records {
     struct str meta, header;
 };
 
-/* Which records (bits 1 << enum blob_slot) it looks at for messages that their rows do not decide. */
+/* Which records (bits 1 << enum blob_slot) it looks at for messages that stay open. */
 unsigned search_program_slots(const struct search_program *program);
-/* False: the row decides. */
-bool search_program_needs_records(struct search_program *program, uint32_t seq, const struct message *row);
 
-/* 1 it matches, 0 not, or an error. A message whose bytes are gone meanwhile
+/* A chunk is at hand from now on: `columns` is borrowed until the next, its first message has the number `first_seq`. */
+void search_program_begin(struct search_program *program, const struct chunk_columns *columns,
+                          uint32_t first_seq);
+/* What can be said of its messages without reading them. */
+struct lane_verdicts search_program_look(struct search_program *program);
+
+/* An open message, by its place in the chunk: 1 it matches, 0 not, or an error. A message whose bytes are gone meanwhile
  * (expunged) matches nothing that needs them.
  *   records  borrows, until the next call; NULL: none were read ahead */
-MUST_USE int search_program_match(struct search_program *program, uint32_t seq, const struct message *row,
-                                  const struct search_records *records, struct err *err);
+MUST_USE int search_program_decide(struct search_program *program, uint32_t lane,
+                                   const struct search_records *records, struct err *err);
 
-/* How relevant the message is that has just matched, 1 to 100: RFC 6203, 4. A FUZZY key on text has the score of fuzzy.h, TEXT a body at
+/* The same of one message alone. */
+MUST_USE int search_program_match(struct search_program *program, uint32_t seq, const struct message *row,
+                                  struct err *err);
+
+/* How relevant a message of the chunk is that matches, 1 to 100: RFC 6203, 4. A FUZZY key on text has the score of fuzzy.h, TEXT a body at
  * BODY_PERCENT of it; on a date or a size it matches what is near, the less the farther. Of several keys it is the mean; of
- * OR the best. Where nothing is fuzzy it is 100. */
-MUST_USE int search_program_score(struct search_program *program, unsigned *score_out, struct err *err);
+ * OR the best. Where nothing is fuzzy it is 100. Otherwise as search_program_decide. */
+MUST_USE int search_program_score(struct search_program *program, uint32_t lane,
+                                  const struct search_records *records, unsigned *score_out, struct err *err);
 
 #endif

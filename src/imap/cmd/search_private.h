@@ -29,8 +29,13 @@ struct prepared {
     uint64_t id;                  /* EMAILID, THREADID; 0: not one of ours */
     struct str field;             /* of header keys: its name ... */
     bool field_kept;              /* ... and whether header records keep it */
+
+    /* What is known of the messages of the chunk at hand. Who finds out more writes it here. */
+    struct lane_verdicts lanes;
+    uint32_t looked; /* the number of that chunk */
 };
 
+/* What is looked at, what costs little first. */
 enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
 
 struct search_program {
@@ -41,11 +46,15 @@ struct search_program {
     struct charset_cache *charsets;
     struct seqset saved_seqs; /* "$" as sequence numbers, once for all nodes: thousands may name it */
     bool has_saved_seqs;
+    enum stage stage;
+
+    /* The chunk at hand. */
+    const struct chunk_columns *columns;
+    uint32_t first_seq, chunk_number;
+    struct chunk_columns one; /* a chunk of one message alone */
 
     /* The message at hand. */
-    uint32_t seq;
-    const struct message *row;
-    enum stage stage;
+    uint32_t lane;                        /* LANE_NONE: none yet */
     const struct search_records *records; /* read ahead; NULL: none */
     bool has_view, has_header, has_bytes;
     struct meta_view view;
@@ -65,6 +74,17 @@ static inline enum collation search_collation_of(const struct search_program *p,
 {
     return fuzzy ? COLLATION_UNICODE_CASEMAP : p->place.collation;
 }
+
+/* ---- search_rows.c ---- */
+
+bool search_is_row_key(enum search_key key);
+/* What a row key says of the chunk at hand. */
+struct lanes search_rows(const struct search_program *p, const struct search_node *node,
+                         const struct prepared *ready);
+
+/* 1 to 100; 0: it does not match. */
+unsigned search_score_day(const struct search_node *node, int64_t unix_s, int zone_min);
+unsigned search_score_size(const struct search_node *node, uint64_t size);
 
 /* ---- search_text.c ---- */
 

@@ -56,7 +56,7 @@ static const char *matches(struct fixture *f)
     for (uint32_t seq = 1; seq <= f->snapshot->exists; seq++) {
         struct message m;
         assert_int_equal(snapshot_message(f->snapshot, seq, &m, &f->b.err), 0);
-        int r = search_program_match(f->program, seq, &m, NULL, &f->b.err);
+        int r = search_program_match(f->program, seq, &m, &f->b.err);
         assert_true(r >= 0);
         if (r == 1)
             seqset_add(&uids, m.uid);

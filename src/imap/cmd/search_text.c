@@ -10,6 +10,11 @@ static struct store *store_of(const struct search_program *p)
     return mail_options(account_mail(p->place.account))->store;
 }
 
+static struct blob_id blob_at_hand(const struct search_program *p)
+{
+    return (struct blob_id){ p->columns->blob[p->lane] };
+}
+
 static int fail(struct search_program *p, int r)
 {
     if (r < 0 && r != -ERR_NOT_FOUND && p->error == 0)
@@ -24,8 +29,8 @@ static int need_record(struct search_program *p, enum blob_slot slot, struct buf
     int r = 0;
     if (str_is_nil(ahead)) {
         buf_clear(bytes);
-        r = store_blob_record(store_of(p), account_id(p->place.account), (struct blob_id){ p->row->blob },
-                              slot, bytes, &p->err);
+        r = store_blob_record(store_of(p), account_id(p->place.account), blob_at_hand(p), slot, bytes,
+                              &p->err);
         ahead = buf_str(bytes);
     }
     *out = ahead;
@@ -58,9 +63,8 @@ static int need_bytes(struct search_program *p)
     if (p->has_bytes)
         return 0;
     buf_clear(&p->bytes);
-    int r = fail(p,
-                 store_blob_read(store_of(p), account_id(p->place.account), (struct blob_id){ p->row->blob },
-                                 0, p->row->size_bytes, &p->bytes, &p->err));
+    int r = fail(p, store_blob_read(store_of(p), account_id(p->place.account), blob_at_hand(p), 0,
+                                    p->columns->size_bytes[p->lane], &p->bytes, &p->err));
     p->has_bytes = r == 0;
     return r;
 }

@@ -2,6 +2,8 @@
 
 #include "imap/cmd/limit.h"
 
+#include <assert.h>
+
 enum { AHEAD_FIRST = 16 };
 
 int search_walk_init(struct search_walk *walk, struct session *s, const struct search_place *place,
@@ -50,19 +52,54 @@ void search_walk_deinit(struct search_walk *walk)
     record_batch_deinit(&walk->header);
 }
 
-/* Have the chunk of message `seq` in walk->span, whose first row shall be that message or one before it. */
-static int load_span(struct search_walk *walk, uint32_t seq, struct err *err)
+/* ---- the chunk at hand ---- */
+
+static bool is_in_span(const struct search_walk *walk, uint32_t seq)
+{
+    return walk->span.columns &&
+           seq - walk->span.seq < walk->span.columns->count; /* also when it is before */
+}
+
+/* Have the chunk of message `next_seq` in walk->span, from its first row on, and what the rows say of it in walk->left. */
+static int load_span(struct search_walk *walk, struct err *err)
 {
     struct chunk_span *span = &walk->span;
-    if (span->columns && seq >= span->seq && seq - span->seq < span->columns->count)
+    if (is_in_span(walk, walk->next_seq))
         return 0;
-    struct snapshot_cursor cursor = snapshot_cursor_at(walk->place.snapshot, seq);
+    struct snapshot_cursor cursor = snapshot_cursor_at(walk->place.snapshot, walk->next_seq);
     int r = snapshot_cursor_next(&cursor, span, err);
     if (r <= 0)
-        return r < 0 ? r : err_set(err, ERR_NOT_FOUND, "no message %u", seq);
+        return r < 0 ? r : err_set(err, ERR_NOT_FOUND, "no message %u", walk->next_seq);
     span->seq -= span->first;
     span->first = 0;
+    search_program_begin(walk->program, span->columns, span->seq);
+    walk->left = search_program_look(walk->program);
+    walk->ahead = (struct lanes){ 0 };
     return 0;
+}
+
+/* The first message of interest from `next_seq` on in the direction of the walk; LANE_NONE: the chunk has none. */
+static uint32_t next_lane(const struct search_walk *walk)
+{
+    const struct lanes of_interest = lanes_or(walk->left.yes, walk->left.open);
+    uint32_t from = walk->next_seq - walk->span.seq;
+    uint32_t lane = walk->backward ? lanes_next_back(&of_interest, from) : lanes_next(&of_interest, from);
+    bool is_before_first = lane != LANE_NONE && walk->span.seq + lane < walk->first_seq;
+    return is_before_first ? LANE_NONE : lane;
+}
+
+/* The message at `seq` is done. */
+static void step_over(struct search_walk *walk, uint32_t seq)
+{
+    if (walk->backward)
+        walk->next_seq = seq > walk->first_seq ? seq - 1 : 0;
+    else
+        walk->next_seq = seq < walk->place.snapshot->exists ? seq + 1 : 0;
+}
+
+static void step_over_span(struct search_walk *walk)
+{
+    step_over(walk, walk->backward ? walk->span.seq : walk->span.seq + walk->span.columns->count - 1);
 }
 
 /* ---- records, of some messages at a time ---- */
@@ -76,85 +113,120 @@ static void read_batch(struct search_walk *walk, enum blob_slot slot, struct rec
     (void)r; /* each is looked for when it is needed, and the error is met again with its own message */
 }
 
-/* From message `seq` on, in the direction of the walk, as far as the span goes. */
-static void read_ahead(struct search_walk *walk, uint32_t seq)
+/* Of the open messages from `lane` on, in the direction of the walk. */
+static void read_ahead(struct search_walk *walk, uint32_t lane)
 {
-    uint32_t first = walk->span.seq, last = first + walk->span.columns->count - 1;
-    uint32_t max = walk->ahead_next_count;
-    if (walk->backward) {
-        last = seq;
-        first = last - first >= max ? last - max + 1 : first;
-    } else {
-        first = seq;
-        last = last - first >= max ? first + max - 1 : last;
-    }
-    walk->ahead_from = first;
-    walk->ahead_count = last - first + 1;
-    walk->ahead_next_count = max < SEARCH_AHEAD_MAX ? 2 * max : max;
+    uint32_t left = walk->ahead_next_count;
+    walk->ahead_next_count = left < CHUNK_MESSAGES_MAX ? 2 * left : left;
+    walk->ahead = (struct lanes){ 0 };
     record_batch_clear(&walk->meta);
     record_batch_clear(&walk->header);
-    for (uint32_t i = 0; i < walk->ahead_count; i++) {
-        struct message row;
-        chunk_row(walk->span.columns, first + i - walk->span.seq, &row);
-        walk->ahead_index[i] = -1;
-        if (!search_program_needs_records(walk->program, first + i, &row))
-            continue;
-        walk->ahead_index[i] = (int32_t)record_batch_want(&walk->meta, row.blob);
-        record_batch_want(&walk->header, row.blob);
+    while (lane != LANE_NONE && left-- > 0) {
+        struct blob_id blob = { walk->span.columns->blob[lane] };
+        walk->ahead_index[lane] = record_batch_want(&walk->meta, blob.n);
+        record_batch_want(&walk->header, blob.n);
+        lanes_put(&walk->ahead, lane, true);
+        if (walk->backward)
+            lane = lane ? lanes_next_back(&walk->left.open, lane - 1) : LANE_NONE;
+        else
+            lane = lanes_next(&walk->left.open, lane + 1);
     }
     read_batch(walk, BLOB_META, &walk->meta);
     read_batch(walk, BLOB_HEADER, &walk->header);
 }
 
-static struct search_records records_of(struct search_walk *walk, uint32_t seq)
+static struct search_records records_of(struct search_walk *walk, uint32_t lane)
 {
     if (walk->slots == 0)
         return (struct search_records){ STR_NIL, STR_NIL };
-    if (seq - walk->ahead_from >= walk->ahead_count) /* also when it is before */
-        read_ahead(walk, seq);
-    int32_t index = walk->ahead_index[seq - walk->ahead_from];
-    if (index < 0)
-        return (struct search_records){ STR_NIL, STR_NIL };
-    return (struct search_records){ record_batch_get(&walk->meta, (uint32_t)index),
-                                    record_batch_get(&walk->header, (uint32_t)index) };
+    if (!lanes_has(&walk->ahead, lane))
+        read_ahead(walk, lane);
+    return (struct search_records){ record_batch_get(&walk->meta, walk->ahead_index[lane]),
+                                    record_batch_get(&walk->header, walk->ahead_index[lane]) };
 }
 
 /* ---- walking ---- */
 
-static void step(struct search_walk *walk)
+static int wait(struct search_walk *walk, struct session *s)
 {
-    if (walk->backward)
-        walk->next_seq = walk->next_seq > walk->first_seq ? walk->next_seq - 1 : 0;
-    else
-        walk->next_seq = walk->next_seq < walk->place.snapshot->exists ? walk->next_seq + 1 : 0;
+    uint32_t exists = walk->place.snapshot->exists;
+    uint32_t done = walk->backward ? exists - walk->next_seq : walk->next_seq - 1;
+    search_program_rest(walk->program);
+    session_progress(s, walk->done_before + done, walk->goal);
+    return -ERR_AGAIN;
+}
+
+/* Does the message match? 1, 0, or an error. */
+static int decide(struct search_walk *walk, uint32_t lane, struct err *err)
+{
+    const bool is_open = lanes_has(&walk->left.open, lane);
+    struct search_records records = { STR_NIL, STR_NIL };
+    int r = 1;
+    if (is_open) {
+        records = records_of(walk, lane);
+        r = search_program_decide(walk->program, lane, &records, err);
+        if (r < 0)
+            return r;
+        lanes_put(&walk->left.open, lane, false);
+        lanes_put(&walk->left.yes, lane, r == 1);
+    }
+    if (r == 0 || !walk->scores)
+        return r;
+    int scored = search_program_score(walk->program, lane, is_open ? &records : NULL, &walk->score, err);
+    return scored < 0 ? scored : 1;
 }
 
 int search_walk_next(struct search_walk *walk, struct session *s, uint32_t *seq_out, struct message *row_out,
                      struct err *err)
 {
     while (walk->next_seq) {
-        uint32_t seq = walk->next_seq;
-        if (session_must_wait(s)) {
-            uint32_t done = walk->backward ? walk->place.snapshot->exists - seq : seq - 1;
-            search_program_rest(walk->program);
-            session_progress(s, walk->done_before + done, walk->goal);
-            return -ERR_AGAIN;
+        if (session_must_wait(s))
+            return wait(walk, s);
+        int r = load_span(walk, err);
+        if (r < 0)
+            return r;
+        uint32_t lane = next_lane(walk);
+        if (lane == LANE_NONE) {
+            step_over_span(walk);
+            continue;
         }
-        int r = load_span(walk, seq, err);
+        r = decide(walk, lane, err);
         if (r < 0)
             return r;
-        chunk_row(walk->span.columns, seq - walk->span.seq, row_out);
-        const struct search_records records = records_of(walk, seq);
-        r = search_program_match(walk->program, seq, row_out, &records, err);
-        if (r == 1 && walk->scores && (r = search_program_score(walk->program, &walk->score, err)) == 0)
-            r = 1;
-        if (r < 0)
-            return r;
-        step(walk);
+        step_over(walk, walk->span.seq + lane);
         if (r == 1) {
-            *seq_out = seq;
+            chunk_row(walk->span.columns, lane, row_out);
+            *seq_out = walk->span.seq + lane;
             return 1;
         }
+    }
+    return 0;
+}
+
+int search_walk_next_chunk(struct search_walk *walk, struct session *s, struct search_hits *hits_out,
+                           struct err *err)
+{
+    assert(!walk->backward && !walk->scores);
+    while (walk->next_seq) {
+        if (session_must_wait(s))
+            return wait(walk, s);
+        int r = load_span(walk, err);
+        if (r < 0)
+            return r;
+        uint32_t lane = lanes_next(&walk->left.open, walk->next_seq - walk->span.seq);
+        if (lane != LANE_NONE) {
+            r = decide(walk, lane, err);
+            if (r < 0)
+                return r;
+            continue;
+        }
+        step_over_span(walk);
+        *hits_out = (struct search_hits){ walk->span.columns, walk->span.seq, walk->left.yes };
+        if (walk->first_seq > walk->span.seq)
+            hits_out->lanes = lanes_and(
+                hits_out->lanes, lanes_range(walk->first_seq - walk->span.seq, CHUNK_MESSAGES_MAX - 1));
+        if (!lanes_are_empty(hits_out->lanes))
+            return 1;
     }
     return 0;
 }

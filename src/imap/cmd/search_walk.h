@@ -7,8 +7,6 @@
 #include "imap/cmd/search_match.h"
 #include "mail/records.h"
 
-enum { SEARCH_AHEAD_MAX = 256 }; /* messages whose records are read together */
-
 struct search_walk {
     struct search_place place;
     struct search_program *program;
@@ -16,15 +14,16 @@ struct search_walk {
     uint32_t next_seq;  /* 0: at the end */
     uint32_t first_seq; /* nothing before it is looked at */
     struct chunk_span span;
+    struct lane_verdicts left;  /* of its messages: those that match and those that stay to be looked at */
     uint32_t done_before, goal; /* for the progress that is told: messages of other mailboxes, and of all */
     bool scores;                /* the relevancy is wanted */
     unsigned score;             /* of the match found last, 1 to 100 */
 
-    /* Messages of the span whose records were read ahead, those that need them. */
+    /* Messages of the span whose records were read ahead. */
     unsigned slots;
-    uint32_t ahead_from, ahead_count;      /* sequence numbers */
-    uint32_t ahead_next_count;             /* more each time: who stops early shall not have read much */
-    int32_t ahead_index[SEARCH_AHEAD_MAX]; /* in the batches; -1: its row decides */
+    struct lanes ahead;
+    uint32_t ahead_next_count;                /* more each time: who stops early shall not have read much */
+    uint32_t ahead_index[CHUNK_MESSAGES_MAX]; /* in the batches */
     struct record_batch meta, header;
 };
 
@@ -38,6 +37,17 @@ MUST_USE int search_walk_init(struct search_walk *walk, struct session *s, const
  * called before the first search_walk_next, for the mailbox that is selected. */
 MUST_USE int search_walk_limit(struct search_walk *walk, struct session *s, bool whole, struct err *err);
 void search_walk_deinit(struct search_walk *walk);
+
+/* Matches of one chunk. */
+struct search_hits {
+    const struct chunk_columns *columns; /* borrows, until the next call */
+    uint32_t first_seq;
+    struct lanes lanes;
+};
+
+/* All matches of the next chunk that has some: 1, and else as search_walk_next. For a walk forward without scores, which uses nothing else. */
+MUST_USE int search_walk_next_chunk(struct search_walk *walk, struct session *s, struct search_hits *hits_out,
+                                    struct err *err);
 
 /* 1 and the next match, 0 at the end, -ERR_AGAIN when session_must_wait (call again later; place.snapshot must still be there),
  * or an error of search_program_match. */
