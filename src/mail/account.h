@@ -43,6 +43,17 @@ struct first_mailbox {
     uint16_t use; /* enum special_use */
 };
 
+struct index_settings { /* of search, indexer.h */
+    bool off;
+    uint32_t cpu_percent;  /* of one processor, in the background; 0: 25 */
+    uint32_t delay_s;      /* few new messages wait so long for more; 0: 300 */
+    uint64_t memory_bytes; /* while indexing; 0: 128 MiB */
+    uint64_t cache_bytes;  /* of open segments, for all accounts; 0: 64 MiB */
+    /* Something could not be indexed; tried again later. On the indexer's thread. NULL: nobody wants to know. */
+    void (*failed)(void *ctx, struct account_id account, const struct err *err);
+    void *failed_ctx;
+};
+
 struct mail_options {
     struct store *store;          /* borrows; outlives mail */
     const struct clock *clock;    /* borrows */
@@ -61,6 +72,7 @@ struct mail_options {
     uint32_t annotation_bytes_max, annotations_max;
     uint64_t annotations_bytes_max;
     struct quota_settings quota;
+    struct index_settings index;
 };
 
 MUST_USE int mail_open(const struct mail_options *options, struct mail **mail_out, struct err *err);
