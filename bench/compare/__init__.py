@@ -1,0 +1,1 @@
+"""The comparison of Loft with Dovecot and Cyrus. See bench/README.md."""

@@ -1,0 +1,43 @@
+"""What a run consists of: sections, each with its servers and the workloads that they do in turns."""
+import dataclasses
+
+PLAIN = ("loft", "dovecot", "cyrus")
+INDEXED = ("loft", "dovecot-xapian", "cyrus-xapian")
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    name: str
+    title: str
+    workloads: tuple[str, ...]  # as mail_bench takes them
+    servers: tuple[str, ...] = PLAIN
+    turns: int = 3
+    index: bool = False  # between the first workload and the others: bring the text indexes up to date, and measure it
+    quick: bool = True  # has a place in the quick run
+    corpus: bool = False  # needs real messages
+
+
+SECTIONS = (
+    Section("work", "Sign-in, delivery and changes",
+            ("login", "lmtp", "append", "store", "copy", "push", "mix")),
+    Section("mailbox", "A mailbox of 20,000 messages", ("fill", "select", "fetch", "search", "sort", "thread")),
+    Section("text", "Text search with an index, 20,000 messages", ("fill", "search"), INDEXED, turns=1, index=True),
+    Section("idle", "Idle connections", ("idle",), ("loft", "dovecot", "dovecot-hibernate", "cyrus"), turns=1),
+    Section("crowd", "20,000 idle connections", ("idle:clients=20000",), ("loft",), turns=1, quick=False),
+    Section("mailbox100k", "A mailbox of 100,000 messages",
+            tuple(f"{name}:messages=100000" for name in ("fill", "select", "fetch", "search", "sort", "thread")),
+            turns=1, quick=False),
+    Section("mailbox1m", "A mailbox of 1,000,000 messages",
+            tuple(f"{name}:messages=1000000" for name in ("fill", "select", "fetch", "sort")), turns=1, quick=False),
+    Section("real", "Real mail", ("fill:real=1", "fetch"), turns=1, quick=False, corpus=True),
+)
+
+
+def chosen(names: list[str], workloads: list[str], quick: bool) -> list[Section]:
+    """The sections of a run. With workloads, one section of just these."""
+    if workloads:
+        return [Section("chosen", "Chosen workloads", tuple(workloads))]
+    wanted = [section for section in SECTIONS if section.name in names] if names else list(SECTIONS)
+    if quick:
+        wanted = [dataclasses.replace(section, turns=1) for section in wanted if section.quick]
+    return wanted

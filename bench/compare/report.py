@@ -1,0 +1,102 @@
+"""The results of a run: JSON to keep, tables to read, and doc/performance.md."""
+import json
+from pathlib import Path
+from typing import Any
+
+from . import table
+from .plan import SECTIONS
+from .rows import Results, collect
+from .targets import OURS, load
+
+TITLES = {section.name: section.title for section in SECTIONS}
+
+INTRODUCTION = """\
+# Performance
+
+What Loft costs beside Dovecot and Cyrus, which did the same work on the same machine in the same run. Made by `script/bench`
+(see [bench/README.md](../bench/README.md)); nothing here was written by hand.
+
+Server CPU is user and system time of the server's whole process tree for one operation, work in the background included: the
+figure to trust on a machine that does other things too. Rates and latencies are those of this machine under this load.
+`times less` is against the better of the others. `!` marks figures of a server some of whose answers were wrong, `-` work that a
+server cannot do. Each figure is the median of the turns that the servers took.
+"""
+
+
+def by_section(rows: list[dict[str, Any]]) -> dict[str, Results]:
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        sections.setdefault(row.get("section", ""), []).append(row)
+    return {name: collect(found) for name, found in sections.items()}
+
+
+def limits_of(report: dict[str, Any]) -> dict[str, float]:
+    """Row of the load generator -> milliseconds of CPU that no server could do without (targets.toml, [[limit]])."""
+    measured = {row["row"]: row for row in report.get("limits", [])}
+    shares: dict[str, float] = {}
+    for entry in load().get("limit", []):
+        parts = [measured[name]["cpu_us"] * times / 1000 for name, times in entry["of"].items() if name in measured]
+        if len(parts) == len(entry["of"]):
+            for row in entry["rows"]:
+                shares[row] = sum(parts)
+    return shares
+
+
+def tables(report: dict[str, Any], figures: bool = True) -> str:
+    """All sections, for a terminal or a document."""
+    targets, limits = load(), limits_of(report)
+    sections = by_section(report["rows"])
+    parts = []
+    for name, results in sections.items():
+        parts.append(f"## {TITLES.get(name, name.capitalize() or 'Results')}\n")
+        parts.append(table.cpu_table(name, results, targets, limits) + "\n")
+        if figures:
+            parts.append(table.figures_table(results) + "\n")
+    verdicts = table.verdicts_of(sections, targets)
+    if verdicts:
+        met = sum(verdict.met for verdict in verdicts)
+        parts.append(f"## Targets\n\n{met} of {len(verdicts)} met.\n")
+        parts.append(table.verdict_table(verdicts) + "\n")
+    if report.get("limits"):
+        parts.append("## What the machine can do\n")
+        parts.append(table.limits_table(report["limits"]) + "\n")
+    return "\n".join(parts)
+
+
+def document(report: dict[str, Any]) -> str:
+    parts = [INTRODUCTION, "## The machine\n"]
+    parts.append(table.render(["", ""], [[name, value] for name, value in report["machine"].items()], left=2) + "\n")
+    parts.append(f"Run on {report['date']}; {report['seconds'] / 60:.0f} minutes; load average before it {report['load']}.\n")
+    parts.append(tables(report))
+    parts.append("## Settings\n\nWhat is not the server's own default. All servers: one ECDSA P-256 certificate, "
+                 "64 users, loopback.\n")
+    for name, text in report["settings"].items():
+        if "-" in name:
+            continue
+        parts.append(f"### {report['versions'][name]}\n\n```\n{text.strip()}\n```\n")
+    for name in report["settings"]:
+        if "-" in name:
+            base, variant = name.split("-")
+            parts.append(f"`{name}` adds:\n\n```\n{added(report['settings'].get(base, ''), report['settings'][name])}\n```\n")
+    parts.append("## Commands\n\n```\n" + "\n".join([report["command"], *report["commands"]]) + "\n```\n")
+    return "\n".join(parts)
+
+
+def added(base: str, variant: str) -> str:
+    """Lines of a variant's settings that its base has not; ports differ always."""
+    known = set(base.splitlines())
+    return "\n".join(line for line in variant.splitlines() if line not in known and "port" not in line
+                     and "listen=" not in line)
+
+
+def wrong(report: dict[str, Any]) -> list[str]:
+    """What makes a run fail: an answer of Loft's that was wrong; of others, where it is not a search that misses hits."""
+    found = list(report["broken"])
+    for row in report["rows"]:
+        if row.get("errors") and (row["server"] == OURS or not row["row"].startswith("search.")):
+            found.append(f"{row['server']}: {row['row']}: {row['errors']} wrong: {row.get('error', '')}")
+    return found
+
+
+def save(report: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(report, indent=1) + "\n")
