@@ -1,6 +1,7 @@
 #include "mail/sort.h"
 
 #include "base/codec.h"
+#include "base/radix.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -10,11 +11,6 @@ struct sort_value {
     uint64_t number; /* strings: their first eight bytes */
     uint64_t offset; /* strings: in sorter.strings */
     uint32_t n;
-};
-
-struct sort_item {
-    uint64_t number; /* of the first criterion, turned round when it is reversed: decides most comparisons */
-    uint32_t index;
 };
 
 static bool is_string(enum sort_key key)
@@ -44,12 +40,24 @@ void sorter_deinit(struct sorter *s)
     *s = (struct sorter){ 0 };
 }
 
+bool sort_key_is_stored(enum sort_key key)
+{
+    return is_string(key) || key == SORT_DATE;
+}
+
 bool sorter_needs_meta(const struct sorter *s)
 {
     for (size_t i = 0; i < s->criterion_count; i++)
-        if (is_string(s->criteria[i].key) || s->criteria[i].key == SORT_DATE)
+        if (sort_key_is_stored(s->criteria[i].key))
             return true;
     return false;
+}
+
+uint64_t sort_number_of_row(enum sort_key key, const struct message *row)
+{
+    assert(!is_string(key) && key != SORT_RELEVANCY);
+    /* RFC 5256, 2.2: INTERNALDATE also for a message whose own date is not known */
+    return key == SORT_SIZE ? row->size_bytes : from_signed(row->internal_date_s);
 }
 
 void sorter_add(struct sorter *s, const struct message *row)
@@ -64,11 +72,8 @@ void sorter_add(struct sorter *s, const struct message *row)
     for (size_t i = 0; i < s->criterion_count; i++) {
         enum sort_key key = s->criteria[i].key;
         values[i] = (struct sort_value){ 0 };
-        if (key == SORT_SIZE)
-            values[i].number = row->size_bytes;
-        else if (!is_string(key) &&
-                 key != SORT_RELEVANCY) /* RFC 5256, 2.2: also for a message whose own date is not known */
-            values[i].number = from_signed(row->internal_date_s);
+        if (!is_string(key) && key != SORT_RELEVANCY)
+            values[i].number = sort_number_of_row(key, row);
     }
 }
 
@@ -148,27 +153,46 @@ int sorter_compare(const struct sorter *s, uint32_t a, uint32_t b)
     return 0;
 }
 
+struct str sorter_key(const struct sorter *s, uint32_t index, char *room)
+{
+    const struct sort_value *value = s->values + index * s->criterion_count;
+    if (is_string(s->criteria[0].key))
+        return str_make(value->n ? s->strings.p + value->offset : "", value->n);
+    store_be64(room, value->number);
+    return str_make(room, SORTER_KEY_ROOM);
+}
+
 static int compare_items(const void *x, const void *y, void *ctx)
 {
-    const struct sort_item *a = x, *b = y;
-    const struct sorter *s = ctx;
-    if (a->number != b->number)
-        return a->number < b->number ? -1 : 1;
-    int d = sorter_compare(s, a->index, b->index);
+    const struct radix_item *a = x, *b = y;
+    int d = sorter_compare(ctx, a->index, b->index);
     /* RFC 5256, 3: REVERSE does not touch the order of equal messages */
     return d ? d : a->index < b->index ? -1 : 1;
 }
 
-void sorter_order(struct sorter *s, uint32_t *order_out)
+/* Those that the first criterion's number, which may be only the beginning of a string, does not tell apart. */
+static void order_ties(const struct sorter *s, struct radix_item *items)
 {
-    struct sort_item *items = malloc((s->count ? s->count : 1) * sizeof *items);
+    for (size_t i = 0, end; i < s->count; i = end) {
+        for (end = i + 1; end < s->count && items[end].key == items[i].key; end++)
+            ;
+        if (end - i > 1)
+            qsort_r(items + i, end - i, sizeof *items, compare_items, (void *)(uintptr_t)s);
+    }
+}
+
+void sorter_order(const struct sorter *s, uint32_t *order_out)
+{
+    struct radix_item *items = malloc((2 * s->count + 1) * sizeof *items);
     if (!items)
         abort();
     for (uint32_t i = 0; i < s->count; i++) {
         uint64_t number = s->values[i * s->criterion_count].number;
-        items[i] = (struct sort_item){ s->criteria[0].reverse ? ~number : number, i };
+        items[i] = (struct radix_item){ s->criteria[0].reverse ? ~number : number, i };
     }
-    qsort_r(items, s->count, sizeof *items, compare_items, s);
+    radix_sort(items, items + s->count, s->count);
+    if (s->criterion_count > 1 || is_string(s->criteria[0].key))
+        order_ties(s, items);
     for (size_t i = 0; i < s->count; i++)
         order_out[i] = items[i].index;
     free(items);
