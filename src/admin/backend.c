@@ -95,6 +95,7 @@ static int open_mail(const struct config *config, struct backend *b, struct err 
                                           .annotation_bytes_max = (uint32_t)config->limits.annotation_bytes,
                                           .annotations_max = (uint32_t)config->limits.annotations_per_mailbox,
                                           .annotations_bytes_max = config->limits.account_annotation_bytes,
+                                          .key_cache_bytes_max = config->imap.sort_cache_bytes,
                                           .quota = quota };
     return mail_open(&options, &b->mail, err);
 }

@@ -60,7 +60,7 @@ struct config {
         bool unauthenticate, refuse_8bit_header;
         const char *language_folder, *language;
         uint64_t max_line_bytes, max_literal_bytes, max_command_bytes, max_append_bytes;
-        uint64_t message_limit, save_limit;
+        uint64_t message_limit, save_limit, sort_cache_bytes;
         const char *hide_capabilities;
     } imap;
     struct {

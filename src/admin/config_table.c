@@ -108,6 +108,11 @@ const struct config_setting config_settings[] = {
       .help = "The same for COPY and APPEND alone, announced as SAVELIMIT, where imap.message_limit is 0; 0 "
               "for no "
               "limit." },
+    { "imap.sort_cache_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 64 * K, 1024 * G,
+      .offset = FIELD(imap.sort_cache_bytes),
+      .help =
+          "Memory for the keys by which SORT and THREAD have put messages in order, of all mailboxes: about "
+          "20 bytes a message and key, 60 for THREAD. What is not there is read again." },
     { "imap.hide_capabilities", CONFIG_STRING, .standard = "", .max = 1000,
       .offset = FIELD(imap.hide_capabilities),
       .help =

@@ -37,6 +37,7 @@
 #include <stdatomic.h>
 
 struct mail; /* all accounts on one store */
+struct key_cache;
 
 struct first_mailbox {
     const char *name;
@@ -71,6 +72,7 @@ struct mail_options {
      * shared, 0: 100; bytes in an account, 0: 64 MiB. */
     uint32_t annotation_bytes_max, annotations_max;
     uint64_t annotations_bytes_max;
+    uint64_t key_cache_bytes_max; /* memory of key_cache.h; 0: 64 MiB */
     struct quota_settings quota;
     struct index_settings index;
 };
@@ -79,6 +81,8 @@ MUST_USE int mail_open(const struct mail_options *options, struct mail **mail_ou
 /* No account may be referenced any more. Folds what is long, stops the background thread. */
 void mail_close(struct mail **mail);
 const struct mail_options *mail_options(const struct mail *mail); /* with defaults filled in */
+/* Borrows. */
+struct key_cache *mail_key_cache(const struct mail *mail);
 /* Account 0 (auth/users.h) at the latest version that the store has told of since the start; 0: none. A hint, without a
  * round trip. */
 uint64_t mail_directory_version(const struct mail *mail);

@@ -61,6 +61,7 @@ struct mail {
     char *spool_folder;
     size_t log_part_bytes, fold_batch_bytes; /* LOG_PART_BYTES, FOLD_BATCH_BYTES; tests make them small */
     _Atomic uint64_t directory_version;      /* that the store told of */
+    struct key_cache *keys;
     pthread_mutex_t mutex; /* of all below and of what account says; never held across a store call */
     pthread_cond_t opened; /* an account is no longer opening */
     pthread_cond_t work;   /* a job was queued, or closing */

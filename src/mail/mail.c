@@ -1,4 +1,5 @@
 /* All accounts on one store: which are in memory, and the thread that works behind them. */
+#include "mail/key_cache.h"
 #include "mail/plan.h"
 
 #include <assert.h>
@@ -231,11 +232,13 @@ static void fill_defaults(struct mail_options *o)
     o->annotation_bytes_max = o->annotation_bytes_max ? o->annotation_bytes_max : 64 << 10;
     o->annotations_max = o->annotations_max ? o->annotations_max : 100;
     o->annotations_bytes_max = o->annotations_bytes_max ? o->annotations_bytes_max : UINT64_C(64) << 20;
+    o->key_cache_bytes_max = o->key_cache_bytes_max ? o->key_cache_bytes_max : UINT64_C(64) << 20;
     o->vanished_ranges_max = o->vanished_ranges_max ? o->vanished_ranges_max : 100000;
 }
 
 static void free_mail(struct mail *mail)
 {
+    key_cache_free(&mail->keys);
     map_deinit(&mail->accounts);
     pthread_mutex_destroy(&mail->mutex);
     pthread_cond_destroy(&mail->opened);
@@ -257,6 +260,7 @@ int mail_open(const struct mail_options *options, struct mail **mail_out, struct
         mail->spool_folder = strdup(options->spool_folder);
         mail->options.spool_folder = mail->spool_folder;
     }
+    mail->keys = key_cache_new(mail->options.key_cache_bytes_max);
     map_init(&mail->accounts);
     pthread_mutex_init(&mail->mutex, NULL);
     pthread_cond_init(&mail->opened, NULL);
@@ -301,6 +305,11 @@ void mail_close(struct mail **mail_in)
         account_free(a);
     }
     free_mail(mail);
+}
+
+struct key_cache *mail_key_cache(const struct mail *mail)
+{
+    return mail->keys;
 }
 
 const struct mail_options *mail_options(const struct mail *mail)

@@ -4,19 +4,20 @@
 #include "imap/cmd/sort_hits.h"
 #include "imap/context.h"
 #include "imap/wire/sort_args.h"
-#include "mail/sort.h"
+#include "mail/ranking.h"
 
 #include <stdlib.h>
 
 struct hit {
-    uint32_t number, uid; /* number: what is told */
-    uint8_t score;        /* RELEVANCY */
+    uint32_t number; /* what is told */
+    uint8_t score;   /* RELEVANCY */
 };
 
 struct sort_cursor {
     const struct sort_args *args;
     struct sort_hits found;
-    struct sorter sorter;
+    bool is_found; /* all of them; their keys are being read */
+    struct ranking ranking;
     struct hit *hits; /* in order of the mailbox */
     size_t count, cap;
     uint64_t modseq_max;
@@ -29,7 +30,7 @@ static void cursor_drop(struct session *s)
 {
     struct sort_cursor *c = s->cursor;
     sort_hits_deinit(&c->found);
-    sorter_deinit(&c->sorter);
+    ranking_deinit(&c->ranking);
     free(c->hits);
     free(c->numbers);
     free(c->uids);
@@ -47,19 +48,17 @@ static void take_hit(void *ctx, uint32_t number, const struct message *row)
         if (!c->hits)
             abort();
     }
-    c->hits[c->count++] = (struct hit){ number, row->uid, (uint8_t)c->found.walk.score };
+    c->hits[c->count++] = (struct hit){ number, (uint8_t)c->found.walk.score };
     if (row->modseq > c->modseq_max)
         c->modseq_max = row->modseq;
-    sorter_add(&c->sorter, row);
-    if (c->found.walk.scores)
-        sorter_set_relevancy(&c->sorter, c->found.walk.score);
+    ranking_add(&c->ranking, row, c->found.walk.scores ? c->found.walk.score : 0);
 }
 
 static int take_keys(void *ctx, uint32_t index, const struct meta_view *view, struct err *err)
 {
     struct sort_cursor *c = ctx;
     (void)err;
-    sorter_take_meta(&c->sorter, index, view);
+    ranking_take_meta(&c->ranking, index, view);
     return 0;
 }
 
@@ -79,14 +78,14 @@ static void put_in_order(struct sort_cursor *c)
     c->scores = malloc(c->count + 1);
     if (!c->scores)
         abort();
-    sorter_order(&c->sorter, c->uids);
-    sorter_deinit(&c->sorter);
+    ranking_order(&c->ranking, c->found.damaged == 0, c->uids);
     for (size_t i = 0; i < c->count; i++) {
-        const struct hit *hit = &c->hits[c->uids[i]];
-        c->numbers[i] = hit->number;
-        c->scores[i] = hit->score;
-        c->uids[i] = hit->uid;
+        uint32_t index = c->uids[i];
+        c->numbers[i] = c->hits[index].number;
+        c->scores[i] = c->hits[index].score;
+        c->uids[i] = c->ranking.uids[index];
     }
+    ranking_deinit(&c->ranking);
     free(c->hits);
     c->hits = NULL;
 }
@@ -103,7 +102,9 @@ static int begin(struct session *s, const struct sort_args *a, struct err *err)
     r = sort_hits_init(&c->found, s, &a->search, take_hit, c, err);
     if (r < 0)
         return r;
-    sorter_init(&c->sorter, a->criteria, a->criterion_count, s->collation);
+    ranking_init(&c->ranking, mail_key_cache(account_mail(s->selected_account)),
+                 account_id(s->selected_account).n, mailbox_id(s->view.mailbox), s->view.snapshot->exists,
+                 a->criteria, a->criterion_count, s->collation);
     s->cursor = c;
     s->cursor_drop = cursor_drop;
     return 0;
@@ -115,8 +116,11 @@ static int find_and_sort(struct session *s, const struct sort_args *a, struct er
     if (r < 0)
         return r;
     struct sort_cursor *c = s->cursor;
-    r = sort_hits_find(&c->found, s, err);
-    if (r == 0 && sorter_needs_meta(&c->sorter))
+    if (!c->is_found && (r = sort_hits_find(&c->found, s, err)) == 0) {
+        c->is_found = true;
+        sort_hits_keep(&c->found, c->ranking.missing, c->ranking.missing_count);
+    }
+    if (r == 0)
         r = sort_hits_read_keys(&c->found, s, take_keys, c, err);
     if (r < 0)
         return r;

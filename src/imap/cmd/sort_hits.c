@@ -1,5 +1,6 @@
 #include "imap/cmd/sort_hits.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { PIECE_RECORDS = 1024 }; /* read before others get their turn */
@@ -47,6 +48,14 @@ int sort_hits_find(struct sort_hits *h, struct session *s, struct err *err)
     while ((r = search_walk_next(&h->walk, s, &seq, &row, err)) == 1)
         add_hit(h, seq, &row);
     return r;
+}
+
+void sort_hits_keep(struct sort_hits *h, const uint32_t *keep, size_t count)
+{
+    assert(count <= h->count && h->next_key == 0);
+    for (size_t i = 0; i < count; i++)
+        h->wanted[i] = (struct record_wanted){ h->wanted[keep[i]].blob, (uint32_t)i };
+    h->count = count;
 }
 
 /* One piece of the records, which others' turns may follow. */
