@@ -92,6 +92,35 @@ def test_made_up_threads(server, user, seed):
     client.close()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_was_kept_of_a_mailbox_that_changed(server, user, seed):
+    """Keys of messages are kept from one SORT or THREAD to the next: mail that comes and goes in between must find its place."""
+    rng = random.Random(1000 + seed)
+    client = imapwire.Imap(server, user)
+    count, rounds = 150, 5
+    raws, arrivals = made_up(rng, count), [EPOCH + rng.randrange(count) for _ in range(count)]
+    client.ok("CREATE box")
+    client.ok("SELECT box")
+    there = []
+    for turn in range(rounds):
+        coming = range(turn * count // rounds, (turn + 1) * count // rounds)
+        append_all(client, "box", [raws[i] for i in coming], [arrivals[i] for i in coming])
+        there += coming
+        gone = sorted(rng.sample(range(len(there)), len(there) // 6))
+        client.ok("STORE " + ",".join(str(i + 1) for i in gone) + " +FLAGS.SILENT (\\Deleted)")
+        client.ok("EXPUNGE")
+        there = [m for i, m in enumerate(there) if i not in gone]
+        messages = [oracle.Message(i + 1, raws[m], arrivals[m]) for i, m in enumerate(there)]
+        some = sorted(rng.sample(range(1, len(there) + 1), len(there) // 2))
+        for keys, chosen in ((",".join(map(str, some)), [messages[n - 1] for n in some]), ("ALL", messages)):
+            for algorithm in rng.sample(["REFERENCES", "REFS", "ORDEREDSUBJECT"], 2):
+                assert threads(client, algorithm, keys) == oracle.threads(chosen, algorithm), (seed, turn, algorithm, keys)
+            for _ in range(4):
+                criteria = [(rng.choice(KEYS), rng.random() < 0.5) for _ in range(rng.choice([1, 1, 2, 3]))]
+                assert numbers(client, criteria, keys) == oracle.order(chosen, criteria), (seed, turn, criteria, keys)
+    client.close()
+
+
 def real_list(name):
     """Messages of one list of the corpus in the order of its archive; skips where there is none."""
     folder = corpus.corpus_folder()

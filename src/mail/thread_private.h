@@ -16,10 +16,12 @@ static inline const struct thread_message *thread_message_of(const struct thread
     return &t->in->messages[node - 1];
 }
 
-static inline struct str thread_subject(const struct thread_tree *t, uint32_t node)
+static inline const uint64_t *thread_references_of(const struct thread_tree *t,
+                                                   const struct thread_message *m)
 {
-    const struct thread_message *m = thread_message_of(t, node);
-    return str_sub(buf_str(&t->in->strings), m->subject, m->subject_n);
+    if (m->key.reference_count == 0)
+        return NULL;
+    return (m->is_known ? t->in->known->references : t->in->references) + m->key.reference;
 }
 
 uint32_t thread_new_node(struct thread_tree *t); /* a dummy without parent; moves t->nodes */
@@ -31,7 +33,7 @@ void thread_link_references(struct thread_tree *t, struct rand_source *random);
 void thread_prune(struct thread_tree *t);
 
 /* thread_subjects.c: ORDEREDSUBJECT, and step 5 of REFERENCES */
-void thread_by_subject(struct thread_tree *t);
-void thread_merge_subjects(struct thread_tree *t);
+void thread_by_subject(struct thread_tree *t, struct rand_source *random);
+void thread_merge_subjects(struct thread_tree *t, struct rand_source *random);
 
 #endif

@@ -1,72 +1,18 @@
 /* thread_references.c: RFC 5256, 3, REFERENCES, steps (1) to (3). */
 #include "mail/thread_private.h"
 
+#include "mail/thread_table.h"
+
 #include <stdlib.h>
 
-/* Message-ID hash -> node. Open addressing; slots are chosen by a keyed mix, since senders choose the hashes. */
-struct id_table {
-    struct id_slot {
-        uint64_t id;
-        uint32_t node; /* 0: free (the root has no id) */
-    } * slots;
-    unsigned shift; /* 64 - log2 of the number of slots */
-    size_t count;
-    uint64_t key[2];
-};
-
-enum { TABLE_BITS_MIN = 8 };
-
-static size_t slot_of(const struct id_table *table, uint64_t id)
-{
-    __uint128_t product = (__uint128_t)(id ^ table->key[0]) * (table->key[1] | 1);
-    return (size_t)(((uint64_t)product ^ (uint64_t)(product >> 64)) * UINT64_C(0x9e3779b97f4a7c15) >>
-                    table->shift);
-}
-
-static size_t table_size(const struct id_table *table)
-{
-    return (size_t)1 << (64 - table->shift);
-}
-
-static void table_allocate(struct id_table *table, unsigned bits)
-{
-    table->shift = 64 - bits;
-    table->slots = calloc(table_size(table), sizeof *table->slots);
-    if (!table->slots)
-        abort();
-}
-
-/* The slot of `id`, or the free one where it belongs. */
-static struct id_slot *table_find(const struct id_table *table, uint64_t id)
-{
-    size_t mask = table_size(table) - 1;
-    for (size_t i = slot_of(table, id);; i = (i + 1) & mask)
-        if (table->slots[i].node == 0 || table->slots[i].id == id)
-            return &table->slots[i];
-}
-
-static void table_put(struct id_table *table, struct id_slot *free_slot, uint64_t id, uint32_t node)
-{
-    *free_slot = (struct id_slot){ id, node };
-    if (++table->count * 2 <= table_size(table))
-        return;
-    struct id_table larger = *table;
-    table_allocate(&larger, 64 - table->shift + 1);
-    for (size_t i = 0; i < table_size(table); i++)
-        if (table->slots[i].node)
-            *table_find(&larger, table->slots[i].id) = table->slots[i];
-    free(table->slots);
-    *table = larger;
-}
-
 /* The message with this id, or the dummy that stands for it. */
-static uint32_t node_of(struct thread_tree *t, struct id_table *table, uint64_t id)
+static uint32_t node_of(struct thread_tree *t, struct thread_table *table, uint64_t id)
 {
-    struct id_slot *slot = table_find(table, id);
+    struct thread_slot *slot = thread_table_find(table, id);
     if (slot->node)
         return slot->node;
     uint32_t node = thread_new_node(t);
-    table_put(table, slot, id, node);
+    thread_table_put(table, slot, id, node);
     return node;
 }
 
@@ -86,12 +32,14 @@ static bool would_loop(const struct thread_tree *t, uint32_t parent, uint32_t no
 }
 
 /* (1) of one message */
-static void link_message(struct thread_tree *t, struct id_table *table, uint32_t node, uint64_t *steps_left)
+static void link_message(struct thread_tree *t, struct thread_table *table, uint32_t node,
+                         uint64_t *steps_left)
 {
     const struct thread_message *m = thread_message_of(t, node);
     uint32_t parent = THREAD_NONE;
-    for (size_t i = 0; i < m->reference_count; i++) { /* (A) */
-        uint32_t next = node_of(t, table, t->in->references[m->reference + i]);
+    const uint64_t *references = thread_references_of(t, m);
+    for (size_t i = 0; i < m->key.reference_count; i++) { /* (A) */
+        uint32_t next = node_of(t, table, references[i]);
         if (parent != THREAD_NONE && t->nodes[next].parent == THREAD_NONE &&
             !would_loop(t, parent, next, steps_left))
             thread_link(t, parent, next);
@@ -106,22 +54,19 @@ static void link_message(struct thread_tree *t, struct id_table *table, uint32_t
 
 void thread_link_references(struct thread_tree *t, struct rand_source *random)
 {
-    struct id_table table = { .key = { rand_u64(random), rand_u64(random) } };
+    struct thread_table table;
     uint64_t steps_left = (uint64_t)THREAD_LOOP_STEPS * (t->in->count + THREAD_LOOP_STEPS);
-    unsigned bits = TABLE_BITS_MIN;
-    while (bits < 32 && (size_t)1 << bits < 2 * t->in->count)
-        bits++;
-    table_allocate(&table, bits);
+    thread_table_init(&table, t->in->count, random);
     for (uint32_t node = 1; node <= t->in->count;
          node++) { /* an id belongs to the first message that has it */
-        uint64_t id = thread_message_of(t, node)->id;
-        struct id_slot *slot = id ? table_find(&table, id) : NULL;
+        uint64_t id = thread_message_of(t, node)->key.id;
+        struct thread_slot *slot = id ? thread_table_find(&table, id) : NULL;
         if (slot && !slot->node)
-            table_put(&table, slot, id, node);
+            thread_table_put(&table, slot, id, node);
     }
     for (uint32_t node = 1; node <= t->in->count; node++)
         link_message(t, &table, node, &steps_left);
-    free(table.slots);
+    thread_table_deinit(&table);
     for (uint32_t node = 1; node < t->count; node++) /* (2) */
         if (t->nodes[node].parent == THREAD_NONE)
             thread_link(t, THREAD_ROOT, node);

@@ -1,45 +1,36 @@
 /* thread_subjects.c: RFC 5256, 3: ORDEREDSUBJECT, and step (5) of REFERENCES. */
 #include "mail/thread_private.h"
 
-#include "base/map.h"
+#include "mail/thread_table.h"
 
 #include <stdlib.h>
 
 /* ---- ORDEREDSUBJECT ---- */
 
-struct titled {
-    const struct thread_message *message;
-    struct str subject;
-    uint32_t node;
-};
-
-static int compare_titled(const void *x, const void *y)
+static bool was_sent_before(const struct thread_tree *t, uint32_t a, uint32_t b)
 {
-    const struct titled *a = x, *b = y;
-    int d = str_cmp(a->subject, b->subject);
-    if (d)
-        return d;
-    if (a->message->sent_s != b->message->sent_s)
-        return a->message->sent_s < b->message->sent_s ? -1 : 1;
-    return (a->node > b->node) - (a->node < b->node);
+    int64_t x = thread_message_of(t, a)->key.sent_s, y = thread_message_of(t, b)->key.sent_s;
+    return x != y ? x < y : a < b;
 }
 
-/* The first message of each subject by sent date, the others as its children. Threads are sorted by the caller. */
-void thread_by_subject(struct thread_tree *t)
+/* The first message of each subject by sent date, the others as its children. All are sorted by the caller. */
+void thread_by_subject(struct thread_tree *t, struct rand_source *random)
 {
-    size_t count = t->in->count;
-    struct titled *all = calloc(count ? count : 1, sizeof *all);
-    if (!all)
-        abort();
-    for (uint32_t i = 0; i < count; i++)
-        all[i] = (struct titled){ thread_message_of(t, i + 1), thread_subject(t, i + 1), i + 1 };
-    qsort(all, count, sizeof *all, compare_titled);
-    for (size_t i = 0, head = 0; i < count; i++) {
-        if (!str_eq(all[i].subject, all[head].subject))
-            head = i;
-        thread_link(t, head == i ? THREAD_ROOT : all[head].node, all[i].node);
+    struct thread_table heads;
+    thread_table_init(&heads, t->in->count, random);
+    for (uint32_t node = 1; node <= t->in->count; node++) {
+        uint64_t subject = thread_message_of(t, node)->key.subject;
+        struct thread_slot *slot = thread_table_find(&heads, subject);
+        if (!slot->node)
+            thread_table_put(&heads, slot, subject, node);
+        else if (was_sent_before(t, node, slot->node))
+            slot->node = node;
     }
-    free(all);
+    for (uint32_t node = 1; node <= t->in->count; node++) {
+        uint32_t head = thread_table_find(&heads, thread_message_of(t, node)->key.subject)->node;
+        thread_link(t, head == node ? THREAD_ROOT : head, node);
+    }
+    thread_table_deinit(&heads);
 }
 
 /* ---- REFERENCES, (5) ---- */
@@ -52,23 +43,27 @@ static uint32_t subject_node(const struct thread_tree *t, uint32_t head)
 
 static bool is_reply(const struct thread_tree *t, uint32_t head)
 {
-    return !thread_is_dummy(t, head) && thread_message_of(t, head)->is_reply;
+    return !thread_is_dummy(t, head) && thread_message_of(t, head)->key.is_reply;
 }
 
-/* (B) Map values are nodes as pointers into `handles`, since a map holds no numbers. */
-static void fill_table(const struct thread_tree *t, struct map *table, uint32_t *handles)
+static uint64_t subject_of(const struct thread_tree *t, uint32_t head)
+{
+    return thread_message_of(t, subject_node(t, head))->key.subject;
+}
+
+/* (B) */
+static void fill_table(const struct thread_tree *t, struct thread_table *table)
 {
     for (uint32_t head = t->nodes[THREAD_ROOT].first; head != THREAD_NONE; head = t->nodes[head].next) {
-        struct str subject = thread_subject(t, subject_node(t, head));
-        if (subject.n == 0)
+        uint64_t subject = subject_of(t, head);
+        struct thread_slot *slot = subject ? thread_table_find(table, subject) : NULL;
+        if (!slot)
             continue;
-        uint32_t *in_table = map_get(table, subject);
-        handles[head] = head;
-        if (!in_table)
-            map_put(table, subject, &handles[head]);
-        else if (!thread_is_dummy(t, *in_table) &&
-                 (thread_is_dummy(t, head) || (is_reply(t, *in_table) && !is_reply(t, head))))
-            *in_table = head;
+        if (!slot->node)
+            thread_table_put(table, slot, subject, head);
+        else if (!thread_is_dummy(t, slot->node) &&
+                 (thread_is_dummy(t, head) || (is_reply(t, slot->node) && !is_reply(t, head))))
+            slot->node = head;
     }
 }
 
@@ -96,29 +91,27 @@ static void merge(struct thread_tree *t, uint32_t head, uint32_t *in_table)
     }
 }
 
-void thread_merge_subjects(struct thread_tree *t)
+void thread_merge_subjects(struct thread_tree *t, struct rand_source *random)
 {
-    struct map table;
+    struct thread_table table;
     size_t count = 0;
-    uint32_t *handles = calloc(t->count, sizeof *handles);
     uint32_t *heads = calloc(t->count, sizeof *heads);
-    if (!handles || !heads)
+    if (!heads)
         abort();
-    map_init(&table);
-    fill_table(t, &table, handles);
     for (uint32_t head = t->nodes[THREAD_ROOT].first; head != THREAD_NONE; head = t->nodes[head].next)
         heads[count++] = head;
+    thread_table_init(&table, count, random);
+    fill_table(t, &table);
     for (size_t i = 0; i < count; i++) {
         uint32_t head = heads[i];
         if (t->nodes[head].parent !=
             THREAD_ROOT) /* has become a child of the dummy that took its place in the table */
             continue;
-        struct str subject = thread_subject(t, subject_node(t, head));
-        uint32_t *in_table = subject.n ? map_get(&table, subject) : NULL;
-        if (in_table && *in_table != head)
-            merge(t, head, in_table);
+        uint64_t subject = subject_of(t, head);
+        struct thread_slot *slot = subject ? thread_table_find(&table, subject) : NULL;
+        if (slot && slot->node && slot->node != head)
+            merge(t, head, &slot->node);
     }
-    map_deinit(&table);
+    thread_table_deinit(&table);
     free(heads);
-    free(handles);
 }

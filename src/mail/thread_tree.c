@@ -3,6 +3,7 @@
 #include "mail/thread_private.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 /* ---- input ---- */
 
@@ -18,62 +19,97 @@ static void *grow(void *p, size_t *cap, size_t needed, size_t size)
     return p;
 }
 
-void thread_input_init(struct thread_input *in, enum thread_algorithm algorithm, enum collation collation)
+void thread_input_init(struct thread_input *in, enum thread_algorithm algorithm, enum collation collation,
+                       struct thread_keys *known, struct rand_source *random)
 {
-    *in = (struct thread_input){ .algorithm = algorithm };
+    *in = (struct thread_input){ .algorithm = algorithm, .known = known };
+    if (known)
+        ref_get(&known->cached.ref);
+    in->seed = known ? known->seed : rand_u64(random);
     collator_init(&in->collator, collation);
 }
 
 void thread_input_deinit(struct thread_input *in)
 {
+    thread_keys_unref(&in->known);
     free(in->messages);
+    free(in->missing);
     free(in->references);
-    buf_deinit(&in->strings);
     collator_deinit(&in->collator);
     *in = (struct thread_input){ 0 };
+}
+
+static bool find_known(struct thread_input *in, uint32_t uid, struct thread_key *key_out)
+{
+    const struct thread_keys *known = in->known;
+    if (!known)
+        return false;
+    while (in->known_at < known->count && known->uids[in->known_at] < uid)
+        in->known_at++;
+    if (in->known_at == known->count || known->uids[in->known_at] != uid)
+        return false;
+    *key_out = known->keys[in->known_at];
+    return true;
 }
 
 void thread_input_add(struct thread_input *in, uint32_t number, const struct message *row)
 {
     in->messages = grow(in->messages, &in->cap, in->count + 1, sizeof *in->messages);
-    in->messages[in->count++] = (struct thread_message){
-        .number = number,
-        .sent_s = row->internal_date_s, /* RFC 5256, 2.2: unless Date is known */
-        .internal_s = row->internal_date_s,
-    };
+    struct thread_message *m = &in->messages[in->count];
+    assert(in->count == 0 || m[-1].uid < row->uid);
+    *m = (struct thread_message){ .number = number, .uid = row->uid, .internal_s = row->internal_date_s };
+    m->is_known = find_known(in, row->uid, &m->key);
+    if (!m->is_known) {
+        m->key.sent_s = row->internal_date_s; /* RFC 5256, 2.2: unless Date is known */
+        in->missing = grow(in->missing, &in->missing_cap, in->missing_count + 1, sizeof *in->missing);
+        in->missing[in->missing_count++] = (uint32_t)in->count;
+    }
+    in->count++;
 }
 
 /* RFC 5256, 3: References, or without any the first of In-Reply-To. */
-static void take_references(struct thread_input *in, struct thread_message *m, const struct meta_view *view)
+static void take_references(struct thread_input *in, struct thread_key *key, const struct meta_view *view)
 {
     size_t count = view->reference_count;
     if (count == 0 && view->in_reply_to_count > 0)
         count = 1;
+    if (in->reference_count + count > UINT32_MAX)
+        return;
     in->references = grow(in->references, &in->reference_cap, in->reference_count + count,
                           sizeof *in->references);
-    m->reference = in->reference_count;
-    m->reference_count = (uint16_t)count;
+    key->reference = (uint32_t)in->reference_count;
+    key->reference_count = (uint16_t)count;
     for (size_t i = 0; i < count; i++)
         in->references[in->reference_count++] = view->reference_count ? meta_reference(view, i)
                                                                       : meta_in_reply_to(view, 0);
 }
 
-void thread_input_take_meta(struct thread_input *in, uint32_t index, const struct meta_view *view)
+void thread_input_take_meta(struct thread_input *in, uint32_t i, const struct meta_view *view)
 {
-    assert(index < in->count);
-    struct thread_message *m = &in->messages[index];
+    assert(i < in->missing_count);
+    struct thread_key *key = &in->messages[in->missing[i]].key;
     if (view->flags & META_HAS_DATE)
-        m->sent_s = view->sent_s;
-    m->is_reply = view->flags & META_IS_REPLY;
-    m->id = view->message_id_hash;
-    if (in->algorithm != THREAD_ORDEREDSUBJECT)
-        take_references(in, m, view);
-    if (in->algorithm != THREAD_REFS) {
-        view = collator_view(&in->collator, view);
-        m->subject = in->strings.n;
-        m->subject_n = (uint16_t)view->subject.n;
-        buf_add(&in->strings, view->subject);
+        key->sent_s = view->sent_s;
+    key->is_reply = view->flags & META_IS_REPLY;
+    key->id = view->message_id_hash;
+    take_references(in, key, view);
+    view = collator_view(&in->collator, view);
+    key->subject = view->subject.n ? XXH3_64bits_withSeed(view->subject.p, view->subject.n, in->seed) : 0;
+}
+
+void thread_input_keep(const struct thread_input *in, struct key_cache *cache, uint64_t account,
+                       uint64_t mailbox)
+{
+    struct thread_new_key *more = calloc(in->missing_count + 1, sizeof *more);
+    if (!more)
+        abort();
+    for (size_t i = 0; i < in->missing_count; i++) {
+        const struct thread_message *m = &in->messages[in->missing[i]];
+        more[i] = (struct thread_new_key){ m->uid, &m->key };
     }
+    thread_keys_keep(cache, account, mailbox, in->collator.collation, in->seed, in->known, more,
+                     in->missing_count, in->references);
+    free(more);
 }
 
 /* ---- links ---- */
@@ -145,8 +181,9 @@ static void sort_children(struct thread_tree *t, uint32_t parent, struct sorting
     for (; node != THREAD_NONE; node = t->nodes[node].next) {
         uint32_t by = thread_is_dummy(t, node) ? t->nodes[node].first : node;
         s->siblings = grow(s->siblings, &s->cap, count + 1, sizeof *s->siblings);
-        s->siblings[count++] =
-            (struct sibling){ s->latest_s ? s->latest_s[node] : thread_message_of(t, by)->sent_s, by, node };
+        s->siblings[count++] = (struct sibling){ s->latest_s ? s->latest_s[node]
+                                                             : thread_message_of(t, by)->key.sent_s,
+                                                 by, node };
     }
     qsort(s->siblings, count, sizeof *s->siblings, compare_siblings);
     t->nodes[parent].first = t->nodes[parent].last = THREAD_NONE;
@@ -201,13 +238,13 @@ void thread_tree_build(const struct thread_input *in, struct rand_source *random
     for (size_t i = 0; i <= in->count; i++)
         thread_new_node(&t);
     if (in->algorithm == THREAD_ORDEREDSUBJECT) {
-        thread_by_subject(&t);
+        thread_by_subject(&t, random);
     } else {
         thread_link_references(&t, random);
         thread_prune(&t);
         if (in->algorithm == THREAD_REFERENCES) {
             sort_all(&t); /* (4), of which (5) needs the order of heads and of the children of dummies */
-            thread_merge_subjects(&t);
+            thread_merge_subjects(&t, random);
         }
     }
     sort_all(&t);

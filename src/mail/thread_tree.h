@@ -1,9 +1,9 @@
 /* thread_tree.h: messages of one mailbox as trees of replies.     RFC 5256, 3 (THREAD); REFS: draft-ietf-morg-inthread
  *
- *   thread_input_add for each message, in order of sequence number -> thread_input_take_meta for each that has a record, in any order
- *   -> thread_tree_build -> thread_writer
+ *   thread_input_init -> thread_input_add for each message, by uid ascending -> thread_input_take_meta for each of in->missing that has a
+ *   record, in any order -> thread_tree_build -> thread_writer
  *
- * Message-IDs are known by their hashes (meta.h), of References the newest META_REFERENCES_MAX; subjects are cut at META_KEY_BYTES_MAX.
+ * Message-IDs are known by their hashes (meta.h), of References the newest META_REFERENCES_MAX; subjects, cut at META_KEY_BYTES_MAX, too.
  * Nothing here recurses: a thread may be as deep as there are messages. Time grows as the number of messages, their references and
  * the sorting: the search for loops has THREAD_LOOP_STEPS for each message on average, which only mail made for the purpose uses up;
  * from then on a link that would need a longer search is not made.     Threads: one owner. */
@@ -13,37 +13,48 @@
 #include "base/rand.h"
 #include "mail/chunk.h"
 #include "mail/sort_key.h"
+#include "mail/thread_keys.h"
 #include "mime/meta_collate.h"
 
 enum { THREAD_LOOP_STEPS = 256 };
 
 struct thread_message {
     uint32_t number; /* what is written: sequence number or UID */
-    bool is_reply;   /* or forward: RFC 5256, 3, REFERENCES */
-    uint16_t subject_n, reference_count;
-    int64_t sent_s, internal_s;
-    uint64_t id;      /* hash; 0: none */
-    size_t subject;   /* base subject: offset in strings */
-    size_t reference; /* first of its references */
+    uint32_t uid;
+    bool is_known; /* its references are among those of in->known, or of in->references */
+    int64_t internal_s;
+    struct thread_key key;
 };
 
 struct thread_input {
     enum thread_algorithm algorithm;
+    struct thread_keys *known; /* own reference; NULL: nothing */
+    uint32_t known_at;
+    uint64_t seed; /* of the hashes of subjects */
     struct thread_message *messages;
     size_t count, cap;
-    uint64_t *references;
+    uint32_t *missing; /* indexes of those that `known` has not, ascending */
+    size_t missing_count, missing_cap;
+    uint64_t *references; /* of those */
     size_t reference_count, reference_cap;
-    struct buf strings;
     struct collator collator;
 };
 
-/* Subjects are the same by `collation`: RFC 5255, 4.2. */
-void thread_input_init(struct thread_input *in, enum thread_algorithm algorithm, enum collation collation);
+/* Subjects are the same by `collation`: RFC 5255, 4.2.
+ *   known   NULL, or the keys of messages of this mailbox, by the same collation: takes a reference of its own
+ *   random  for hashes, so that a stranger who chooses subjects cannot make two of them one */
+void thread_input_init(struct thread_input *in, enum thread_algorithm algorithm, enum collation collation,
+                       struct thread_keys *known, struct rand_source *random);
 void thread_input_deinit(struct thread_input *in);
 
-/* The next message: index 0, 1, ... Until its record is taken it has no header fields, and its date is INTERNALDATE. */
+/* The next message: index 0, 1, ... When it is missing it has no header fields until its record is taken, and its date is
+ * INTERNALDATE. */
 void thread_input_add(struct thread_input *in, uint32_t number, const struct message *row);
-void thread_input_take_meta(struct thread_input *in, uint32_t index, const struct meta_view *view);
+/* The record of message in->missing[i]. */
+void thread_input_take_meta(struct thread_input *in, uint32_t i, const struct meta_view *view);
+/* Keep the keys of those that were missing. */
+void thread_input_keep(const struct thread_input *in, struct key_cache *cache, uint64_t account,
+                       uint64_t mailbox);
 
 enum { THREAD_NONE = UINT32_MAX };
 

@@ -45,8 +45,10 @@ static void add_message(struct thread_input *in, const char *text, uint32_t numb
     for (; *references; references++)
         store_u64(hashes + 8 * (view.in_reply_to_count + view.reference_count++), (uint64_t)*references);
     view.hashes = hashes;
+    size_t missing = in->missing_count;
     thread_input_add(in, number, &row);
-    thread_input_take_meta(in, number - 1, &view);
+    if (in->missing_count > missing)
+        thread_input_take_meta(in, (uint32_t)missing, &view);
 }
 
 static void write_all(const struct thread_tree *tree, size_t piece, struct buf *out)
@@ -62,14 +64,29 @@ struct thread_case {
     const char *threads;
 };
 
-static void check(enum thread_algorithm algorithm, const struct thread_case *c, size_t row)
+/* With the keys known of those among the first twelve messages whose bit is set. */
+static void check_with(enum thread_algorithm algorithm, const struct thread_case *c, size_t row,
+                       unsigned known_bits)
 {
+    struct key_cache *cache = key_cache_new(1 << 20);
     struct thread_input in;
     struct thread_tree tree;
     struct buf whole = BUF_INIT, pieces = BUF_INIT;
-    thread_input_init(&in, algorithm, COLLATION_UNICODE_CASEMAP);
+    thread_input_init(&in, THREAD_REFS, COLLATION_UNICODE_CASEMAP, NULL, &rand_system);
     for (uint32_t i = 0; c->messages[i]; i++)
+        if (known_bits & 1u << i)
+            add_message(&in, c->messages[i], i + 1);
+    thread_input_keep(&in, cache, 1, 2);
+    thread_input_deinit(&in);
+    struct thread_keys *known = thread_keys_find(cache, 1, 2, 0, COLLATION_UNICODE_CASEMAP);
+    assert_non_null(known);
+    assert_null(thread_keys_find(cache, 1, 2, 0, COLLATION_OCTET));
+    thread_input_init(&in, algorithm, COLLATION_UNICODE_CASEMAP, known_bits ? known : NULL, &rand_system);
+    thread_keys_unref(&known);
+    for (uint32_t i = 0; c->messages[i]; i++) {
         add_message(&in, c->messages[i], i + 1);
+        assert_row(in.messages[i].is_known == (known_bits >> i & 1), row, "known");
+    }
     thread_tree_build(&in, &rand_system, &tree);
     write_all(&tree, 1000, &whole);
     write_all(&tree, 1, &pieces);
@@ -81,6 +98,14 @@ static void check(enum thread_algorithm algorithm, const struct thread_case *c, 
     buf_deinit(&pieces);
     thread_tree_deinit(&tree);
     thread_input_deinit(&in);
+    key_cache_free(&cache);
+}
+
+static void check(enum thread_algorithm algorithm, const struct thread_case *c, size_t row)
+{
+    static const unsigned known[] = { 0, 0x001, 0x00e, 0x555, 0xaaa, 0xfff };
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++)
+        check_with(algorithm, c, row, known[i]);
 }
 
 static void test_references_follows_rfc_5256(void **state)
@@ -173,9 +198,10 @@ static void test_a_message_without_record_stands_alone(void **state)
     struct thread_input in;
     struct thread_tree tree;
     struct buf out = BUF_INIT;
-    struct message row = { .internal_date_s = 5 };
-    thread_input_init(&in, THREAD_REFERENCES, COLLATION_UNICODE_CASEMAP);
+    struct message row = { .uid = 70, .internal_date_s = 5 };
+    thread_input_init(&in, THREAD_REFERENCES, COLLATION_UNICODE_CASEMAP, NULL, &rand_system);
     thread_input_add(&in, 70, &row);
+    row.uid = 71;
     row.internal_date_s = 4;
     thread_input_add(&in, 71, &row);
     thread_tree_build(&in, &rand_system, &tree);
@@ -236,10 +262,10 @@ static void test_hostile_references_cost_no_more_than_their_number(void **state)
         struct thread_tree tree;
         struct buf out = BUF_INIT;
         size_t numbers = 0;
-        thread_input_init(&in, THREAD_REFERENCES, COLLATION_UNICODE_CASEMAP);
+        thread_input_init(&in, THREAD_REFERENCES, COLLATION_UNICODE_CASEMAP, NULL, &rand_system);
         for (uint32_t i = 0; i < MANY; i++) {
             char hashes[64 * 8];
-            struct message row = { .internal_date_s = i };
+            struct message row = { .uid = i + 1, .internal_date_s = i };
             struct meta_view view = { .subject = STR(""), .message_id_hash = i + 1, .hashes = hashes };
             view.reference_count = cases[c].references;
             for (size_t k = 0; k < view.reference_count; k++)

@@ -10,6 +10,7 @@ enum { PIECE_NODES = 4096 }; /* written before we look whether the client still 
 
 struct thread_cursor {
     struct sort_hits found;
+    bool is_found; /* all of them; their keys are being read */
     bool answering;
     struct thread_input input;
     struct thread_tree tree;
@@ -38,6 +39,11 @@ static int take_keys(void *ctx, uint32_t index, const struct meta_view *view, st
     return 0;
 }
 
+static struct key_cache *key_cache_of(struct session *s)
+{
+    return mail_key_cache(account_mail(s->selected_account));
+}
+
 static int begin(struct session *s, const struct thread_args *a, struct err *err)
 {
     struct thread_cursor *c = arena_new(&s->arena, struct thread_cursor);
@@ -46,7 +52,11 @@ static int begin(struct session *s, const struct thread_args *a, struct err *err
     int r = sort_hits_init(&c->found, s, &a->search, take_hit, c, err);
     if (r < 0)
         return r;
-    thread_input_init(&c->input, a->algorithm, s->collation);
+    struct thread_keys *known = thread_keys_find(key_cache_of(s), account_id(s->selected_account).n,
+                                                 mailbox_id(s->view.mailbox), s->view.snapshot->exists,
+                                                 s->collation);
+    thread_input_init(&c->input, a->algorithm, s->collation, known, &rand_system);
+    thread_keys_unref(&known);
     s->cursor = c;
     s->cursor_drop = cursor_drop;
     return 0;
@@ -58,16 +68,22 @@ static int find_and_thread(struct session *s, const struct thread_args *a, struc
     if (r < 0)
         return r;
     struct thread_cursor *c = s->cursor;
-    r = sort_hits_find(&c->found, s, err);
+    if (!c->is_found && (r = sort_hits_find(&c->found, s, err)) == 0) {
+        c->is_found = true;
+        sort_hits_keep(&c->found, c->input.missing, c->input.missing_count);
+    }
     if (r == 0)
         r = sort_hits_read_keys(&c->found, s, take_keys, c, err);
     if (r < 0)
         return r;
+    if (c->input.missing_count && !c->found.damaged)
+        thread_input_keep(&c->input, key_cache_of(s), account_id(s->selected_account).n,
+                          mailbox_id(s->view.mailbox));
     thread_tree_build(&c->input, &rand_system, &c->tree);
     c->writer = thread_writer_make(&c->tree);
     c->answering = true;
     buf_add_lit(session_out(s), "* THREAD");
-    if (c->found.count > 0)
+    if (c->input.count > 0)
         buf_add_char(session_out(s), ' ');
     return 0;
 }
