@@ -1,6 +1,7 @@
 #include "store/rocks/db.h"
 
 #include "base/codec.h"
+#include "base/hash.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -172,7 +173,7 @@ uint64_t db_check(struct str key, struct str value)
 {
     /* As a seed it would cost more: XXH3 derives a secret from a seed first. */
     uint64_t k = XXH3_64bits(key.p, key.n);
-    return XXH3_64bits(value.p, value.n) ^ (k << 32 | k >> 32);
+    return hash_xxh3(value.p, value.n) ^ (k << 32 | k >> 32);
 }
 
 static int value_verify(enum db_family family, struct str key, struct str stored, struct str *value_out,

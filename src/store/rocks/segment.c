@@ -1,6 +1,7 @@
 #include "store/rocks/segment.h"
 
 #include "base/codec.h"
+#include "base/hash.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +18,7 @@ void segment_head_encode(uint64_t number, uint64_t salt, unsigned char out[SEGME
     memcpy(out, segment_magic, sizeof segment_magic);
     store_u64(out + 8, number);
     store_u64(out + 16, salt);
-    store_u64(out + 24, XXH3_64bits(out, 24));
+    store_u64(out + 24, hash_xxh3(out, 24));
 }
 
 int segment_head_decode(const unsigned char in[SEGMENT_HEAD_BYTES], uint64_t *number_out, uint64_t *salt_out,
@@ -25,7 +26,7 @@ int segment_head_decode(const unsigned char in[SEGMENT_HEAD_BYTES], uint64_t *nu
 {
     if (memcmp(in, segment_magic, sizeof segment_magic) != 0)
         return err_set(err, ERR_CORRUPT, "not a segment file");
-    if (load_u64(in + 24) != XXH3_64bits(in, 24))
+    if (load_u64(in + 24) != hash_xxh3(in, 24))
         return err_set(err, ERR_CORRUPT, "head of the segment file is damaged");
     *number_out = load_u64(in + 8);
     *salt_out = load_u64(in + 16);
@@ -53,7 +54,7 @@ void record_encode_block(struct compressor *c, enum codec codec, struct str raw_
     memset(entry, 0, BLOCK_ENTRY_BYTES);
     store_u32(entry, (uint32_t)(out->n - before));
     entry[4] = (char)codec;
-    store_u64(entry + 8, XXH3_64bits(out->p + before, out->n - before));
+    store_u64(entry + 8, hash_xxh3(out->p + before, out->n - before));
 }
 
 void record_encode_head(struct account_id account, struct blob_id blob, uint64_t raw_bytes,
@@ -67,7 +68,7 @@ void record_encode_head(struct account_id account, struct blob_id blob, uint64_t
     store_u64(head + 16, raw_bytes);
     store_u64(head + 24, account.n);
     store_u64(head + 32, blob.n);
-    store_u64(head + 40, XXH3_64bits(table.p, table.n));
+    store_u64(head + 40, hash_xxh3(table.p, table.n));
 }
 
 void record_encode(struct compressor *c, enum codec codec, struct account_id account, struct blob_id blob,
@@ -134,7 +135,7 @@ static uint64_t block_raw_bytes(const struct record_head *head, uint32_t block)
 bool record_table_valid(const struct record_head *head, struct str table)
 {
     if (table.n != (size_t)head->block_count * BLOCK_ENTRY_BYTES ||
-        XXH3_64bits(table.p, table.n) != head->table_check)
+        hash_xxh3(table.p, table.n) != head->table_check)
         return false;
     uint64_t sum = RECORD_HEAD_BYTES + table.n;
     for (uint32_t i = 0; i < head->block_count; i++) {
@@ -235,7 +236,7 @@ static int block_load(struct record_source *s, const char *entry, uint64_t at, s
             return r;
         *stored_out = str_make(scratch->p, n);
     }
-    return XXH3_64bits(stored_out->p, n) == load_u64(entry + 8)
+    return hash_xxh3(stored_out->p, n) == load_u64(entry + 8)
                ? 0
                : corrupt(s, "a block of the record is damaged", err);
 }
