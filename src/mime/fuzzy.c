@@ -1,5 +1,7 @@
 #include "mime/fuzzy.h"
 
+#include "mime/word.h"
+
 #include <string.h>
 
 enum {
@@ -31,24 +33,13 @@ static size_t count_letters(struct str s)
     return count;
 }
 
-/* The next word of `text` from *at on. */
-static bool next_word(struct str text, size_t *at, struct str *word_out)
-{
-    while (*at < text.n && !is_letter(text.p[*at]))
-        ++*at;
-    size_t from = *at;
-    while (*at < text.n && is_letter(text.p[*at]))
-        ++*at;
-    *word_out = str_sub(text, from, *at - from);
-    return word_out->n > 0;
-}
-
 void fuzzy_init(struct fuzzy *f, struct str needle)
 {
     struct str word;
+    enum word_class class;
     size_t at = 0;
     *f = (struct fuzzy){ .needle = needle };
-    while (f->word_count < FUZZY_WORDS_MAX && next_word(needle, &at, &word))
+    while (f->word_count < FUZZY_WORDS_MAX && word_next(needle, &at, &word, &class))
         f->words[f->word_count++] = (struct fuzzy_word){ .text = word, .letters = count_letters(word) };
 }
 
@@ -71,8 +62,7 @@ static bool exchanged(struct str a, struct str b)
     return a.n == 2 && b.n == 2 && a.p[0] == b.p[1] && a.p[1] == b.p[0];
 }
 
-/* Do they differ by one letter at most, or by two neighbours that are exchanged? */
-static bool is_near(struct str a, struct str b)
+bool fuzzy_is_near(struct str a, struct str b)
 {
     size_t shorter = a.n < b.n ? a.n : b.n, head = 0, tail = 0;
     if (a.n + LETTER_BYTES_MAX < b.n || b.n + LETTER_BYTES_MAX < a.n)
@@ -119,10 +109,11 @@ static void raise(unsigned *best, unsigned score)
 static void look_for_typos(struct fuzzy *f, struct str piece)
 {
     struct str word;
-    for (size_t at = 0; next_word(piece, &at, &word);)
+    enum word_class class;
+    for (size_t at = 0; word_next(piece, &at, &word, &class);)
         for (unsigned i = 0; i < f->word_count; i++)
             if (f->words[i].best == 0 && f->words[i].letters >= FUZZY_TYPO_LETTERS_MIN &&
-                is_near(f->words[i].text, word))
+                fuzzy_is_near(f->words[i].text, word))
                 f->words[i].best = WORD_WITH_TYPO;
 }
 

@@ -1,5 +1,5 @@
 /* fuzzy.h: how well a text answers what a person typed: SEARCH FUZZY.     RFC 6203
- * Texts are folded (utf8_fold). The score of a text, 0 to 100:
+ * Texts are folded (utf8_fold); words are runs of letters of one class (mime/word.h). The score of a text, 0 to 100:
  *
  *   100  it holds what was typed, as whole words
  *    90  it holds what was typed, within longer words
@@ -39,6 +39,9 @@ void fuzzy_init(struct fuzzy *f, struct str needle);
 
 /* How many bytes of a piece the next one must begin with, so that nothing is cut. */
 size_t fuzzy_overlap(const struct fuzzy *f);
+
+/* Do two words differ by one letter at most, or by two neighbours that are exchanged? */
+bool fuzzy_is_near(struct str a, struct str b);
 
 /* A text begins; its pieces; its score. fuzzy_feed answers true when the score cannot get better. */
 void fuzzy_begin(struct fuzzy *f);
