@@ -1,5 +1,5 @@
-/* merge.h: several segments to one, in one pass over each. Memory: a few KB each, the table of documents, and the trigrams of the result
- * (about a tenth of its size).     Threads: one owner. */
+/* merge.h: several segments to one, in one pass over each. Memory: what each has open, a block and its lists; and of the result the
+ * dictionary and the trigrams, about a fifth of it.     Threads: one owner. */
 #ifndef LOFT_INDEX_MERGE_H
 #define LOFT_INDEX_MERGE_H
 
@@ -20,7 +20,7 @@ struct index_merge {
 };
 
 /* -ERR_CORRUPT, -ERR_LIMIT (more than INDEX_DOCUMENTS_MAX or INDEX_SEGMENT_BYTES_MAX), what reading, `write` or `pause` failed with.
- * The result equals the segment that a builder makes of the same documents. */
+ * The result answers as the segment that a builder makes of the same documents. */
 MUST_USE int index_merge_run(const struct index_merge *merge, struct err *err);
 
 #endif

@@ -28,7 +28,7 @@ static void keep_letters(struct index_tokens *t, const char *p, size_t n)
             continue;
         }
         memcpy(t->run + t->n, p, part);
-        t->n = (unsigned char)(t->n + part);
+        t->n += part;
         p += part;
         n -= part;
     }
@@ -41,7 +41,7 @@ static void keep_script(struct index_tokens *t, const char *p, size_t n)
         tell(t, t->run, t->n + n);
     }
     memcpy(t->run, p, n);
-    t->n = (unsigned char)n;
+    t->n = n;
 }
 
 static void end_run(struct index_tokens *t)

@@ -13,11 +13,11 @@
 #include "mime/word.h"
 
 enum {
-    INDEX_TOKEN_BYTES_MAX = 64,
-    INDEX_TOKEN_STEP_BYTES = 32,
+    INDEX_TOKEN_BYTES_MAX = 512,
+    INDEX_TOKEN_STEP_BYTES = 384,
     INDEX_WORD_BYTES_MAX = INDEX_TOKEN_BYTES_MAX - INDEX_TOKEN_STEP_BYTES +
-                           1,     /* of a needle that is answered exactly */
-    INDEX_SCRIPT_LETTERS_MAX = 2, /* the same of a script without spaces */
+                           1,     /* of a needle that is answered exactly ... */
+    INDEX_SCRIPT_LETTERS_MAX = 2, /* ... and of one in a script without spaces */
 };
 
 /* `token` borrows until it returns. The same token may come many times. */
@@ -28,7 +28,7 @@ struct index_tokens {
     index_token_fn *fn;
     void *ctx;
     enum word_class class; /* of the run so far */
-    unsigned char n;       /* bytes of it that are kept: what a token may still begin with */
+    size_t n;              /* bytes of it that are kept: what a token may still begin with */
     char run[INDEX_TOKEN_BYTES_MAX];
 };
 
