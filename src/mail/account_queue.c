@@ -106,22 +106,38 @@ static void end_turn(struct account *a, struct turn *t)
     end_lead(a, first);
 }
 
-/* Under the mutex: is there something to do, but to wait for the store? */
-static bool can_step(const struct account *a)
+/* Under the mutex: is there something to do for who asked for `self`, but to wait for the store? A fold, say, blocks
+ * on the disk: that is for the thread that wants it and waits, not for a session that comes by. */
+static bool can_step(const struct account *a, const struct request *self)
 {
-    return a->turn ? a->turn->complete : !a->led && a->queue_first;
+    if (a->turn)
+        return a->turn->complete;
+    return !a->led && a->queue_first && (a->queue_first->kind == REQUEST_CHANGES || a->queue_first == self);
+}
+
+/* Under the mutex: off the queue with the first, and those behind it that are of its kind. */
+static struct request *take(struct account *a)
+{
+    struct request *first = a->queue_first, *last = first;
+    while (last->next && last->next->kind == first->kind)
+        last = last->next;
+    a->queue_first = last->next;
+    if (!a->queue_first)
+        a->queue_last = NULL;
+    last->next = NULL;
+    return first;
 }
 
 /* Do what can be done now. Called and returns with the mutex held; the caller keeps the account. */
-static void step(struct account *a)
+static void step(struct account *a, const struct request *self)
 {
-    while (can_step(a)) {
+    while (can_step(a, self)) {
         struct turn *t = a->turn;
-        struct request *first = a->queue_first;
+        struct request *first = NULL;
         a->turn = NULL;
         if (!t) {
             a->led = true;
-            a->queue_first = a->queue_last = NULL;
+            first = take(a);
         }
         pthread_mutex_unlock(&a->mutex);
         if (t)
@@ -130,6 +146,8 @@ static void step(struct account *a)
             lead(a, first);
         pthread_mutex_lock(&a->mutex);
     }
+    if (!a->turn && !a->led && a->queue_first && a->queue_first != self)
+        call(a->queue_first);
 }
 
 /* ---- requests ---- */
@@ -154,13 +172,13 @@ static void wait_until_done(struct account *a, struct request *q)
     pthread_mutex_lock(&a->mutex);
     q->wake = NULL;
     for (;;) {
-        step(a);
+        step(a, q);
         if (q->done)
             break;
         pthread_mutex_unlock(&a->mutex);
         store_push(store); /* it may lie there for others */
         pthread_mutex_lock(&a->mutex);
-        if (!q->done && !can_step(a))
+        if (!q->done && !can_step(a, q))
             pthread_cond_wait(&q->look, &a->mutex);
     }
     pthread_mutex_unlock(&a->mutex);
@@ -213,7 +231,7 @@ bool account_commit_is_done(struct pending_commit *commit)
     struct account *a = commit->account;
     pthread_mutex_lock(&a->mutex);
     if (!commit->request.done)
-        step(a);
+        step(a, &commit->request);
     bool done = commit->request.done;
     pthread_mutex_unlock(&a->mutex);
     return done;

@@ -2,6 +2,10 @@
  * way leaves open. */
 #include "mail/testing_mail.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
 struct session {
     struct bench *b;
     struct new_message message;
@@ -196,6 +200,48 @@ static void test_a_commit_that_fails_is_told_or_planned_again(void **state)
     }
 }
 
+struct folder {
+    struct bench *b;
+    pthread_t thread;
+    atomic_bool stop;
+    int folds;
+};
+
+static void *fold_again_and_again(void *ctx)
+{
+    struct folder *f = ctx;
+    struct err err;
+    for (; f->folds == 0 || !atomic_load(&f->stop); f->folds++)
+        assert_int_equal(account_fold(f->b->account, &err), 0);
+    return NULL;
+}
+
+/* The thread that folds is all who may be called for it: sessions only ever ask. */
+static void test_sessions_go_on_while_a_thread_folds(void **state)
+{
+    struct bench b;
+    struct session s[3];
+    struct folder f = { .b = &b };
+    (void)state;
+    bench_init(&b, NULL);
+    assert_int_equal(pthread_create(&f.thread, NULL, fold_again_and_again, &f), 0);
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 3; i++)
+            begin(&s[i], &b);
+        for (int i = 0; i < 3; i++) {
+            while (!is_done(&s[i])) {
+                store_push(b.store);
+                sched_yield();
+            }
+            assert_int_equal(end(&s[i]), 0);
+        }
+    }
+    atomic_store(&f.stop, true);
+    assert_int_equal(pthread_join(f.thread, NULL), 0);
+    assert_int_equal(exists(&b), 300);
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_who_waits_needs_no_session_to_go_on),
         cmocka_unit_test(test_the_end_waits),
         cmocka_unit_test(test_a_change_of_nothing_needs_no_disk),
+        cmocka_unit_test(test_sessions_go_on_while_a_thread_folds),
         cmocka_unit_test(test_a_commit_that_fails_is_told_or_planned_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
