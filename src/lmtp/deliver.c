@@ -119,7 +119,10 @@ int deliver_message(struct mail *mail, struct incoming *in, const struct deliver
 {
     struct deposit *d;
     int r = deliver_begin(mail, in, delivery, clock, no_wake, NULL, &d, err);
-    return r < 0 ? r : deliver_end(&d, delivered_out, err);
+    if (r == 0)
+        r = deliver_end(&d, delivered_out, err);
+    store_push(mail_options(mail)->store); /* we may have set going what others wait for */
+    return r;
 }
 
 /* ---- once more ---- */
