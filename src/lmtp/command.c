@@ -59,6 +59,7 @@ static int size_parameter(struct lmtp_session *s, struct str value)
         lmtp_reply_failure(s, ERR_FULL, STR_NIL);
         return -ERR_FULL;
     }
+    s->expected_bytes = size;
     return 0;
 }
 
@@ -203,8 +204,10 @@ static void rcpt(struct lmtp_session *s, struct str args)
 
 static void begin_message(struct lmtp_session *s)
 {
-    if (!s->incoming)
-        s->incoming = incoming_new(s->server->mail, s->server->settings.message_bytes_max);
+    if (s->incoming)
+        return;
+    s->incoming = incoming_new(s->server->mail, s->server->settings.message_bytes_max);
+    incoming_expect(s->incoming, s->expected_bytes);
 }
 
 /* RFC 2033, 4.2: 503 without recipients. RFC 2920, 3.1: DATA is the last command of a group, so a client that

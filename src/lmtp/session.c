@@ -31,6 +31,7 @@ void lmtp_reset(struct lmtp_session *s)
     s->recipients = NULL;
     s->recipient_count = s->recipient_cap = 0;
     s->failed = 0;
+    s->expected_bytes = 0;
     s->smtputf8 = false;
     if (s->state != LMTP_GREETED && s->state != LMTP_QUIT)
         s->state = LMTP_READY;

@@ -59,6 +59,7 @@ struct lmtp_session {
     bool smtputf8;
     struct lmtp_recipient *recipients;
     size_t recipient_count, recipient_cap;
+    uint64_t expected_bytes; /* SIZE of MAIL; 0: not said */
     struct incoming *incoming;
     int failed; /* 0, or why the message cannot be taken: told to each recipient */
     struct err err;

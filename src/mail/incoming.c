@@ -10,10 +10,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { USUAL_BYTES = 56 * 1024 }; /* room for most messages when nobody says how many bytes come */
+
 struct incoming {
     struct mail *mail;
-    uint64_t bytes_max, size;
-    struct buf memory; /* all of it, while fd is -1 */
+    uint64_t bytes_max, size, expected;
+    struct buf memory; /* all of it, while fd is -1; laid out as the file is */
     int fd;            /* INCOMING_PREFIX_BYTES_MAX left free for a prefix, then the bytes */
     void *map;         /* of the file's first map_bytes; NULL: not mapped */
     size_t map_bytes;
@@ -29,6 +31,11 @@ struct incoming *incoming_new(struct mail *mail, uint64_t bytes_max)
     in->bytes_max = bytes_max ? bytes_max : mail_options(mail)->message_bytes_max;
     in->fd = -1;
     return in;
+}
+
+void incoming_expect(struct incoming *in, uint64_t bytes)
+{
+    in->expected = bytes;
 }
 
 static void unmap(struct incoming *in)
@@ -76,6 +83,23 @@ static int open_spool(const char *folder, struct err *err)
     return r;
 }
 
+/* Its bytes, while they are in memory. */
+static struct str in_memory(const struct incoming *in)
+{
+    return str_skip(buf_str(&in->memory), INCOMING_PREFIX_BYTES_MAX);
+}
+
+static void to_memory(struct incoming *in, struct str bytes)
+{
+    if (in->memory.n == 0) { /* what is not touched of it costs no memory */
+        size_t room = in->expected > 0 && in->expected < INCOMING_MEMORY_BYTES ? (size_t)in->expected
+                                                                               : USUAL_BYTES;
+        buf_reserve(&in->memory, INCOMING_PREFIX_BYTES_MAX + (room > bytes.n ? room : bytes.n));
+        in->memory.n = INCOMING_PREFIX_BYTES_MAX;
+    }
+    buf_add(&in->memory, bytes);
+}
+
 static int to_file(struct incoming *in, struct err *err)
 {
     int fd = open_spool(mail_options(in->mail)->spool_folder, err);
@@ -84,7 +108,7 @@ static int to_file(struct incoming *in, struct err *err)
     in->fd = fd;
     if (lseek(fd, INCOMING_PREFIX_BYTES_MAX, SEEK_SET) < 0)
         return err_set_errno(err, errno, "position in a spool file");
-    int r = file_write(fd, buf_str(&in->memory), err);
+    int r = file_write(fd, in_memory(in), err);
     buf_deinit(&in->memory);
     return r;
 }
@@ -101,7 +125,7 @@ static int add(struct incoming *in, struct str bytes, struct err *err)
     }
     if (in->fd >= 0)
         return file_write(in->fd, bytes, err);
-    buf_add(&in->memory, bytes);
+    to_memory(in, bytes);
     return 0;
 }
 
@@ -149,7 +173,7 @@ int incoming_bytes(struct incoming *in, struct str *bytes_out, struct err *err)
     if (in->failed.kind != ERR_NONE)
         return fail_again(in, err);
     if (in->fd < 0) {
-        *bytes_out = buf_str(&in->memory);
+        *bytes_out = in_memory(in);
         return 0;
     }
     if (!in->map) {
@@ -201,22 +225,16 @@ static int prepare(struct account *account, struct str bytes, struct new_message
     return r;
 }
 
-/* A small one: once more in memory, with the prefix before it. */
-static int prepare_copy(const struct incoming *in, struct account *account, struct str prefix,
+/* `base` is where the room for the prefix begins. */
+static int prepare_with(const struct incoming *in, char *base, struct account *account, struct str prefix,
                         struct new_message *message_out, struct err *err)
 {
-    struct buf whole = BUF_INIT;
-
-    buf_reserve(&whole, prefix.n + in->memory.n);
-    buf_add(&whole, prefix);
-    buf_add(&whole, buf_str(&in->memory));
-    int r = prepare(account, buf_str(&whole), message_out, err);
-    buf_deinit(&whole);
-    return r;
+    char *start = base + INCOMING_PREFIX_BYTES_MAX - prefix.n;
+    memcpy(start, prefix.p, prefix.n);
+    return prepare(account, str_make(start, prefix.n + in->size), message_out, err);
 }
 
-/* A large one: the prefix goes into the room that the file keeps before the bytes,
- * in a mapping of its own. */
+/* A large one: the prefix goes into a mapping of its own, so that the file stays as it is. */
 static int prepare_mapped(const struct incoming *in, struct account *account, struct str prefix,
                           struct new_message *message_out, struct err *err)
 {
@@ -224,9 +242,7 @@ static int prepare_mapped(const struct incoming *in, struct account *account, st
     int r = map_file(in, PROT_READ | PROT_WRITE, &map, err);
     if (r < 0)
         return r;
-    char *start = (char *)map + INCOMING_PREFIX_BYTES_MAX - prefix.n;
-    memcpy(start, prefix.p, prefix.n);
-    r = prepare(account, str_make(start, prefix.n + in->size), message_out, err);
+    r = prepare_with(in, map, account, prefix, message_out, err);
     munmap(map, file_bytes(in));
     return r;
 }
@@ -241,9 +257,12 @@ int incoming_prepare(struct incoming *in, struct account *account, struct str pr
         return fail_again(in, err);
     if (in->size + prefix.n > UINT32_MAX)
         return err_set(err, ERR_LIMIT, "message is larger than 4 GiB");
-    if (prefix.n > 0)
-        return in->fd < 0 ? prepare_copy(in, account, prefix, message_out, err)
-                          : prepare_mapped(in, account, prefix, message_out, err);
+    if (prefix.n > 0 && in->fd >= 0)
+        return prepare_mapped(in, account, prefix, message_out, err);
+    if (prefix.n > 0) {
+        to_memory(in, STR_NIL); /* an empty message has no room for a prefix yet */
+        return prepare_with(in, in->memory.p, account, prefix, message_out, err);
+    }
     int r = incoming_bytes(in, &bytes, err);
     return r < 0 ? r : prepare(account, bytes, message_out, err);
 }

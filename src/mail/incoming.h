@@ -13,6 +13,8 @@ struct incoming;
 
 /* bytes_max: 0 takes mail_options.message_bytes_max. */
 struct incoming *incoming_new(struct mail *mail, uint64_t bytes_max);
+/* About so many are coming: a hint, that saves moving them about. */
+void incoming_expect(struct incoming *in, uint64_t bytes);
 /* The bytes only; pending blobs are the business of who prepared them. */
 void incoming_free(struct incoming **in);
 
@@ -25,9 +27,8 @@ MUST_USE int incoming_bytes(struct incoming *in, struct str *bytes_out, struct e
 
 /* Parse and store as a pending blob of `account`. Fills blob, size, hashes, reference fields and
  * has_attachment of message_out; the caller sets flags, keywords and dates. `prefix` (may be NIL, at most
- * INCOMING_PREFIX_BYTES_MAX) goes before the bytes: the trace lines of a delivery; large messages are not
- * copied for it. May be called once per account of a delivery, with a prefix also by several threads at
- * once. */
+ * INCOMING_PREFIX_BYTES_MAX) goes before the bytes: the trace lines of a delivery; the message is not
+ * copied for it. May be called once per account of a delivery. */
 MUST_USE int incoming_prepare(struct incoming *in, struct account *account, struct str prefix,
                               struct new_message *message_out, struct err *err);
 

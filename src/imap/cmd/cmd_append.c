@@ -245,8 +245,10 @@ static int next_message(struct session *s, struct parser *p, struct err *err)
     a->incoming = incoming_new(account_mail(a->account), s->server->settings.message_bytes_max);
     a->state = APPEND_PARTS;
     a->has_part = false;
-    if (!args.is_catenate)
+    if (!args.is_catenate) {
+        incoming_expect(a->incoming, args.literal.size_bytes);
         expect_literal(a, &args.literal, APPEND_LITERAL);
+    }
     return 0;
 }
 
