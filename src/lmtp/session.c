@@ -59,6 +59,21 @@ static int is_end(struct str at_dot)
     return at_dot.p[2] == '\n';
 }
 
+/* Where the first CRLF "." begins, or -1. Dots are rare in mail, so they are looked for: searching for three bytes at once
+ * looks at each of them. */
+static ptrdiff_t find_dot_line(struct str in)
+{
+    for (size_t at = 2; at < in.n; at++) {
+        ptrdiff_t dot = str_find_char(str_skip(in, at), '.');
+        if (dot < 0)
+            return -1;
+        at += (size_t)dot;
+        if (in.p[at - 1] == '\n' && in.p[at - 2] == '\r')
+            return (ptrdiff_t)at - 2;
+    }
+    return -1;
+}
+
 /* LMTP_DATA: take bytes, undo dot-stuffing. Only CRLF ends a line here: a bare CR or LF is a byte like
  * others, so that LF "." LF inside a message ends nothing (RFC 5321, 2.3.8 and 4.1.1.4). */
 static bool take_data(struct lmtp_session *s)
@@ -79,7 +94,7 @@ static bool take_data(struct lmtp_session *s)
         }
         /* All up to the next line that begins with a dot goes in one piece. */
         struct str left = str_skip(in, at);
-        ptrdiff_t dot = str_find(left, STR("\r\n."));
+        ptrdiff_t dot = find_dot_line(left);
         size_t n = dot < 0 ? left.n : (size_t)dot + 2;
         s->line_start = dot >= 0 || str_ends(left, STR("\r\n"));
         if (!s->line_start && left.p[left.n - 1] == '\r')
