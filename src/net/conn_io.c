@@ -226,7 +226,7 @@ void conn_trim(struct conn *c)
     if (conn_in_bytes(c) == 0) {
         buf_deinit(&c->in);
         c->in_at = 0;
-        c->read_shift = 0;
+        /* read_shift stays: who sent much at once does so again, and room that nothing is read into is not touched. */
     }
     if (c->out_at == c->out.n) {
         buf_deinit(&c->out);
