@@ -95,6 +95,7 @@ int run_group(const struct conformance_target *target, const char *what, const s
 int conformance_run_state(const struct conformance_target *target);
 int conformance_run_accounts(const struct conformance_target *target);
 int conformance_run_blobs(const struct conformance_target *target);
+int conformance_run_drops(const struct conformance_target *target);
 int conformance_run_races(const struct conformance_target *target);
 
 #endif

@@ -147,9 +147,28 @@ static int apply_op(struct group *g, struct account_id account, const struct bat
     case BATCH_ADD_BLOB:
         return group_add_blob(g, account, op->blob, err);
     case BATCH_DROP_BLOB:
-        return group_drop_blob(g, account, op->blob, err);
+        break; /* drop_run */
     }
     return 0;
+}
+
+/* The blob of a DROP_BLOB and those of the operations behind it, as long as they are drops of ever greater ids. */
+static int drop_run(struct group *g, const struct commit *c, struct blob_id first, size_t *at,
+                    struct err *err)
+{
+    struct buf ids = BUF_INIT;
+    struct batch_op op;
+    buf_add_bytes(&ids, &first, sizeof first);
+    for (size_t next = *at, last = first.n;
+         batch_next(c->batch, &next, &op) && op.kind == BATCH_DROP_BLOB && op.blob.n > last;
+         last = op.blob.n) {
+        buf_add_bytes(&ids, &op.blob, sizeof op.blob);
+        *at = next;
+    }
+    int r = group_drop_blobs(g, c->account, (const struct blob_id *)(const void *)ids.p, ids.n / sizeof first,
+                             err);
+    buf_deinit(&ids);
+    return r;
 }
 
 static int commit_apply(struct group *g, struct request *request, struct err *err)
@@ -165,7 +184,8 @@ static int commit_apply(struct group *g, struct request *request, struct err *er
                        (unsigned long long)c->expected_version);
     struct batch_op op;
     for (size_t at = 0; r == 0 && batch_next(c->batch, &at, &op);)
-        r = apply_op(g, c->account, &op, err);
+        r = op.kind == BATCH_DROP_BLOB ? drop_run(g, c, op.blob, &at, err)
+                                       : apply_op(g, c->account, &op, err);
     if (r == 0)
         group_set_version(g, c->account, c->new_version);
     return r;

@@ -96,6 +96,9 @@ MUST_USE int group_version(struct group *g, struct account_id account, uint64_t 
 void group_set_version(struct group *g, struct account_id account, uint64_t version);
 MUST_USE int group_add_blob(struct group *g, struct account_id account, struct blob_id id, struct err *err);
 MUST_USE int group_drop_blob(struct group *g, struct account_id account, struct blob_id id, struct err *err);
+/* The same for many, ids ascending. */
+MUST_USE int group_drop_blobs(struct group *g, struct account_id account, const struct blob_id *ids,
+                              size_t count, struct err *err);
 /* 1: moved; 0: it is not at `from` any more. */
 MUST_USE int group_move_blob(struct group *g, struct account_id account, struct blob_id id,
                              const struct place *from, const struct appended *to, struct err *err);

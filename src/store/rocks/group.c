@@ -74,26 +74,43 @@ static size_t touch(struct group *g, struct segment *s)
     return g->touched_count++;
 }
 
-static void count(struct group *g, struct segment *s, const struct place *place, bool live)
+/* The counts of a segment as this group leaves them, to be changed. */
+static struct segment_counts *counts_of(struct group *g, struct segment *s)
 {
     size_t i = touch(g, s);
-    struct segment_counts *c = &g->touched[i].counts;
-    uint64_t padded = record_padded(place->stored_bytes);
     struct undo *u = journal_add(g);
     u->index = i;
-    u->counts_before = *c;
-    if (live) {
-        c->live_count++;
-        c->live_bytes += padded;
-        c->live_raw_bytes += place->raw_bytes;
-        if (c->end < place->offset + padded)
-            c->end = place->offset + padded;
-    } else {
-        assert(c->live_count > 0 && c->live_bytes >= padded && c->live_raw_bytes >= place->raw_bytes);
-        c->live_count--;
-        c->live_bytes -= padded;
-        c->live_raw_bytes -= place->raw_bytes;
-    }
+    u->counts_before = g->touched[i].counts;
+    return &g->touched[i].counts;
+}
+
+static void count_live(struct group *g, struct segment *s, const struct place *place)
+{
+    struct segment_counts *c = counts_of(g, s);
+    uint64_t padded = record_padded(place->stored_bytes);
+    c->live_count++;
+    c->live_bytes += padded;
+    c->live_raw_bytes += place->raw_bytes;
+    if (c->end < place->offset + padded)
+        c->end = place->offset + padded;
+}
+
+void group_uncount(struct group *g, struct segment *s, const struct segment_counts *gone)
+{
+    struct segment_counts *c = counts_of(g, s);
+    assert(c->live_count >= gone->live_count && c->live_bytes >= gone->live_bytes &&
+           c->live_raw_bytes >= gone->live_raw_bytes);
+    c->live_count -= gone->live_count;
+    c->live_bytes -= gone->live_bytes;
+    c->live_raw_bytes -= gone->live_raw_bytes;
+}
+
+static void count_gone(struct group *g, struct segment *s, const struct place *place)
+{
+    const struct segment_counts one = { .live_count = 1,
+                                        .live_bytes = record_padded(place->stored_bytes),
+                                        .live_raw_bytes = place->raw_bytes };
+    group_uncount(g, s, &one);
 }
 
 static void need_sync(struct group *g, const struct appended *a)
@@ -109,9 +126,20 @@ static struct group_blob *blob_get(struct group *g, struct blob_id id)
     return g->has_blobs ? map_get(&g->blobs, map_key_u64(&id.n)) : NULL;
 }
 
+static uint64_t account_bit(struct account_id account)
+{
+    return UINT64_C(1) << (account.n * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+}
+
+bool group_has_blobs_of(const struct group *g, struct account_id account)
+{
+    return g->accounts_with_blobs & account_bit(account);
+}
+
 static void blob_set(struct group *g, struct blob_id id, const struct group_blob *now)
 {
     struct group_blob *b = blob_get(g, id);
+    g->accounts_with_blobs |= account_bit(now->account);
     if (!b) {
         if (!g->has_blobs)
             map_init(&g->blobs);
@@ -126,7 +154,7 @@ static void blob_set(struct group *g, struct blob_id id, const struct group_blob
     *b = *now;
 }
 
-static int no_blob(struct account_id account, struct blob_id id, const char *state, struct err *err)
+int group_no_blob(struct account_id account, struct blob_id id, const char *state, struct err *err)
 {
     return err_set(err, ERR_NOT_FOUND, "account %llu has no %s blob %llu", (unsigned long long)account.n,
                    state, (unsigned long long)id.n);
@@ -145,7 +173,7 @@ int group_add_blob(struct group *g, struct account_id account, struct blob_id id
     const struct db *db = &g->engine->db;
     struct pending *p = pending_claim(g->engine, account, id);
     if (!p)
-        return no_blob(account, id, "pending", err);
+        return group_no_blob(account, id, "pending", err);
     g->added = arena_grow(&g->arena, g->added, g->added_count, &g->added_cap, sizeof(struct pending *));
     g->added[g->added_count++] = p;
 
@@ -154,9 +182,26 @@ int group_add_blob(struct group *g, struct account_id account, struct blob_id id
     db_put_checked(db, g->batch, DB_META, db_key_str(&key), buf_str(&p->meta));
     db_put_checked(db, g->batch, DB_HEADER, db_key_str(&key), buf_str(&p->header));
     need_sync(g, &p->at);
-    count(g, p->at.segment, &p->at.place, true);
+    count_live(g, p->at.segment, &p->at.place);
     blob_set(g, id, &(struct group_blob){ account, true, p->at.place });
     return 0;
+}
+
+void group_note_range(struct group *g, struct account_id account, struct blob_id first, struct blob_id last)
+{
+    g->ranges = arena_grow(&g->arena, g->ranges, g->range_count, &g->range_cap, sizeof *g->ranges);
+    g->ranges[g->range_count++] = (struct group_range){ account, first, last };
+    g->accounts_with_blobs |= account_bit(account);
+}
+
+static bool in_dropped_range(const struct group *g, struct account_id account, struct blob_id id)
+{
+    for (size_t i = 0; i < g->range_count; i++) {
+        const struct group_range *range = &g->ranges[i];
+        if (range->account.n == account.n && range->first.n <= id.n && id.n <= range->last.n)
+            return true;
+    }
+    return false;
 }
 
 /* Where a live blob is, as this group sees it. */
@@ -166,30 +211,48 @@ static int blob_place(struct group *g, struct account_id account, struct blob_id
     const struct group_blob *b = blob_get(g, id);
     if (b && (b->live || b->place.segment != 0)) {
         if (!b->live || b->account.n != account.n)
-            return no_blob(account, id, "live", err);
+            return group_no_blob(account, id, "live", err);
         *out = b->place;
         return 0;
     }
+    if (in_dropped_range(g, account, id))
+        return group_no_blob(account, id, "live", err);
     return db_get_place(&g->engine->db, account, id, out, err);
 }
 
-int group_drop_blob(struct group *g, struct account_id account, struct blob_id id, struct err *err)
+int group_segment_of(struct group *g, struct blob_id id, const struct place *place,
+                     struct segment **segment_out, struct err *err)
 {
-    const struct db *db = &g->engine->db;
-    struct place place;
-    int r = blob_place(g, account, id, &place, err);
-    if (r < 0)
-        return r;
-    struct segment *s = segments_find(&g->engine->segments, place.segment);
+    struct segment *s = segments_find(&g->engine->segments, place->segment);
     if (!s)
         return err_set(err, ERR_CORRUPT, "blob %llu is said to be in segment %llu, which does not exist",
-                       (unsigned long long)id.n, (unsigned long long)place.segment);
+                       (unsigned long long)id.n, (unsigned long long)place->segment);
+    *segment_out = s;
+    return 0;
+}
+
+void group_delete_blob(struct group *g, struct account_id account, struct blob_id id,
+                       const struct place *place)
+{
+    const struct db *db = &g->engine->db;
     struct db_key key = db_key_blob(account, id);
     db_delete(db, g->batch, DB_PLACE, db_key_str(&key));
     db_delete(db, g->batch, DB_META, db_key_str(&key));
     db_delete(db, g->batch, DB_HEADER, db_key_str(&key));
-    count(g, s, &place, false);
-    blob_set(g, id, &(struct group_blob){ account, false, place });
+    blob_set(g, id, &(struct group_blob){ account, false, *place });
+}
+
+int group_drop_blob(struct group *g, struct account_id account, struct blob_id id, struct err *err)
+{
+    struct place place;
+    struct segment *s;
+    int r = blob_place(g, account, id, &place, err);
+    if (r == 0)
+        r = group_segment_of(g, id, &place, &s, err);
+    if (r < 0)
+        return r;
+    count_gone(g, s, &place);
+    group_delete_blob(g, account, id, &place);
     return 0;
 }
 
@@ -207,8 +270,8 @@ int group_move_blob(struct group *g, struct account_id account, struct blob_id i
     struct db_key key = db_key_blob(account, id);
     put_place(g, db_key_str(&key), &to->place);
     need_sync(g, to);
-    count(g, s, &place, false);
-    count(g, to->segment, &to->place, true);
+    count_gone(g, s, &place);
+    count_live(g, to->segment, &to->place);
     blob_set(g, id, &(struct group_blob){ account, true, to->place });
     return 1;
 }
@@ -249,7 +312,7 @@ void group_free(struct group **g)
 
 struct group_mark group_mark(const struct group *g)
 {
-    return (struct group_mark){ g->journal_count, g->added_count, g->version_count };
+    return (struct group_mark){ g->journal_count, g->added_count, g->version_count, g->range_count };
 }
 
 void group_undo_to(struct group *g, struct group_mark m)
@@ -264,6 +327,7 @@ void group_undo_to(struct group *g, struct group_mark m)
     while (g->added_count > m.added)
         pending_unclaim(g->engine, g->added[--g->added_count]);
     g->version_count = m.versions;
+    g->range_count = m.ranges;
 }
 
 static int sync_segments(struct group *g, struct err *err)
@@ -339,6 +403,8 @@ void group_reset(struct group *g)
     g->added = NULL;
     g->versions = NULL;
     g->journal = NULL;
-    g->touched_count = g->added_count = g->version_count = g->journal_count = 0;
-    g->touched_cap = g->added_cap = g->version_cap = g->journal_cap = 0;
+    g->ranges = NULL;
+    g->accounts_with_blobs = 0;
+    g->touched_count = g->added_count = g->version_count = g->journal_count = g->range_count = 0;
+    g->touched_cap = g->added_cap = g->version_cap = g->journal_cap = g->range_cap = 0;
 }

@@ -26,6 +26,12 @@ struct group_blob {
     struct place place;
 };
 
+/* Blobs that this group drops, and all of the account between them. */
+struct group_range {
+    struct account_id account;
+    struct blob_id first, last;
+};
+
 struct notice {
     struct account_id account;
     uint64_t version;
@@ -44,6 +50,9 @@ struct group {
     struct arena arena; /* everything below; reset with each group */
     struct map blobs;   /* blob id -> struct group_blob; made when the first is added */
     bool has_blobs;
+    struct group_range *ranges; /* a blob in `blobs` was put there later */
+    size_t range_count, range_cap;
+    uint64_t accounts_with_blobs; /* a bit each, by hash: set where `blobs` or `ranges` may have some */
     struct touched *touched;
     size_t touched_count, touched_cap;
     struct pending **added;
@@ -56,7 +65,7 @@ struct group {
 };
 
 struct group_mark {
-    size_t journal, added, versions;
+    size_t journal, added, versions, ranges;
 };
 
 struct group *group_new(struct engine *e);
@@ -66,5 +75,15 @@ void group_undo_to(struct group *g, struct group_mark m);
 MUST_USE int group_write(struct group *g, struct err *err); /* durable when it returns 0 */
 void group_publish(struct group *g); /* it is in the database: let the rest of the engine know */
 void group_reset(struct group *g);
+
+/* For group_drop.c. */
+bool group_has_blobs_of(const struct group *g, struct account_id account); /* or of another: a hash */
+MUST_USE int group_segment_of(struct group *g, struct blob_id id, const struct place *place,
+                              struct segment **segment_out, struct err *err);
+void group_uncount(struct group *g, struct segment *s, const struct segment_counts *gone);
+void group_delete_blob(struct group *g, struct account_id account, struct blob_id id,
+                       const struct place *place);
+void group_note_range(struct group *g, struct account_id account, struct blob_id first, struct blob_id last);
+int group_no_blob(struct account_id account, struct blob_id id, const char *state, struct err *err);
 
 #endif
