@@ -159,3 +159,21 @@ int file_free_bytes(const char *path, uint64_t *free_bytes_out, struct err *err)
     *free_bytes_out = (uint64_t)fs.f_bavail * fs.f_frsize;
     return 0;
 }
+
+int file_open_unnamed(const char *folder, struct err *err)
+{
+    if (!folder)
+        folder = "/tmp";
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd >= 0 ? fd : err_set_errno(err, errno, "open a spool file in %s", folder);
+    struct buf path = BUF_INIT;
+    buf_printf(&path, "%s/spool.XXXXXX", folder);
+    buf_c(&path);
+    fd = mkostemp(path.p, O_CLOEXEC);
+    int r = fd < 0 ? err_set_errno(err, errno, "open a spool file in %s", folder) : fd;
+    if (fd >= 0)
+        unlink(path.p);
+    buf_deinit(&path);
+    return r;
+}

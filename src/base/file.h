@@ -23,6 +23,9 @@ MUST_USE int file_pread(int fd, void *out, size_t n, uint64_t offset, struct err
 MUST_USE int file_pwrite(int fd, struct str bytes, uint64_t offset, struct err *err);
 MUST_USE int file_write(int fd, struct str bytes, struct err *err);
 
+/* A file without a name in `folder` (NULL: /tmp), to read and write, so that nothing is left after a crash: a descriptor, or -ERR_x. */
+MUST_USE int file_open_unnamed(const char *folder, struct err *err);
+
 /* Free bytes of the file system that holds `path`, as an unprivileged process may use them. */
 MUST_USE int file_free_bytes(const char *path, uint64_t *free_bytes_out, struct err *err);
 

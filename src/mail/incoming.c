@@ -64,25 +64,6 @@ void incoming_free(struct incoming **in)
     *in = NULL;
 }
 
-/* A file without a name, so that nothing is left after a crash. */
-static int open_spool(const char *folder, struct err *err)
-{
-    if (!folder)
-        folder = "/tmp";
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-        return fd >= 0 ? fd : err_set_errno(err, errno, "open a spool file in %s", folder);
-    struct buf path = BUF_INIT;
-    buf_printf(&path, "%s/incoming.XXXXXX", folder);
-    buf_c(&path);
-    fd = mkostemp(path.p, O_CLOEXEC);
-    int r = fd < 0 ? err_set_errno(err, errno, "open a spool file in %s", folder) : fd;
-    if (fd >= 0)
-        unlink(path.p);
-    buf_deinit(&path);
-    return r;
-}
-
 /* Its bytes, while they are in memory. */
 static struct str in_memory(const struct incoming *in)
 {
@@ -102,7 +83,7 @@ static void to_memory(struct incoming *in, struct str bytes)
 
 static int to_file(struct incoming *in, struct err *err)
 {
-    int fd = open_spool(mail_options(in->mail)->spool_folder, err);
+    int fd = file_open_unnamed(mail_options(in->mail)->spool_folder, err);
     if (fd < 0)
         return fd;
     in->fd = fd;
