@@ -6,7 +6,7 @@
  * of the thread that stands for the server, the kernel's share included. */
 #include "limits.h"
 
-#include "bench_text.h"
+#include "load/text.h"
 
 #include <errno.h>
 #include <stdio.h>
