@@ -96,16 +96,17 @@ uint64_t reader_be64(struct reader *r)
 
 uint64_t reader_varint(struct reader *r)
 {
+    const unsigned char *p = r->p;
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = reader_u8(r);
-        if (r->bad)
-            return 0;
+    for (unsigned shift = 0; p < r->end && !r->bad && shift < 64; shift += 7) {
+        uint8_t byte = *p++;
         if (shift == 63 && byte > 1)
             break;
         v |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
+        if (!(byte & 0x80)) {
+            r->p = p;
             return v;
+        }
     }
     r->bad = true;
     return 0;
