@@ -1,7 +1,9 @@
 /* What a query of the index says against what a plain search finds. */
 #include "base/testing.h"
+#include "base/utf8.h"
 #include "index/merge.h"
 #include "index/testing_index.h"
+#include "mime/fuzzy.h"
 
 enum { DOCUMENTS = 400, DOCUMENT_BYTES = 3000, NEEDLES = 1500 };
 
@@ -98,6 +100,92 @@ static void test_query_of_small_segments(void **state)
     }
 }
 
+/* ---- fuzzy ---- */
+
+/* A letter more, less, other, or two exchanged; sometimes a word more. */
+static void make_typo(struct fixture *f)
+{
+    struct rand_source *source = &f->source.source;
+    struct buf *needle = &f->needle;
+    size_t at = rand_below(source, needle->n);
+    char c = (char)('a' + rand_below(source, 26)), other = needle->p[at];
+    switch (rand_below(source, 5)) {
+    case 0:
+        needle->p[at] = c;
+        break;
+    case 1:
+        buf_add_char(needle, c);
+        break;
+    case 2:
+        needle->n -= needle->n > 1;
+        break;
+    case 3:
+        needle->p[at] = needle->p[(at + 1) % needle->n];
+        needle->p[(at + 1) % needle->n] = other;
+        break;
+    default:
+        buf_add_char(needle, ' ');
+        testing_add_word(source, needle);
+    }
+}
+
+static unsigned score(const struct testing_document *document, struct str needle, unsigned fields)
+{
+    struct fuzzy fuzzy;
+    fuzzy_init(&fuzzy, needle);
+    fuzzy_begin(&fuzzy);
+    for (unsigned i = 0; i < document->count; i++)
+        if (document->fields[i] & fields)
+            fuzzy_feed(&fuzzy, buf_str(&document->texts[i]));
+    return fuzzy_score(&fuzzy);
+}
+
+static void ask_fuzzy(struct fixture *f, struct index_segment *segment)
+{
+    struct str needle = buf_str(&f->needle);
+    struct index_query *query = index_query_new(needle, INDEX_ANY, INDEX_FUZZY);
+    struct index_set sure = INDEX_SET_INIT, maybe = INDEX_SET_INIT;
+    assert_int_equal(index_query_run(query, segment, &sure, &maybe, NULL), 0);
+    assert_int_equal(sure.count, 0);
+    for (uint32_t i = 0; i < index_segment_documents(segment); i++) {
+        const struct testing_document *document = testing_find(&f->documents, index_segment_blob(segment, i));
+        bool has_score = score(document, needle, INDEX_ANY) > 0;
+        f->hits += has_score;
+        if (has_score && !index_set_has(&maybe, i)) {
+            print_error("needle <" STR_FMT "> blob %llu\n", STR_ARG(needle),
+                        (unsigned long long)document->blob.n);
+            fail();
+        }
+    }
+    index_set_deinit(&sure);
+    index_set_deinit(&maybe);
+    index_query_free(&query);
+}
+
+static void test_fuzzy_query_has_whatever_has_a_score(void **state)
+{
+    struct fixture f;
+    struct buf bytes = BUF_INIT;
+    struct index_segment *segment;
+    (void)state;
+    setup(&f, 21, DOCUMENTS);
+    testing_build(&f.documents, 0, f.documents.count, &f.source.source, NULL, &bytes);
+    assert_int_equal(index_segment_open_bytes(buf_str(&bytes), &segment, NULL), 0);
+    for (unsigned i = 0; i < NEEDLES / 5; i++) {
+        do
+            testing_add_word(&f.source.source, &f.needle);
+        while (f.needle.n == 0);
+        make_typo(&f);
+        if (utf8_is_valid(buf_str(&f.needle)))
+            ask_fuzzy(&f, segment);
+        buf_clear(&f.needle);
+    }
+    assert_true(f.hits > NEEDLES);
+    index_segment_unref(&segment);
+    buf_deinit(&bytes);
+    teardown(&f);
+}
+
 /* ---- merging ---- */
 
 static int append(void *ctx, struct str piece, struct err *err)
@@ -173,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_query_of_small_segments),
         cmocka_unit_test(test_query_finds_what_a_plain_search_finds),
+        cmocka_unit_test(test_fuzzy_query_has_whatever_has_a_score),
         cmocka_unit_test(test_merge_answers_as_a_segment_built_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
