@@ -13,12 +13,13 @@ enum { SLOTS_FIRST = 4096, NO_DOCUMENT = UINT32_MAX };
 
 /* A token that some document has. */
 struct word {
+    uint64_t head; /* its first bytes: most comparisons need no more */
     uint32_t hash;
     uint32_t at; /* in `text` */
     uint32_t documents;
-    uint32_t last; /* the document that had it last */
-    uint32_t use;  /* of that document: in `uses` */
+    uint32_t last; /* the document that had it last, */
     uint16_t n;
+    uint8_t fields; /* and where */
 };
 
 /* A token of a document. */
@@ -31,8 +32,8 @@ struct index_builder {
     struct index_tokens tokens;
     enum index_field field; /* of the text being fed; */
     bool is_fed;            /* if there is one */
-    uint64_t seed;
-    uint32_t *slots; /* words by hash: number + 1; open addressing */
+    uint64_t seed[2];       /* senders shall not know which tokens collide */
+    uint32_t *slots;        /* words by hash: number + 1; open addressing */
     size_t slot_count;
     struct word *words;
     size_t word_count, word_cap;
@@ -63,7 +64,8 @@ static void begin_anew(struct index_builder *b)
 struct index_builder *index_builder_new(void)
 {
     struct index_builder *b = checked(calloc(1, sizeof *b));
-    b->seed = rand_u64(&rand_system); /* senders shall not know which tokens collide */
+    b->seed[0] = rand_u64(&rand_system);
+    b->seed[1] = rand_u64(&rand_system);
     begin_anew(b);
     return b;
 }
@@ -76,7 +78,7 @@ static void clear(struct index_builder *b)
     free(b->blobs);
     free(b->partial);
     buf_deinit(&b->text);
-    *b = (struct index_builder){ .seed = b->seed };
+    *b = (struct index_builder){ .seed = { b->seed[0], b->seed[1] } };
 }
 
 void index_builder_free(struct index_builder **builder)
@@ -104,30 +106,69 @@ static void grow_slots(struct index_builder *b)
     }
 }
 
-static struct word *add_word(struct index_builder *b, struct str token, uint32_t hash)
+static uint64_t eight(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static uint64_t four(const char *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Eight bytes that tell tokens of a length apart: of those up to eight bytes all. */
+static uint64_t head_of(struct str token)
+{
+    const char *p = token.p;
+    if (token.n >= 8)
+        return eight(p);
+    if (token.n >= 4)
+        return four(p) | four(p + token.n - 4) << 32;
+    return (unsigned char)p[0] | (unsigned)(unsigned char)p[token.n / 2] << 8 |
+           (unsigned)(unsigned char)p[token.n - 1] << 16;
+}
+
+/* Most tokens are short: a multiplication mixes them with what no sender knows. */
+static uint32_t hash_of(const struct index_builder *b, struct str token, uint64_t head)
+{
+    if (token.n > 16)
+        return (uint32_t)XXH3_64bits_withSeed(token.p, token.n, b->seed[0]);
+    uint64_t tail = token.n > 8 ? eight(token.p + token.n - 8) : 0;
+    unsigned __int128 product = (unsigned __int128)(head ^ b->seed[0]) * (tail ^ token.n ^ b->seed[1]);
+    return (uint32_t)(product ^ product >> 64);
+}
+
+static struct word *add_word(struct index_builder *b, struct str token, uint64_t head, uint32_t hash)
 {
     if (b->word_count == b->word_cap) {
         b->word_cap = b->word_cap ? b->word_cap * 2 : SLOTS_FIRST;
         b->words = checked(realloc(b->words, b->word_cap * sizeof *b->words));
     }
     struct word *word = &b->words[b->word_count++];
-    *word =
-        (struct word){ .hash = hash, .at = (uint32_t)b->text.n, .last = NO_DOCUMENT, .n = (uint16_t)token.n };
+    *word = (struct word){
+        .head = head, .hash = hash, .at = (uint32_t)b->text.n, .last = NO_DOCUMENT, .n = (uint16_t)token.n
+    };
     buf_add(&b->text, token);
     return word;
 }
 
 static struct word *find_word(struct index_builder *b, struct str token)
 {
-    uint32_t hash = (uint32_t)XXH3_64bits_withSeed(token.p, token.n, b->seed);
+    uint64_t head = head_of(token);
+    uint32_t hash = hash_of(b, token, head);
     size_t mask = b->slot_count - 1, at = hash & mask;
     for (; b->slots[at]; at = (at + 1) & mask) {
         struct word *word = &b->words[b->slots[at] - 1];
-        if (word->hash == hash && word->n == token.n && memcmp(b->text.p + word->at, token.p, token.n) == 0)
+        if (word->head == head && word->n == token.n && word->hash == hash &&
+            (token.n <= sizeof head || memcmp(b->text.p + word->at, token.p, token.n) == 0))
             return word;
     }
     b->slots[at] = (uint32_t)b->word_count + 1;
-    struct word *word = add_word(b, token, hash);
+    struct word *word = add_word(b, token, head, hash);
     if (b->word_count * 2 > b->slot_count)
         grow_slots(b);
     return word;
@@ -143,7 +184,7 @@ static void add_token(void *ctx, struct str token)
     }
     struct word *word = find_word(b, token);
     if (word->last == document) {
-        b->uses[word->use].fields |= b->field & INDEX_ANY;
+        word->fields |= (uint8_t)b->field;
         return;
     }
     if (b->use_count == b->use_cap) {
@@ -151,10 +192,9 @@ static void add_token(void *ctx, struct str token)
         b->uses = checked(realloc(b->uses, b->use_cap * sizeof *b->uses));
     }
     word->last = document;
-    word->use = (uint32_t)b->use_count;
+    word->fields = (uint8_t)b->field;
     word->documents++;
-    b->uses[b->use_count++] = (struct use){ (uint32_t)(word - b->words), document & (INDEX_DOCUMENTS_MAX - 1),
-                                            b->field & INDEX_ANY };
+    b->uses[b->use_count++] = (struct use){ .word = (uint32_t)(word - b->words), .document = document };
 }
 
 /* ---- documents ---- */
@@ -196,6 +236,9 @@ void index_builder_mark_partial(struct index_builder *b)
 void index_builder_end(struct index_builder *b)
 {
     index_builder_end_text(b);
+    for (size_t i = b->document_uses; i < b->use_count; i++)
+        b->uses[i].fields = b->words[b->uses[i].word].fields & INDEX_ANY;
+    b->document_uses = b->use_count;
 }
 
 uint32_t index_builder_documents(const struct index_builder *b)
@@ -230,7 +273,7 @@ static int compare_ranks(const void *a, const void *b)
 struct order {
     bool *in_heap;
     uint32_t *begin;
-    uint32_t *uses; /* numbers of uses */
+    struct use *uses;
     struct rank *ranks;
     size_t rank_count;
 };
@@ -266,7 +309,7 @@ static void order_init(const struct index_builder *b, struct order *o)
     memcpy(fill, o->begin, (b->word_count + 1) * sizeof *fill);
     for (size_t i = 0; i < b->use_count; i++)
         if (!o->in_heap[b->uses[i].word])
-            o->uses[fill[b->uses[i].word]++] = (uint32_t)i;
+            o->uses[fill[b->uses[i].word]++] = b->uses[i];
     free(fill);
 }
 
@@ -307,10 +350,10 @@ static void write_all(const struct index_builder *b, const struct order *o, stru
         index_writer_add_document(w, (struct blob_id){ b->blobs[i] }, b->partial[i]);
     for (size_t i = 0; i < o->rank_count; i++) {
         const struct rank *rank = &o->ranks[i];
-        const uint32_t *uses = o->uses + o->begin[rank->word];
+        const struct use *uses = o->uses + o->begin[rank->word];
         posting_lists_clear(lists);
         for (uint32_t k = 0; k < b->words[rank->word].documents; k++)
-            posting_lists_add(lists, b->uses[uses[k]].fields, b->uses[uses[k]].document);
+            posting_lists_add(lists, uses[k].fields, uses[k].document);
         index_writer_add_token(w, str_make(rank->p, rank->n), lists);
     }
     for (size_t from = 0, to; from < b->use_count; from = to) {

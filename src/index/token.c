@@ -81,9 +81,15 @@ void index_tokens_feed(struct index_tokens *t, struct str piece)
     const char *p = piece.p, *end = str_end(piece);
     while (p < end) {
         const char *from = p;
-        enum word_class class = word_class_next(&p, end);
+        enum word_class class = WORD_LETTER;
+        if ((unsigned char)*p >= 0x80)
+            class = word_class_next(&p, end);
+        else if (!word_is_ascii((unsigned char)*p++))
+            class = WORD_NONE;
         if (class == WORD_LETTER)
             p = skip_letters(p, end);
+        if (class == WORD_NONE && t->class == WORD_NONE)
+            continue;
         if (class == WORD_LETTER && t->class == WORD_NONE && p < end && p - from <= INDEX_TOKEN_BYTES_MAX)
             tell(t, from, (size_t)(p - from)); /* most: they need not be kept */
         else

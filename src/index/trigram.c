@@ -49,6 +49,9 @@ struct section {
 struct trigram_writer {
     unsigned char codes[256];
     struct section sections[TRIGRAM_SECTIONS];
+    struct buf early[TRIGRAM_BLOCKS_MIN]; /* texts of the first blocks: a small segment needs no matrix */
+    enum trigram_section early_section[TRIGRAM_BLOCKS_MIN];
+    unsigned early_count;
 };
 
 static void *checked(void *p)
@@ -79,6 +82,8 @@ void trigram_writer_free(struct trigram_writer **writer)
         free(s->groups);
         free(s->matrix);
     }
+    for (unsigned i = 0; i < TRIGRAM_BLOCKS_MIN; i++)
+        buf_deinit(&(*writer)->early[i]);
     free(*writer);
     *writer = NULL;
 }
@@ -102,7 +107,7 @@ static void pack_group(struct section *s)
     s->matrix = NULL;
 }
 
-void trigram_writer_add(struct trigram_writer *writer, enum trigram_section section, struct str text)
+static void add_block(struct trigram_writer *writer, enum trigram_section section, struct str text)
 {
     struct section *s = &writer->sections[section];
     uint64_t bit = UINT64_C(1) << (s->blocks % GROUP_BLOCKS);
@@ -116,6 +121,20 @@ void trigram_writer_add(struct trigram_writer *writer, enum trigram_section sect
     }
     if (++s->blocks % GROUP_BLOCKS == 0)
         pack_group(s);
+}
+
+void trigram_writer_add(struct trigram_writer *writer, enum trigram_section section, struct str text)
+{
+    if (writer->early_count == TRIGRAM_BLOCKS_MIN) {
+        add_block(writer, section, text);
+        return;
+    }
+    writer->early_section[writer->early_count] = section;
+    buf_add(&writer->early[writer->early_count++], text);
+    for (unsigned i = 0; writer->early_count == TRIGRAM_BLOCKS_MIN && i < TRIGRAM_BLOCKS_MIN; i++) {
+        add_block(writer, writer->early_section[i], buf_str(&writer->early[i]));
+        buf_deinit(&writer->early[i]);
+    }
 }
 
 /* The blocks that hold `key`, as bits; keys are asked for in ascending order. 0: none. */
@@ -188,34 +207,53 @@ static unsigned choose_shift(const struct trigram_writer *w)
     return shift;
 }
 
+/* The least key that is to come, TRIGRAM_KEYS at the end. */
+static uint32_t next_key(const struct trigram_writer *w)
+{
+    uint32_t key = TRIGRAM_KEYS;
+    for (unsigned i = 0; i < TRIGRAM_SECTIONS; i++)
+        for (uint32_t g = 0; g < w->sections[i].group_count; g++) {
+            const struct group *group = &w->sections[i].groups[g];
+            if (group->at < group->count && group->keys[group->at] < key)
+                key = group->keys[group->at];
+        }
+    return key;
+}
+
+static void put_key(struct trigram_writer *w, uint32_t key, uint64_t *bits[TRIGRAM_SECTIONS],
+                    struct page *page)
+{
+    buf_put_varint(&page->entries, key - page->last);
+    page->last = key;
+    page->keys++;
+    for (unsigned i = 0; i < TRIGRAM_SECTIONS; i++) {
+        uint32_t count = take_bits(&w->sections[i], key, bits[i]);
+        buf_put_varint(&page->entries, put_list(&w->sections[i], bits[i], count, &page->lists));
+    }
+}
+
 void trigram_writer_finish(struct trigram_writer *writer, struct buf *out, struct buf *lengths_out,
                            unsigned *page_shift_out, uint32_t *pages_out)
 {
     uint64_t *bits[TRIGRAM_SECTIONS];
     struct page page = { 0 };
+    *page_shift_out = 0;
+    *pages_out = 0;
+    if (writer->early_count < TRIGRAM_BLOCKS_MIN)
+        return;
     for (unsigned i = 0; i < TRIGRAM_SECTIONS; i++) {
         struct section *s = &writer->sections[i];
         if (s->matrix)
             pack_group(s);
         bits[i] = checked(calloc(s->group_count + 1, sizeof *bits[i]));
     }
-    unsigned shift = choose_shift(writer);
-    for (uint32_t key = 0; key < TRIGRAM_KEYS; key++) {
-        uint32_t count[TRIGRAM_SECTIONS];
-        for (unsigned i = 0; i < TRIGRAM_SECTIONS; i++)
-            count[i] = take_bits(&writer->sections[i], key, bits[i]);
-        if (count[0] || count[1]) {
-            buf_put_varint(&page.entries, key - page.last);
-            page.last = key;
-            page.keys++;
-            for (unsigned i = 0; i < TRIGRAM_SECTIONS; i++)
-                buf_put_varint(&page.entries, put_list(&writer->sections[i], bits[i], count[i], &page.lists));
-        }
-        if ((key + 1) % (1u << shift) == 0)
+    *page_shift_out = choose_shift(writer);
+    for (uint32_t key; *pages_out << *page_shift_out < TRIGRAM_KEYS;) {
+        while ((key = next_key(writer)) >> *page_shift_out == *pages_out)
+            put_key(writer, key, bits, &page);
+        for (; *pages_out < key >> *page_shift_out; ++*pages_out)
             end_page(&page, out, lengths_out);
     }
-    *page_shift_out = shift;
-    *pages_out = TRIGRAM_KEYS >> shift;
     buf_deinit(&page.entries);
     buf_deinit(&page.lists);
     for (unsigned i = 0; i < TRIGRAM_SECTIONS; i++)

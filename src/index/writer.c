@@ -9,8 +9,7 @@
 
 enum {
     FLUSH_BYTES = 64 * 1024,
-    HEAPS = 2,              /* one of what stands in headers alone, so that others need not look there */
-    TRIGRAM_BLOCKS_MIN = 4, /* fewer are all looked at */
+    HEAPS = 2, /* one of what stands in headers alone, so that others need not look there */
 };
 
 /* A block that is being filled. */
@@ -239,8 +238,7 @@ int index_writer_finish(struct index_writer *w, struct err *err)
     for (unsigned i = 0; i < HEAPS; i++)
         end_heap(w, &w->heap[i]);
     send(w, buf_str(&w->words));
-    if (w->word_blocks + w->heap_blocks >= TRIGRAM_BLOCKS_MIN)
-        trigram_writer_finish(w->trigrams, &pages, &page_lengths, &page_shift, &page_count);
+    trigram_writer_finish(w->trigrams, &pages, &page_lengths, &page_shift, &page_count);
     send(w, buf_str(&pages));
     put_head(w, page_shift, page_count, buf_str(&page_lengths), &head);
     uint64_t body_hash = XXH3_64bits_digest(w->hash);
