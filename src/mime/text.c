@@ -1,7 +1,6 @@
 #include "mime/text.h"
 
 #include "mime/encoded_word.h"
-#include "mime/header.h"
 #include "mime/param.h"
 
 #include <assert.h>
@@ -66,15 +65,6 @@ void mime_text_of_value(struct str raw, enum collation collation, struct charset
     buf_deinit(&text);
 }
 
-/* What is handed on from one text of a message to the next. */
-struct teller {
-    enum collation collation;
-    struct charset_cache *cache;
-    size_t overlap;
-    mime_text_fn *fn;
-    void *ctx;
-};
-
 /* The file name that a Content-Type or Content-Disposition holds in the forms that decoding the whole value does not
  * show: RFC 2231, and backslashes. NIL: none. */
 static struct str hidden_file_name(const struct header_field *field, struct arena *arena,
@@ -92,96 +82,155 @@ static struct str hidden_file_name(const struct header_field *field, struct aren
     return param_find(&params, disposition ? STR("filename") : STR("name"));
 }
 
-static int tell_file_name(const struct teller *t, const struct header_field *field, enum text_scope from)
+/* ---- texts, one after the other ---- */
+
+int text_reader_init(struct text_reader *r, struct str message, const struct meta_view *view, unsigned scope,
+                     size_t overlap, enum collation collation, struct charset_cache *cache, struct err *err)
+{
+    assert(overlap <= TEXT_OVERLAP_BYTES_MAX);
+    *r = (struct text_reader){ .message = message,
+                               .scope = scope,
+                               .overlap = overlap,
+                               .collation = collation,
+                               .cache = cache,
+                               .parts = meta_each_part(view) };
+    if (message.n != view->message_bytes)
+        return err_set(err, ERR_CORRUPT, "message of %zu bytes where its meta tells of %llu", message.n,
+                       (unsigned long long)view->message_bytes);
+    return 0;
+}
+
+void text_reader_deinit(struct text_reader *r)
+{
+    part_text_deinit(&r->decoder);
+    buf_deinit(&r->plain);
+    buf_deinit(&r->folded);
+}
+
+static bool next_file_name(struct text_reader *r, struct text_piece *piece_out)
 {
     struct arena arena = ARENA_INIT;
-    struct str name = hidden_file_name(field, &arena, t->cache);
-    struct buf folded = BUF_INIT;
-    int r = 0;
+    struct str name = hidden_file_name(&r->field, &arena, r->cache);
+    bool is_there = name.n > 0;
 
-    if (name.n > 0) {
-        mime_text_of_value(name, t->collation, t->cache, &folded);
-        r = t->fn(t->ctx, &(struct text_piece){
-                              .text = buf_str(&folded), .begins = true, .from = from, .name = field->name });
+    if (is_there) {
+        buf_clear(&r->folded);
+        mime_text_of_value(name, r->collation, r->cache, &r->folded);
+        *piece_out = (struct text_piece){
+            .text = buf_str(&r->folded), .begins = true, .from = r->from, .name = r->field.name
+        };
     }
-    buf_deinit(&folded);
     arena_deinit(&arena);
-    return r;
+    return is_there;
 }
 
-static int tell_header(const struct teller *t, struct str header, enum text_scope from)
+static bool next_field(struct text_reader *r, struct text_piece *piece_out)
 {
-    struct header_field field;
-    struct buf text = BUF_INIT;
-    int r = 0;
-
-    for (struct header_reader h = header_each(header); r == 0 && header_next(&h, &field);) {
-        buf_clear(&text);
-        collation_fold(t->collation, str_sub(field.name, 0, HEADER_INTERPRETED_BYTES_MAX), &text);
-        buf_add_lit(&text, ": ");
-        size_t value_at = text.n;
-        mime_text_of_value(field.value, t->collation, t->cache, &text);
-        r = t->fn(t->ctx, &(struct text_piece){ .text = buf_str(&text),
-                                                .begins = true,
-                                                .from = from,
-                                                .name = field.name,
-                                                .value_at = value_at });
-        if (r == 0)
-            r = tell_file_name(t, &field, from);
-    }
-    buf_deinit(&text);
-    return r;
+    if (!header_next(&r->fields, &r->field))
+        return false;
+    buf_clear(&r->folded);
+    collation_fold(r->collation, str_sub(r->field.name, 0, HEADER_INTERPRETED_BYTES_MAX), &r->folded);
+    buf_add_lit(&r->folded, ": ");
+    size_t value_at = r->folded.n;
+    mime_text_of_value(r->field.value, r->collation, r->cache, &r->folded);
+    *piece_out = (struct text_piece){ .text = buf_str(&r->folded),
+                                      .begins = true,
+                                      .from = r->from,
+                                      .name = r->field.name,
+                                      .value_at = value_at };
+    return true;
 }
 
-/* The body of a text part, piece by piece; each begins with the last `overlap` bytes of the one before. */
-static int tell_body(const struct teller *t, struct str body, const struct meta_part *part)
+static void begin_body(struct text_reader *r)
 {
-    struct part_text text;
-    struct text_piece piece = { .begins = true, .from = TEXT_BODY };
-    struct buf plain = BUF_INIT, folded = BUF_INIT;
-    int r = 0;
+    part_text_deinit(&r->decoder);
+    part_text_init(&r->decoder, r->part.transfer, r->part.charset, r->part.is_html, r->cache);
+    buf_clear(&r->folded);
+    r->body_at = 0;
+    r->begins = true;
+}
 
-    part_text_init(&text, part->transfer, part->charset, part->is_html, t->cache);
-    for (size_t at = 0; r == 0 && at < body.n; at += TEXT_PIECE_BYTES) {
-        if (folded.n > t->overlap)
-            buf_drop(&folded, folded.n - t->overlap);
-        buf_clear(&plain);
-        part_text_feed(&text, str_sub(body, at, TEXT_PIECE_BYTES), at + TEXT_PIECE_BYTES >= body.n, &plain);
-        if (plain.n == 0)
+/* Each begins with the last `overlap` bytes of the one before. */
+static bool next_body(struct text_reader *r, struct text_piece *piece_out)
+{
+    const struct str body = str_sub(r->message, r->part.body_offset, r->part.body_bytes);
+
+    while (r->body_at < body.n) {
+        struct str raw = str_sub(body, r->body_at, TEXT_PIECE_BYTES);
+        r->body_at += raw.n;
+        if (r->folded.n > r->overlap)
+            buf_drop(&r->folded, r->folded.n - r->overlap);
+        buf_clear(&r->plain);
+        part_text_feed(&r->decoder, raw, r->body_at == body.n, &r->plain);
+        if (r->plain.n == 0)
             continue;
-        collation_fold(t->collation, buf_str(&plain), &folded);
-        piece.text = buf_str(&folded);
-        r = t->fn(t->ctx, &piece);
-        piece.begins = false;
+        collation_fold(r->collation, buf_str(&r->plain), &r->folded);
+        *piece_out =
+            (struct text_piece){ .text = buf_str(&r->folded), .begins = r->begins, .from = TEXT_BODY };
+        r->begins = false;
+        return true;
     }
-    part_text_deinit(&text);
-    buf_deinit(&plain);
-    buf_deinit(&folded);
-    return r;
+    return false;
+}
+
+static int next_part(struct text_reader *r, struct err *err)
+{
+    int got = meta_next_part(&r->parts, &r->part, err);
+    if (got <= 0)
+        return got;
+    r->from = r->part.depth == 1 ? TEXT_HEADER : TEXT_BODY;
+    r->fields = header_each(str_sub(r->message, r->part.header_offset, r->part.header_bytes));
+    r->state = r->scope & r->from ? TEXT_READER_FIELD : TEXT_READER_BODY_BEGIN;
+    return 1;
+}
+
+int text_reader_next(struct text_reader *r, struct text_piece *piece_out, struct err *err)
+{
+    for (;;) {
+        int got;
+        switch (r->state) {
+        case TEXT_READER_PART:
+            got = next_part(r, err);
+            if (got <= 0)
+                return got;
+            break;
+        case TEXT_READER_FIELD:
+            r->state = TEXT_READER_FILE_NAME;
+            if (next_field(r, piece_out))
+                return 1;
+            r->state = TEXT_READER_BODY_BEGIN;
+            break;
+        case TEXT_READER_FILE_NAME:
+            r->state = TEXT_READER_FIELD;
+            if (next_file_name(r, piece_out))
+                return 1;
+            break;
+        case TEXT_READER_BODY_BEGIN:
+            r->state = TEXT_READER_PART;
+            if (!(r->scope & TEXT_BODY) || r->part.kind != PART_TEXT)
+                break;
+            begin_body(r);
+            r->state = TEXT_READER_BODY;
+            break;
+        case TEXT_READER_BODY:
+            if (next_body(r, piece_out))
+                return 1;
+            r->state = TEXT_READER_PART;
+            break;
+        }
+    }
 }
 
 int mime_text_each(struct str message, const struct meta_view *view, unsigned scope, size_t overlap,
                    enum collation collation, struct charset_cache *cache, mime_text_fn *fn, void *ctx,
                    struct err *err)
 {
-    const struct teller t = { collation, cache, overlap, fn, ctx };
-    struct meta_part part;
-    struct meta_part_reader parts = meta_each_part(view);
-    int r;
+    struct text_reader reader;
+    struct text_piece piece;
+    int r = text_reader_init(&reader, message, view, scope, overlap, collation, cache, err);
 
-    assert(overlap <= TEXT_OVERLAP_BYTES_MAX);
-    if (message.n != view->message_bytes)
-        return err_set(err, ERR_CORRUPT, "message of %zu bytes where its meta tells of %llu", message.n,
-                       (unsigned long long)view->message_bytes);
-    while ((r = meta_next_part(&parts, &part, err)) > 0) {
-        enum text_scope from = part.depth == 1 ? TEXT_HEADER : TEXT_BODY;
-        int found = 0;
-        if (scope & from)
-            found = tell_header(&t, str_sub(message, part.header_offset, part.header_bytes), from);
-        if (found == 0 && (scope & TEXT_BODY) && part.kind == PART_TEXT)
-            found = tell_body(&t, str_sub(message, part.body_offset, part.body_bytes), &part);
-        if (found != 0)
-            return found;
-    }
+    while (r == 0 && (r = text_reader_next(&reader, &piece, err)) == 1)
+        r = fn(ctx, &piece);
+    text_reader_deinit(&reader);
     return r;
 }

@@ -9,6 +9,7 @@
 #define LOFT_MIME_TEXT_H
 
 #include "base/collation.h"
+#include "mime/header.h"
 #include "mime/html.h"
 #include "mime/meta.h"
 
@@ -64,5 +65,39 @@ void part_text_init(struct part_text *t, enum transfer transfer, uint8_t charset
                     struct charset_cache *cache);
 void part_text_feed(struct part_text *t, struct str in, bool last, struct buf *out);
 void part_text_deinit(struct part_text *t);
+
+/* The text of a message piece by piece, for who cannot take all of it at once: text_reader_next answers 1 and a piece, 0 at the end, or
+ * -ERR_CORRUPT. What pieces borrow is valid until the next. `message` and what `view` borrows stay where they are meanwhile. */
+struct text_reader {
+    struct str message;
+    unsigned scope;
+    size_t overlap;
+    enum collation collation;
+    struct charset_cache *cache;
+
+    enum {
+        TEXT_READER_PART,
+        TEXT_READER_FIELD,
+        TEXT_READER_FILE_NAME,
+        TEXT_READER_BODY_BEGIN,
+        TEXT_READER_BODY
+    } state; /* what comes next */
+    struct meta_part_reader parts;
+    struct meta_part part;
+    enum text_scope from;
+    struct header_reader fields;
+    struct header_field field;
+    struct part_text decoder;
+    size_t body_at;
+    bool begins;
+    struct buf plain, folded;
+};
+
+/* As mime_text_each; text_reader_deinit also after an error. */
+MUST_USE int text_reader_init(struct text_reader *r, struct str message, const struct meta_view *view,
+                              unsigned scope, size_t overlap, enum collation collation,
+                              struct charset_cache *cache, struct err *err);
+MUST_USE int text_reader_next(struct text_reader *r, struct text_piece *piece_out, struct err *err);
+void text_reader_deinit(struct text_reader *r);
 
 #endif
