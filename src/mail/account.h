@@ -131,7 +131,7 @@ MUST_USE int account_fold(struct account *account, struct err *err);
 MUST_USE int account_commit(struct account *account, struct change *changes, size_t count, struct err *err);
 
 /* account_commit in steps, for a thread that has others to serve while the disk works: begin, ask at each wake, end.
- * Who begins must see to it that store_push is called before its thread sleeps.
+ * Who begins or asks must see to it that store_push is called before its thread sleeps: to ask may set others going.
  *   account, changes  borrowed until account_commit_end
  *   wake              account_commit_is_done is to be asked (again). Called any number of times, on any thread,
  *                     maybe before this returns, with a lock of the account held: conn_wake is fine */
@@ -141,7 +141,7 @@ struct pending_commit *account_commit_begin(struct account *account, struct chan
 /* Does what falls to us on the way, for all who are in the same group: plans, publishes. Does not wait for the
  * disk, rare cases aside. */
 bool account_commit_is_done(struct pending_commit *commit);
-/* As account_commit; waits when it is not done yet. */
+/* As account_commit; waits when it is not done yet, and then pushes. */
 MUST_USE int account_commit_end(struct pending_commit **commit, struct err *err);
 
 /* The mailbox tree as it stands. Own reference. */

@@ -241,7 +241,10 @@ int account_commit_end(struct pending_commit **commit, struct err *err)
 {
     struct pending_commit *c = *commit;
     *commit = NULL;
-    if (!account_commit_is_done(c))
+    pthread_mutex_lock(&c->account->mutex);
+    bool done = c->request.done;
+    pthread_mutex_unlock(&c->account->mutex);
+    if (!done)
         wait_until_done(c->account, &c->request);
     int r = result_of(&c->request, err);
     pthread_cond_destroy(&c->request.look);

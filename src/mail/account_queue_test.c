@@ -116,6 +116,22 @@ static void test_those_that_come_meanwhile_share_the_next_commit(void **state)
     bench_deinit(&b);
 }
 
+static void test_who_ends_leaves_nobody_behind(void **state)
+{
+    struct bench b;
+    struct session s[2];
+    (void)state;
+    bench_init(&b, NULL);
+    begin(&s[0], &b);
+    assert_false(is_done(&s[0]));
+    begin(&s[1], &b); /* queued behind it */
+    store_push(b.store);
+    assert_int_equal(end(&s[0]), 0); /* publishes, sets the next going, and pushes it */
+    assert_true(is_done(&s[1]));
+    assert_int_equal(end(&s[1]), 0);
+    bench_deinit(&b);
+}
+
 static void test_who_waits_needs_no_session_to_go_on(void **state)
 {
     struct bench b;
@@ -249,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_those_that_come_meanwhile_share_the_next_commit),
         cmocka_unit_test(test_who_waits_needs_no_session_to_go_on),
         cmocka_unit_test(test_the_end_waits),
+        cmocka_unit_test(test_who_ends_leaves_nobody_behind),
         cmocka_unit_test(test_a_change_of_nothing_needs_no_disk),
         cmocka_unit_test(test_sessions_go_on_while_a_thread_folds),
         cmocka_unit_test(test_a_commit_that_fails_is_told_or_planned_again),

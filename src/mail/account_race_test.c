@@ -75,6 +75,7 @@ static void commit(struct worker *w, struct change *c)
         struct pending_commit *commit = account_commit_begin(w->b.account, c, 1, no_wake, NULL);
         while (!account_commit_is_done(commit) && w->number % 2)
             store_push(w->b.store);
+        store_push(w->b.store); /* asking may have set others going */
         must(account_commit_end(&commit, &w->b.err), &w->b);
         return;
     }
