@@ -74,6 +74,7 @@ static void run_group(struct engine *e, struct request *list, const struct reque
             atomic_fetch_add(&e->committer.group_count, 1);
         } else {
             engine_fail(e, &why);
+            atomic_store(&e->first_version, VERSION_UNKNOWN);
             group_undo_to(g, (struct group_mark){ 0 });
         }
     }

@@ -138,8 +138,11 @@ struct engine {
         store_watch_fn *fn;
         void *ctx;
     } watch;
+    /* Version of account 0, the directory, which every sign-in asks for; VERSION_UNKNOWN: the database knows. */
+    _Atomic uint64_t first_version;
     atomic_bool failed;
 };
+#define VERSION_UNKNOWN UINT64_MAX
 
 void engine_event(struct engine *e, enum rocks_event event, const char *text);
 void engine_fail(struct engine *e, const struct err *why); /* refuse commits from now on */

@@ -379,8 +379,11 @@ void group_publish(struct group *g)
     }
     for (size_t i = 0; i < g->added_count; i++)
         pending_done(g->engine, g->added[i]);
-    for (size_t i = 0; i < g->version_count; i++)
+    for (size_t i = 0; i < g->version_count; i++) {
         *cache_slot(g, g->versions[i].account) = g->versions[i];
+        if (g->versions[i].account.n == 0)
+            atomic_store(&g->engine->first_version, g->versions[i].version);
+    }
     if (became_empty)
         collector_ask(g->engine);
 }

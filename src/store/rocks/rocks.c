@@ -221,6 +221,10 @@ static int open_database(struct engine *e, struct err *err)
     struct db_open_options o = { .folder = buf_c(&path), .cache_bytes = e->options.block_cache_bytes };
     int r = db_open(&e->db, &o, err);
     buf_deinit(&path);
+    atomic_store(&e->first_version, VERSION_UNKNOWN);
+    uint64_t version;
+    if (r == 0 && rocks_version(&e->store, (struct account_id){ 0 }, &version, NULL) == 0)
+        atomic_store(&e->first_version, version); /* else who asks is told */
     if (r == 0)
         r = read_format(e, &format, err);
     if (r == 0)

@@ -7,8 +7,10 @@
 int rocks_version(struct store *store, struct account_id account, uint64_t *version_out, struct err *err)
 {
     struct db_key key = db_key_account(account);
-    uint64_t version;
-    int r = db_get_u64(&engine_of(store)->db, DB_ACCOUNT, NULL, db_key_str(&key), &version, err);
+    uint64_t version = account.n == 0 ? atomic_load(&engine_of(store)->first_version) : VERSION_UNKNOWN;
+    int r = version != VERSION_UNKNOWN
+                ? 0
+                : db_get_u64(&engine_of(store)->db, DB_ACCOUNT, NULL, db_key_str(&key), &version, err);
     if (r == 0)
         *version_out = version;
     return r;
