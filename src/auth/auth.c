@@ -206,6 +206,7 @@ static int verify_by_hash(struct auth *a, const struct attempt *t, uint32_t *del
         return err_set(err, ERR_UNAVAILABLE,
                        "too many failed sign-ins from this address: try again in %lld s",
                        (long long)(a->params.failure_delay_max_ms - client.age_ms + 999) / 1000);
+    store_push(users_store(a->params.users)); /* what this thread has begun for others must not wait for it */
     int r = hashing_begin(a, err);
     if (r < 0)
         return r;

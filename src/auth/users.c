@@ -149,6 +149,11 @@ int users_read(struct users *users, const char *name, struct user *user_out, str
 
 /* ---- open ---- */
 
+struct store *users_store(const struct users *users)
+{
+    return users->params.store;
+}
+
 uint64_t users_changes(const struct users *users)
 {
     return atomic_load(&users->changes);

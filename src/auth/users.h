@@ -60,6 +60,9 @@ void users_free(struct users **users);
  * tells (mail_directory_version). */
 uint64_t users_changes(const struct users *users);
 
+/* Where the directory lies. */
+struct store *users_store(const struct users *users);
+
 /* The one spelling of a name: Unicode NFC, then A-Z to a-z (no other case folding), into `out` with a NUL.
  *   errors  -ERR_INVALID: empty, not UTF-8, control characters, white space, '/', or a leading '.';
  *           -ERR_LIMIT above USER_NAME_BYTES_MAX bytes after NFC. */
