@@ -125,9 +125,17 @@ bool capability_is_hidden(struct str name, struct str list)
     return false;
 }
 
+static bool hides(const char *list)
+{
+    return list && list[0];
+}
+
 static bool is_hidden(const struct session *s, struct str name)
 {
     const struct imap_settings *settings = &s->server->settings;
+    if (!hides(settings->hide_capabilities) && !hides(settings->hide_capabilities_here) &&
+        !hides(s->hidden_capabilities))
+        return false; /* almost always, and asked for each of them */
     return capability_is_hidden(name, str_c(settings->hide_capabilities)) ||
            capability_is_hidden(name, str_c(settings->hide_capabilities_here)) ||
            capability_is_hidden(name, str_c(s->hidden_capabilities));
