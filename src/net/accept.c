@@ -25,6 +25,7 @@ enum {
 
 /* ---- accepting ---- */
 
+/* Connections inherit them from the socket that accepts them. */
 static void set_tcp_options(int fd)
 {
     static const struct {
@@ -38,21 +39,6 @@ static void set_tcp_options(int fd)
     };
     for (size_t i = 0; i < ARRAY_COUNT(settings); i++) /* better to serve without than not at all */
         (void)setsockopt(fd, settings[i].level, settings[i].name, &settings[i].value, sizeof(int));
-}
-
-static void accepted(struct listener *listener, int fd, const struct sockaddr_storage *sa, socklen_t n)
-{
-    struct net_addr peer = addr_from_sockaddr((const struct sockaddr *)sa, n);
-    struct net_addr local = peer;
-    if (peer.family != ADDR_UNIX) {
-        struct sockaddr_storage name;
-        socklen_t name_n = sizeof name;
-        local.family = ADDR_NONE;
-        if (getsockname(fd, (struct sockaddr *)&name, &name_n) == 0)
-            local = addr_from_sockaddr((const struct sockaddr *)&name, name_n);
-        set_tcp_options(fd);
-    }
-    conn_start(listener, fd, &peer, &local);
 }
 
 /* Wait for the next client; the caller holds the socket's lock. */
@@ -81,15 +67,27 @@ static bool is_shortage(int errnum)
     return errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM;
 }
 
-void listener_socket_ready(struct listener_socket *socket)
+static void queue(struct conn **c)
 {
+    if (!*c)
+        return;
+    conn_queue(*c);
+    conn_unref(*c);
+    *c = NULL;
+}
+
+struct conn *listener_socket_ready(struct listener_socket *socket)
+{
+    struct conn *last = NULL;
     pthread_mutex_lock(&socket->lock);
     for (int i = 0; i < ACCEPTS_MAX && socket->fd >= 0; i++) {
         struct sockaddr_storage sa;
         socklen_t n = sizeof sa;
         int fd = accept4(socket->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            accepted(socket->listener, fd, &sa, n);
+            const struct net_addr peer = addr_from_sockaddr((const struct sockaddr *)&sa, n);
+            queue(&last);
+            last = conn_start(socket->listener, fd, &peer);
             continue;
         }
         if (errno == EAGAIN)
@@ -102,6 +100,7 @@ void listener_socket_ready(struct listener_socket *socket)
     if (socket->fd >= 0 && !socket->paused)
         arm(socket, EPOLL_CTL_MOD);
     pthread_mutex_unlock(&socket->lock);
+    return last;
 }
 
 void listener_resume(struct listener *listener)
@@ -155,6 +154,7 @@ static int open_ip(struct listener *listener, const struct addrinfo *ai, struct 
     if (fd < 0)
         return open_error(err, errno, address, "socket");
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    set_tcp_options(fd);
     if ((ai->ai_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
         bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, (int)listener->options.backlog) < 0 ||
         getsockname(fd, (struct sockaddr *)&name, &name_n) < 0) {

@@ -196,9 +196,14 @@ const struct net_addr *conn_peer(const struct conn *conn)
     return &conn->peer;
 }
 
-const struct net_addr *conn_local(const struct conn *conn)
+struct net_addr conn_local(const struct conn *conn)
 {
-    return &conn->local;
+    struct sockaddr_storage name;
+    socklen_t name_n = sizeof name;
+    if (conn->local.family == ADDR_NONE && conn->peer.family != ADDR_UNIX &&
+        getsockname(conn->fd, (struct sockaddr *)&name, &name_n) == 0)
+        return addr_from_sockaddr((const struct sockaddr *)&name, name_n);
+    return conn->local;
 }
 
 struct logger conn_logger(const struct conn *conn)

@@ -147,10 +147,10 @@ struct conn_tls_info conn_tls_info(struct conn *conn); /* all NIL without TLS */
 
 /* ---- who and where ---- */
 
-uint64_t conn_id(const struct conn *conn);                  /* from 1, never reused while the server runs */
-const struct net_addr *conn_peer(const struct conn *conn);  /* the client's, also behind a PROXY header */
-const struct net_addr *conn_local(const struct conn *conn); /* what it connected to */
-struct logger conn_logger(const struct conn *conn);         /* net's logger with session=ID */
+uint64_t conn_id(const struct conn *conn);                 /* from 1, never reused while the server runs */
+const struct net_addr *conn_peer(const struct conn *conn); /* the client's, also behind a PROXY header */
+struct net_addr conn_local(const struct conn *conn);       /* what it connected to */
+struct logger conn_logger(const struct conn *conn);        /* net's logger with session=ID */
 
 /* ---- waking ---- */
 

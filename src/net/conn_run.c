@@ -382,7 +382,7 @@ static void run_start(struct conn *c)
     }
 }
 
-void conn_start(struct listener *listener, int fd, const struct net_addr *peer, const struct net_addr *local)
+struct conn *conn_start(struct listener *listener, int fd, const struct net_addr *peer)
 {
     struct net *net = listener->net;
     struct err err;
@@ -390,7 +390,7 @@ void conn_start(struct listener *listener, int fd, const struct net_addr *peer, 
     if (connections >= max + REFUSED_TOTAL_MAX) {
         atomic_fetch_add(&net->refused, 1);
         close(fd);
-        return;
+        return NULL;
     }
     struct conn *c = calloc(1, sizeof *c);
     if (!c)
@@ -400,14 +400,15 @@ void conn_start(struct listener *listener, int fd, const struct net_addr *peer, 
     c->listener = listener;
     c->fd = fd;
     c->peer = *peer;
-    c->local = *local;
+    c->local.family = peer->family == ADDR_UNIX ? ADDR_UNIX : ADDR_NONE;
     c->in_max = listener->options.input_bytes_max;
     c->timer_at = TIMER_NOT_SET;
     c->deadline_mono_ms = CONN_DEADLINE_NONE;
     c->phase_deadline_mono_ms = conn_now(c) + listener->options.setup_timeout_ms;
     atomic_init(
         &c->flags,
-        QUEUED); /* ours alone until it is in the queue: a shutdown that comes first only adds to it */
+        QUEUED);      /* ours alone until it is in the queue: a shutdown that comes first only adds to it */
+    ref_get(&c->ref); /* the caller's, beside that of the table */
     table_add(c);
     atomic_fetch_add(&net->accepted, 1);
     if (connections >= max) {
@@ -415,7 +416,7 @@ void conn_start(struct listener *listener, int fd, const struct net_addr *peer, 
         refuse(c, &err);
     }
     timer_set(c, c->phase_deadline_mono_ms);
-    conn_queue(c);
+    return c;
 }
 
 /* ---- phases ---- */

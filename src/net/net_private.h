@@ -101,7 +101,7 @@ struct conn {
     struct conn_waker *waker;
     struct err *refusal; /* why it will not be served; NULL mostly */
     struct tls_session tls;
-    struct net_addr peer, local;
+    struct net_addr peer, local; /* local: from a PROXY header, or ADDR_UNIX; ADDR_NONE: conn_local() asks */
 };
 
 struct listener_socket {
@@ -212,13 +212,15 @@ void net_accept_paused(struct net *net);
 void net_connection_gone(struct net *net);
 
 /* accept.c */
-void listener_socket_ready(struct listener_socket *socket);
+/* Accept. The last of those that came, still to be run or queued, with a reference; NULL: none. It is QUEUED by its flags. */
+struct conn *listener_socket_ready(struct listener_socket *socket);
 void listener_resume(struct listener *listener);
 void listener_free(struct listener *listener);
 
 /* conn_run.c */
 void conn_run(struct conn *c, unsigned due); /* RUNNING is the caller's; left by it */
-void conn_start(struct listener *listener, int fd, const struct net_addr *peer, const struct net_addr *local);
+/* As listener_socket_ready says. NULL: refused. */
+struct conn *conn_start(struct listener *listener, int fd, const struct net_addr *peer);
 int64_t conn_now(const struct conn *c);
 
 /* conn_io.c */

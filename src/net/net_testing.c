@@ -70,8 +70,9 @@ static void tell_who(struct conn *conn)
 {
     char peer[ADDR_TEXT_BYTES], local[ADDR_TEXT_BYTES];
     struct conn_tls_info tls = conn_tls_info(conn);
+    const struct net_addr here = conn_local(conn);
     buf_printf(conn_out(conn), "%s %s tls=" STR_FMT " sni=" STR_FMT " alpn=" STR_FMT " resumed=%d\r\n",
-               addr_format(conn_peer(conn), true, peer), addr_format(conn_local(conn), true, local),
+               addr_format(conn_peer(conn), true, peer), addr_format(&here, true, local),
                STR_ARG(tls.version), STR_ARG(tls.sni), STR_ARG(tls.alpn), tls.resumed);
 }
 

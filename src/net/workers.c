@@ -55,13 +55,23 @@ static struct conn *conn_of(struct net *net, const struct epoll_event *event, un
         atomic_store(&net->ready_signalled, false);
         return NULL;
     }
-    if (event->data.u64 & LISTENER_EVENT) {
-        listener_socket_ready((struct listener_socket *)(uintptr_t)(event->data.u64 & ~LISTENER_EVENT));
-        return NULL;
-    }
     *due_out = (event->events & EPOLLIN ? DUE_INPUT : 0u) | (event->events & EPOLLOUT ? DUE_OUTPUT : 0u) |
                (event->events & (EPOLLHUP | EPOLLERR) ? DUE_HANGUP : 0u);
     return table_find(net, event->data.u64); /* NULL: closed since */
+}
+
+/* Clients that come. */
+static void dispatch_listener(struct net *net, const struct epoll_event *event, bool is_last)
+{
+    struct conn *c = listener_socket_ready(
+        (struct listener_socket *)(uintptr_t)(event->data.u64 & ~LISTENER_EVENT));
+    if (!c)
+        return;
+    if (is_last && atomic_load(&net->ready_count) == 0)
+        take_turn(c, conn_take_queued(c));
+    else
+        conn_queue(c);
+    conn_unref(c);
 }
 
 /* The last one is run at once when nobody was queued before it; the others go through the queue, so that another worker
@@ -71,6 +81,10 @@ static void dispatch(struct net *net, const struct epoll_event *events, int coun
     bool queued = atomic_load(&net->ready_count) > 0;
     for (int i = 0; i < count; i++) {
         unsigned due;
+        if (events[i].data.u64 & LISTENER_EVENT) {
+            dispatch_listener(net, &events[i], i == count - 1);
+            continue;
+        }
         struct conn *c = conn_of(net, &events[i], &due);
         if (!c)
             continue;
