@@ -116,7 +116,7 @@ LIES = [
     ("a hit is another", rb"^\* SEARCH 7 333 777", rb"* SEARCH 7 334 777", "search:messages=1000,count=1", "search.text_rare"),
     ("two messages change places", rb"^\* SORT (\d+) (\d+)", rb"* SORT \2 \1", "sort:messages=1000,count=1", "sort.date"),
     ("a thread lacks a message", rb"\(1000\)", rb"", "thread:messages=1000,count=1", "thread.refs"),
-    ("a flag was not set", rb"^(\* 1 FETCH \(.*)\\Flagged", rb"\1\\Draft", "store:count=100,messages=100", "store.1"),
+    ("a flag was not set", rb"^(\* 1 FETCH \(.*)\\Answered", rb"\1\\Draft", "store:count=100,messages=100", "store.1"),
     ("a mailbox is smaller", rb"^\* 1000 EXISTS", rb"* 999 EXISTS", "select:messages=1000,count=2", "select.known"),
     ("copies are missing", rb"MESSAGES 500\)", rb"MESSAGES 499)", "copy:messages=500", "copy"),
     ("a sign-in is refused", rb"^(T1) OK .*", rb"\1 NO not today\r", "login:count=32", "login.plain"),

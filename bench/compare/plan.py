@@ -29,7 +29,7 @@ SECTIONS = (
             turns=1, quick=False),
     Section("mailbox1m", "A mailbox of 1,000,000 messages",
             tuple(f"{name}:messages=1000000" for name in ("fill", "select", "fetch", "sort")), turns=1, quick=False),
-    Section("real", "Real mail", ("fill:real=1", "fetch"), turns=1, quick=False, corpus=True),
+    Section("real", "Real mail", ("fill:real=1", "fetch:real=1"), turns=1, quick=False, corpus=True),
 )
 
 

@@ -52,11 +52,6 @@ static const struct bench_param *find(const struct bench *b, const char *key)
     return NULL;
 }
 
-bool bench_has_param(const struct bench *b, const char *key)
-{
-    return find(b, key) != NULL;
-}
-
 unsigned bench_param(const struct bench *b, const char *key, unsigned fallback, unsigned least)
 {
     const struct bench_param *p = find(b, key);

@@ -62,7 +62,6 @@ void bench_wrong(struct bench *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* The value given for `key`, or `fallback`, which --quick divides by BENCH_QUICK, down to `least`. */
 unsigned bench_param(const struct bench *b, const char *key, unsigned fallback, unsigned least);
-bool bench_has_param(const struct bench *b, const char *key);
 
 /* The name of user number `n` (modulo the number of users), and the recipient's; append to `out`. */
 void bench_user(const struct bench *b, unsigned n, struct buf *out);

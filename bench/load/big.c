@@ -28,7 +28,9 @@ void mailbox_add_message(struct client *c, struct str message, unsigned n)
     buf_deinit(&date);
 }
 
-void mailbox_append(struct client *c, const char *mailbox, unsigned first, unsigned count, unsigned bytes)
+/* `source`: which messages and how large. */
+static void append_all(struct client *c, const char *mailbox, const struct big *source, unsigned first,
+                       unsigned count)
 {
     struct buf message = BUF_INIT;
     unsigned batch = client_server_has(c->bench, "MULTIAPPEND") ? WORK_BATCH : 1;
@@ -36,7 +38,7 @@ void mailbox_append(struct client *c, const char *mailbox, unsigned first, unsig
         mailbox_begin_append(c, mailbox);
         for (unsigned k = 0; k < batch && n < first + count; k++, n++) {
             buf_clear(&message);
-            text_message(&c->bench->text, n, bytes, &message);
+            big_message(c->bench, source, n, &message);
             mailbox_add_message(c, buf_str(&message), n);
         }
         client_end(c);
@@ -45,26 +47,53 @@ void mailbox_append(struct client *c, const char *mailbox, unsigned first, unsig
     buf_deinit(&message);
 }
 
+void mailbox_append(struct client *c, const char *mailbox, unsigned first, unsigned count, unsigned bytes)
+{
+    append_all(c, mailbox, &(struct big){ .bytes = bytes }, first, count);
+}
+
 /* ---- the big one ---- */
 
 static void describe(struct bench *b, struct big *out)
 {
+    bool real = bench_param(b, "real", 0, 0) != 0;
     unsigned messages = bench_param(b, "messages", 20000, BIG_LEAST);
-    *out = (struct big){ .messages = messages,
-                         .base = messages < BASE_MAX ? messages : BASE_MAX,
-                         .bytes = bench_param(b, "bytes", WORK_BYTES, WORK_BYTES) };
-    if (out->bytes < TEXT_BYTES_MIN)
+    *out = (struct big){ .bytes = bench_param(b, "bytes", WORK_BYTES, WORK_BYTES) };
+    out->base = messages < BASE_MAX ? messages : BASE_MAX;
+    if (real) {
+        corpus_load(&out->corpus, b->corpus ? b->corpus : "");
+        messages = out->base = out->corpus.n < messages ? (unsigned)out->corpus.n : messages;
+        out->bytes = (unsigned)(out->corpus.bytes.n / out->corpus.n);
+    } else if (out->bytes < TEXT_BYTES_MIN) {
         out->bytes = TEXT_BYTES_MIN;
-    if (messages > out->base)
-        out->messages = messages / out->base * out->base;
-    out->user = messages > 500000 ? 2 : messages > BASE_MAX ? 1 : 0; /* accounts of different size */
-    snprintf(out->name, sizeof out->name, "%sbig%u", b->target.prefix, out->messages);
+    }
+    out->messages = messages / out->base * out->base;
+    out->user = real                  ? 6
+                : messages > 500000   ? 2
+                : messages > BASE_MAX ? 1
+                                      : 0; /* accounts of different size */
+    snprintf(out->name, sizeof out->name, "%s%s%u", b->target.prefix, real ? "real" : "big", out->messages);
+}
+
+void big_deinit(struct big *big)
+{
+    corpus_deinit(&big->corpus);
+}
+
+void big_message(const struct bench *b, const struct big *big, unsigned n, struct buf *out)
+{
+    if (big->corpus.n)
+        buf_add(out, big->corpus.messages[n - 1]);
+    else
+        text_message(&b->text, n, big->bytes, out);
 }
 
 void big_params(const struct big *big, struct row *r)
 {
     row_param(r, "messages", big->messages);
     row_param(r, "bytes", big->bytes);
+    if (big->corpus.n)
+        row_param(r, "real", 1);
 }
 
 void big_open(struct bench *b, const struct big *big, struct client *out)
@@ -112,7 +141,7 @@ static void fill(struct client *c, struct big *big)
     usage_settle(b);
     uint64_t disk = b->target.data ? usage_disk_bytes(b->target.data) : 0;
     meter_start(b, &m);
-    mailbox_append(c, big->name, 1, big->base, big->bytes);
+    append_all(c, big->name, big, 1, big->base);
     row_init(&r, "fill", "message", "fill with %u messages of %u bytes", big->base, big->bytes);
     big_params(big, &r);
     meter_stop(b, &m, &r, big->base, NULL);
@@ -151,6 +180,7 @@ void fill_run(struct bench *b)
     big_open(b, &big, &c);
     fill(&c, &big);
     client_deinit(&c);
+    big_deinit(&big);
 }
 
 bool work_open_step(struct client *c, enum client_kind kind, unsigned user, const char *mailbox)

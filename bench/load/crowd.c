@@ -69,7 +69,7 @@ static void drive(struct schedule *s, struct client *c, bool is_new, double *beg
             if (s->samples)
                 s->samples->s[s->samples->n++] = now_s() - begun_s[c->index];
             s->done++;
-            c->round++;
+            c->round += !s->each;
         } else if (client_pump(c)) {
             c->step++;
         } else {

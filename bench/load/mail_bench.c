@@ -18,9 +18,10 @@ const struct workload workloads[] = {
     { "login", "count clients", "sign in: plain, TLS full, TLS resumed", login_run },
     { "lmtp", "count bytes clients real", "deliveries by 1, 32, 200 connections", lmtp_run },
     { "append", "count bytes clients real", "APPEND and MULTIAPPEND by 1 and 32 connections", append_run },
-    { "fill", "messages bytes", "make the big mailbox anew; disk space", fill_run },
-    { "select", "messages bytes count", "SELECT cold, new, known; STATUS", select_run },
-    { "fetch", "messages bytes count", "FETCH of all (first, cold, warm), of one, of a part", fetch_run },
+    { "fill", "messages bytes real", "make the big mailbox anew; disk space", fill_run },
+    { "select", "messages bytes real count", "SELECT cold, new, known; STATUS", select_run },
+    { "fetch", "messages bytes real count", "FETCH of all (first, cold, warm), of one, of a part",
+      fetch_run },
     { "store", "messages count", "STORE of one message by 1, 32, 8 on one mailbox; of all", store_run },
     { "search", "messages bytes count", "SEARCH by flags, headers, text", search_run },
     { "sort", "messages bytes count", "SORT", sort_run },
@@ -139,7 +140,7 @@ static bool run_workload(struct bench *b, const struct options *o, const struct 
 static void list_workloads(void)
 {
     for (const struct workload *w = workloads; w->name; w++)
-        printf("%-8s %-28s %s\n", w->name, w->keys, w->help);
+        printf("%-8s %-26s %s\n", w->name, w->keys, w->help);
 }
 
 static void raise_file_limit(void)

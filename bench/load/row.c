@@ -78,7 +78,9 @@ static void print_errors(const struct bench *b)
         printf(",\"error\":");
         print_string(b->error);
     } else {
-        printf("  %u WRONG: %s", b->errors, b->error);
+        printf("  %u WRONG: ", b->errors);
+        for (const char *p = b->error; *p; p++)
+            putchar((unsigned char)*p < 0x20 ? ' ' : *p);
     }
 }
 

@@ -1,11 +1,6 @@
 #include "load/text.h"
 
-#include "base/file.h"
-#include "load/bench.h"
-
 #include <assert.h>
-#include <ftw.h>
-#include <stdlib.h>
 #include <time.h>
 
 enum { WORDS = 3000, POOL_BYTES = 8 << 20 };
@@ -195,73 +190,4 @@ void text_message(const struct text *t, unsigned n, unsigned bytes, struct buf *
     add_words(t, n, left - left / 3, out);
     buf_add_bytes(out, end, sizeof end - 1);
     assert(out->n - begin == bytes);
-}
-
-/* ---- real ones ---- */
-
-enum { CORPUS_BYTES_MAX = 512 << 20, CORPUS_MESSAGE_BYTES_MAX = 16 << 20 };
-
-static struct corpus *loading; /* nftw has no context */
-
-static void add_crlf(struct str raw, struct buf *out)
-{
-    for (size_t i = 0; i < raw.n; i++) {
-        if (raw.p[i] == '\n')
-            buf_add_char(out, '\r');
-        if (raw.p[i] != '\r' && raw.p[i] != '\0') /* NUL is for BINARY only: RFC 9051, 4.3 */
-            buf_add_char(out, raw.p[i]);
-    }
-    if (!str_ends(buf_str(out), STR("\r\n")))
-        buf_add_lit(out, "\r\n");
-}
-
-static int load_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    struct buf raw = BUF_INIT;
-    struct err err;
-    (void)ftw;
-    if (type != FTW_F || st->st_size == 0 || st->st_size > CORPUS_MESSAGE_BYTES_MAX ||
-        loading->bytes.n > CORPUS_BYTES_MAX)
-        return 0;
-    if (file_read(path, CORPUS_MESSAGE_BYTES_MAX, &raw, &err) < 0)
-        bench_die("%s: %s", path, err.text);
-    size_t begin = loading->bytes.n;
-    add_crlf(buf_str(&raw), &loading->bytes);
-    buf_deinit(&raw);
-    if (loading->n % 1024 == 0)
-        loading->messages = realloc(loading->messages, (loading->n + 1024) * sizeof *loading->messages);
-    if (!loading->messages)
-        bench_die("no memory");
-    loading->messages[loading->n++] = str_make(NULL, loading->bytes.n - begin); /* the bytes may yet move */
-    return 0;
-}
-
-void corpus_load(struct corpus *c, const char *folder)
-{
-    *c = (struct corpus){ .messages = NULL };
-    loading = c;
-    nftw(folder, load_file, 64, FTW_PHYS);
-    if (c->n == 0)
-        bench_die("%s: no messages in it", folder);
-    const char *p = c->bytes.p;
-    for (size_t i = 0; i < c->n; i++) {
-        c->messages[i].p = p;
-        p += c->messages[i].n;
-    }
-}
-
-void corpus_deinit(struct corpus *c)
-{
-    free(c->messages);
-    buf_deinit(&c->bytes);
-    *c = (struct corpus){ .messages = NULL };
-}
-
-void text_stuff_dots(struct str message, struct buf *out)
-{
-    for (size_t i = 0; i < message.n; i++) {
-        if (message.p[i] == '.' && (i == 0 || message.p[i - 1] == '\n'))
-            buf_add_char(out, '.');
-        buf_add_char(out, message.p[i]);
-    }
 }

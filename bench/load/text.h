@@ -1,6 +1,6 @@
 /* text.h: messages that look like mail: the headers mail has, multipart/alternative of running words. Number n is
  * always the same message, so that whoever reads it back knows each byte, each search its hits, each sort its
- * order. Real ones come from a folder. */
+ * order. Real ones: corpus.h. */
 #ifndef LOFT_BENCH_LOAD_TEXT_H
 #define LOFT_BENCH_LOAD_TEXT_H
 
@@ -40,17 +40,5 @@ bool text_is_flagged(unsigned n);
 enum text_word { TEXT_RARE, TEXT_COMMON, TEXT_THREE, TEXT_ABSENT };
 const char *text_word(enum text_word word);
 bool text_has_word(unsigned n, enum text_word word);
-
-/* The messages of a folder and of those below it: one a file, CRLF made of LF. */
-struct corpus {
-    struct str *messages;
-    size_t n;
-    struct buf bytes;
-};
-void corpus_load(struct corpus *c, const char *folder); /* dies when there is none */
-void corpus_deinit(struct corpus *c);
-
-/* Append `message` with leading dots doubled. RFC 5321, 4.5.2 */
-void text_stuff_dots(struct str message, struct buf *out);
 
 #endif

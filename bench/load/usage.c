@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,15 +250,31 @@ double usage_kernel_bytes_of_end(void)
 
 /* ---- disk ---- */
 
+enum { SMALL_FILE_BYTES = 1 << 20, PAGE_BYTES = 4096 };
 static uint64_t disk_bytes; /* nftw has no context */
+
+/* Without what is allocated ahead and not written yet, which says nothing about the mail in it. */
+static uint64_t written_bytes(const char *path, const struct stat *st)
+{
+    uint64_t sum = 0, allocated = (uint64_t)st->st_blocks * 512;
+    int fd = st->st_size > SMALL_FILE_BYTES ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return allocated;
+    for (off_t at = 0, end; (at = lseek(fd, at, SEEK_DATA)) >= 0; at = end) {
+        end = lseek(fd, at, SEEK_HOLE);
+        sum += ((uint64_t)(end - at) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    }
+    close(fd);
+    return sum < allocated ? sum : allocated;
+}
 
 static int add_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-    (void)path, (void)type, (void)ftw;
-    if (!S_ISREG(st->st_mode) || st->st_nlink == 1)
+    (void)type, (void)ftw;
+    if (!S_ISREG(st->st_mode))
         disk_bytes += (uint64_t)st->st_blocks * 512;
-    else /* Share it evenly among its names, which all lie in this folder. */
-        disk_bytes += (uint64_t)st->st_blocks * 512 / (uint64_t)st->st_nlink;
+    else /* shared evenly among its names, which all lie in this folder */
+        disk_bytes += written_bytes(path, st) / (uint64_t)st->st_nlink;
     return 0;
 }
 

@@ -23,6 +23,6 @@ uint64_t usage_kernel_bytes(void);
 /* What of this one open connection takes, at one of its ends. */
 double usage_kernel_bytes_of_end(void);
 
-uint64_t usage_disk_bytes(const char *folder); /* allocated, links counted once; syncs before */
+uint64_t usage_disk_bytes(const char *folder); /* written, links counted once; syncs before */
 
 #endif

@@ -1,4 +1,5 @@
 /* work_arrive.c: how mail comes in: LMTP, APPEND, MULTIAPPEND. What was acknowledged is counted in the end. */
+#include "load/corpus.h"
 #include "load/workload.h"
 
 #include <stdio.h>
@@ -25,7 +26,7 @@ static void supply_stuff(struct corpus *c)
     if (!ends)
         bench_die("no memory");
     for (size_t i = 0; i < c->n; i++) {
-        text_stuff_dots(c->messages[i], &out);
+        corpus_stuff_dots(c->messages[i], &out);
         ends[i] = out.n;
     }
     buf_deinit(&c->bytes);
@@ -38,14 +39,12 @@ static void supply_stuff(struct corpus *c)
 static void supply_init(struct bench *b, struct supply *s, unsigned bytes, bool lmtp)
 {
     *s = (struct supply){ .corpus = { .messages = NULL } };
-    if (!bench_has_param(b, "real") || bench_param(b, "real", 0, 0) == 0) {
+    if (bench_param(b, "real", 0, 0) == 0) {
         for (unsigned i = 0; i < DIFFERENT; i++)
             text_message(&b->text, i + 1, bytes, &s->generated[i]);
         return;
     }
-    if (!b->corpus)
-        bench_die("real=1 needs --corpus");
-    corpus_load(&s->corpus, b->corpus);
+    corpus_load(&s->corpus, b->corpus ? b->corpus : "");
     if (lmtp)
         supply_stuff(&s->corpus);
 }

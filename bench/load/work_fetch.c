@@ -45,39 +45,51 @@ static struct str date_start(struct str date)
     return date;
 }
 
+static bool size_right(const struct walk *w, struct str r, unsigned n)
+{
+    struct str size;
+    uint64_t bytes;
+    return reply_fetch_item(r, "RFC822.SIZE", &size) && str_to_u64(size, UINT32_MAX, &bytes) &&
+           bytes == (w->big->corpus.n ? w->big->corpus.messages[n - 1].n : w->big->bytes);
+}
+
 static bool envelope_right(struct walk *w, struct bench *b, struct str r, unsigned n)
 {
-    struct str envelope, structure, date, size;
+    struct str envelope, structure, date;
     char want[96];
     (void)b;
-    snprintf(want, sizeof want, TEXT_SUBJECT, n, text_topic(n));
-    if (!reply_fetch_item(r, "ENVELOPE", &envelope) || str_find(envelope, str_c(want)) < 0 ||
-        !has(envelope, TEXT_MESSAGE_ID, n) || !has(envelope, "sender%u", n % TEXT_SENDERS))
-        return false;
     buf_clear(&w->want);
     text_internal_date(n, &w->want);
-    return reply_fetch_item(r, "INTERNALDATE", &date) &&
-           str_eq(date_start(date), date_start(buf_str(&w->want))) &&
-           reply_fetch_item(r, "RFC822.SIZE", &size) && has(size, "%u", w->big->bytes) &&
-           reply_fetch_item(r, "BODYSTRUCTURE", &structure) && structure.n > 40;
+    if (!size_right(w, r, n) || !reply_fetch_item(r, "ENVELOPE", &envelope) ||
+        !reply_fetch_item(r, "BODYSTRUCTURE", &structure) || structure.n < 10 ||
+        !reply_fetch_item(r, "INTERNALDATE", &date) ||
+        !str_eq(date_start(date), date_start(buf_str(&w->want))))
+        return false;
+    snprintf(want, sizeof want, TEXT_SUBJECT, n, text_topic(n));
+    return w->big->corpus.n > 0 || /* what is in those we do not know */
+           (str_find(envelope, str_c(want)) >= 0 && has(envelope, TEXT_MESSAGE_ID, n) &&
+            has(envelope, "sender%u", n % TEXT_SENDERS));
 }
 
 static bool fields_right(struct walk *w, struct bench *b, struct str r, unsigned n)
 {
     struct str fields;
     char want[96];
-    (void)w, (void)b;
+    (void)b;
     snprintf(want, sizeof want, "Subject: " TEXT_SUBJECT "\r\n", n, text_topic(n));
-    return reply_fetch_item(r, "BODY[HEADER.FIELDS", &fields) && str_find(fields, str_c(want)) >= 0 &&
-           has(fields, "<" TEXT_SENDER ">\r\n", n % TEXT_SENDERS) && has(fields, TEXT_MESSAGE_ID, n) &&
-           str_find(fields, STR("Received:")) < 0;
+    if (!reply_fetch_item(r, "BODY[HEADER.FIELDS", &fields) || !str_ends(fields, STR("\r\n")) ||
+        str_find(fields, STR("\nReceived:")) >= 0)
+        return false;
+    return w->big->corpus.n > 0 ||
+           (str_find(fields, str_c(want)) >= 0 && has(fields, "<" TEXT_SENDER ">\r\n", n % TEXT_SENDERS) &&
+            has(fields, TEXT_MESSAGE_ID, n));
 }
 
 static bool body_right(struct walk *w, struct bench *b, struct str r, unsigned n)
 {
     struct str body;
     buf_clear(&w->want);
-    text_message(&b->text, n, w->big->bytes, &w->want);
+    big_message(b, w->big, n, &w->want);
     return reply_fetch_item(r, "BODY[]", &body) && str_eq(body, buf_str(&w->want));
 }
 
@@ -85,7 +97,7 @@ static bool part_right(struct walk *w, struct bench *b, struct str r, unsigned n
 {
     struct str body;
     buf_clear(&w->want);
-    text_message(&b->text, n, w->big->bytes, &w->want);
+    big_message(b, w->big, n, &w->want);
     return reply_fetch_item(r, "BODY[]<2000>", &body) &&
            str_eq(body, str_sub(buf_str(&w->want), PART_FROM, PART_BYTES));
 }
@@ -227,4 +239,5 @@ void fetch_run(struct bench *b)
     big_open(b, &big, &c);
     big_touch(&c, &big);
     client_deinit(&c);
+    big_deinit(&big);
 }

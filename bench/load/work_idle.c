@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 32, OTHER_FILES = 100, PUSH_USER = 5 };
+enum { AT_ONCE = 32, OTHER_FILES = 200, PUSH_USER = 5 }; /* files: the server needs some, too */
 
 /* Open, select INBOX, go idle. `user` in value. */
 static bool open_idle(struct client *c, enum client_kind kind)
@@ -70,14 +70,14 @@ static void measure_idle(struct bench *b, struct row *r, bool tls, unsigned clie
 void idle_run(struct bench *b)
 {
     unsigned clients = bench_param(b, "clients", 2000, 100), max = connections_max();
+    if (clients > max) /* params tell */
+        clients = max;
     double kernel_of_end = usage_kernel_bytes_of_end();
     for (int tls = 0; tls < 2; tls++) {
         struct row r;
         row_init(&r, tls ? "idle.tls" : "idle.plain", "connection", "%u connections in IDLE, %s", clients,
                  tls ? "TLS" : "plain");
-        if (clients > max)
-            row_unsupported(b, &r, "limit on open files");
-        else if (tls && b->target.imaps.length == 0)
+        if (tls && b->target.imaps.length == 0)
             row_unsupported(b, &r, "--imaps");
         else if (!client_server_has(b, "IDLE"))
             row_unsupported(b, &r, "IDLE");

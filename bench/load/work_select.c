@@ -49,7 +49,7 @@ static bool check_status(struct client *c, struct str r)
 {
     char want[64];
     const struct big *big = c->ctx;
-    unsigned unseen = big->messages / 5; /* text_is_seen; base divides by 5 unless somebody chose otherwise */
+    unsigned unseen = big->base / 5 * (big->messages / big->base); /* text_is_seen */
     if (!str_starts_nocase(r, STR("* STATUS ")))
         return false;
     snprintf(want, sizeof want, "MESSAGES %u", big->messages);
@@ -121,4 +121,5 @@ void select_run(struct bench *b)
     measure(b, &big, &r, select_known, true, count);
     row_init(&r, "status", "command", "STATUS of %u", big.messages);
     measure(b, &big, &r, status, true, count);
+    big_deinit(&big);
 }

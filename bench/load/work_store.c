@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { MESSAGES = 1000, STRIDE = 31, OWN = 32, SHARED = 8 };
+enum { MESSAGES = 250, STRIDE = 31, OWN = 32, SHARED = 8 };
 
 static unsigned seq_of(const struct client *c)
 {
@@ -22,14 +22,14 @@ static bool check_flag(struct client *c, struct str r)
     struct str flags;
     if (reply_fetch_seq(r) != seq_of(c) || !reply_fetch_item(r, "FLAGS", &flags))
         return false; /* somebody else's */
-    c->value = reply_has_flag(flags, "\\Flagged");
+    c->value = reply_has_flag(flags, "\\Answered");
     return true;
 }
 
 static bool store_one(struct client *c)
 {
     if (c->step == 0) {
-        client_send(c, "STORE %u %cFLAGS (\\Flagged)", seq_of(c), sets(c) ? '+' : '-');
+        client_send(c, "STORE %u %cFLAGS (\\Answered)", seq_of(c), sets(c) ? '+' : '-');
         return false;
     }
     if (c->untagged == 0 || c->value != sets(c))

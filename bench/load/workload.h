@@ -2,6 +2,7 @@
 #ifndef LOFT_BENCH_LOAD_WORKLOAD_H
 #define LOFT_BENCH_LOAD_WORKLOAD_H
 
+#include "load/corpus.h"
 #include "load/crowd.h"
 
 struct workload {
@@ -45,14 +46,18 @@ void mailbox_add_message(struct client *c, struct str message, unsigned n);
 
 struct big {
     unsigned user, messages;
-    unsigned base; /* messages that differ; those behind are copies, in the same order */
-    unsigned bytes;
-    bool is_new; /* nobody has read it yet */
+    unsigned base;        /* messages that differ; those behind are copies, in the same order */
+    unsigned bytes;       /* of each; of real ones the average */
+    struct corpus corpus; /* real=1: these; else empty */
+    bool is_new;          /* nobody has read it yet */
     char name[48];
 };
 
 /* The one with `messages` (parameter), made where it is missing. */
 void big_find(struct bench *b, struct big *out);
+void big_deinit(struct big *big);
+/* Append message `n` to `out`. */
+void big_message(const struct bench *b, const struct big *big, unsigned n, struct buf *out);
 /* A client that is signed in to its user. */
 void big_open(struct bench *b, const struct big *big, struct client *out);
 void big_params(const struct big *big, struct row *r);
