@@ -114,6 +114,14 @@ def test_a_wrong_answer_fails_the_run_unless_it_is_a_search_of_others():
     assert len(report.wrong({"broken": ["x"], "rows": [row("loft", "search.body_rare") | bad, row("cyrus") | bad]})) == 3
 
 
+def test_a_later_run_replaces_sections_of_an_earlier():
+    runs = [{"rows": [{"section": "work", "n": 1}, {"section": "idle", "n": 1}], "versions": {"loft": "1"}, "seconds": 5},
+            {"rows": [{"section": "idle", "n": 2}], "versions": {"cyrus": "3"}, "seconds": 6}]
+    merged = report.merge(runs)
+    assert merged["rows"] == [{"section": "work", "n": 1}, {"section": "idle", "n": 2}]
+    assert merged["versions"] == {"loft": "1", "cyrus": "3"} and merged["seconds"] == 11
+
+
 def test_chosen_workloads_make_one_section():
     (section,) = plan.chosen([], ["lmtp:count=5"], quick=False)
     assert section.workloads == ("lmtp:count=5",)

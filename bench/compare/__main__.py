@@ -1,5 +1,6 @@
 """python3 -m compare: the driver behind script/bench. See bench/README.md."""
 import argparse
+import dataclasses
 import datetime
 import json
 import shlex
@@ -28,53 +29,62 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, help="a folder of real messages, one a file")
     parser.add_argument("--output", type=Path, help="write the results as JSON to this file")
     parser.add_argument("--document", type=Path, help="write them as a document to this file")
-    parser.add_argument("--from", dest="source", type=Path, help="measure nothing: take the results from this JSON")
+    parser.add_argument("--from", dest="sources", type=Path, action="append", default=[],
+                        help="measure nothing: take the results from this JSON; of several, each section from the last")
+    parser.add_argument("--turns", type=int, default=0, help="how often each server does the work, instead of the plan's")
+    parser.add_argument("--compare", action="store_true", help="with workloads: these, beside the other servers")
     parser.add_argument("--limits", action="store_true", help="measure only what the machine can do at all")
     parser.add_argument("workloads", nargs="*", help="of mail_bench; without, all sections")
     return parser.parse_args()
 
 
-def measure(options: argparse.Namespace) -> dict:
+def measure(options: argparse.Namespace, folder: Path) -> dict:
     begin = time.monotonic()
-    folder = new_folder(options.folder)
     results = {"date": datetime.date.today().isoformat(), "load": load_average(), "machine": machine.describe(folder),
                "command": "script/bench " + shlex.join(sys.argv[3:])}
     extra = (["--quick"] if options.quick else []) + (["--corpus", str(options.corpus)] if options.corpus else [])
     commit = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    factory = Factory(options.build / "src/loft", *make_certificate(folder), commit.stdout.strip())
+    run = Run(options.build, folder, factory, extra)
     try:
-        factory = Factory(options.build / "src/loft", *make_certificate(folder), commit.stdout.strip())
-        run = Run(options.build, folder, factory, extra)
-        try:
-            for section in chosen([name for name in options.sections.split(",") if name], options.workloads,
-                                  options.quick):
-                if not section.corpus or options.corpus:
-                    run.section(section, options.servers.split(","))
-        except KeyboardInterrupt:
-            run.broken.append("interrupted")
+        for section in chosen([name for name in options.sections.split(",") if name], options.workloads, options.quick):
+            if not section.corpus or options.corpus:
+                run.section(dataclasses.replace(section, turns=options.turns or section.turns),
+                            options.servers.split(","))
         results["limits"] = limits.measure(options.build, folder, options.quick)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    except KeyboardInterrupt:
+        run.broken.append("interrupted")
     return results | {"rows": run.rows, "commands": run.commands, "versions": run.versions, "settings": run.settings,
                       "broken": run.broken, "seconds": round(time.monotonic() - begin)}
+
+
+def results_of(options: argparse.Namespace, folder: Path) -> dict:
+    if options.limits:
+        return {"rows": [], "broken": [], "limits": limits.measure(options.build, folder, options.quick)}
+    return measure(options, folder)
+
+
+def tell(options: argparse.Namespace, results: dict) -> int:
+    if options.output:
+        report.save(results, options.output)
+    if options.document:
+        options.document.write_text(report.document(results))
+    print(report.tables(results), flush=True)
+    for text in report.wrong(results):
+        say("WRONG " + text)
+    return 1 if report.wrong(results) else 0
 
 
 def main() -> int:
     options = arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped and folders removed
-    if options.source:
-        results = json.loads(options.source.read_text())
-    elif options.limits:
-        results = {"rows": [], "broken": [], "limits": limits.measure(options.build, options.folder, options.quick)}
-    else:
-        results = measure(options)
-    if options.output and not options.source:
-        report.save(results, options.output)
-    if options.document:
-        options.document.write_text(report.document(results))
-    print(report.tables(results))
-    for text in report.wrong(results):
-        say("WRONG " + text)
-    return 1 if report.wrong(results) else 0
+    if options.sources:
+        return tell(options, report.merge([json.loads(path.read_text()) for path in options.sources]))
+    folder = new_folder(options.folder)
+    try:
+        return tell(options, results_of(options, folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

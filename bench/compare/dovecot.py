@@ -3,6 +3,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from .process import disk_bytes
 from .server import PASSWORD, Server, run_as
 
 MODULES = Path("/usr/lib/dovecot/modules")
@@ -169,3 +170,6 @@ class Dovecot(Server):
             subprocess.run(["doveadm", "-c", self.folder / "dovecot.conf", "index", "-u", user, "*"], check=True,
                            timeout=3600, capture_output=True)
         return self.index
+
+    def index_bytes(self, user: str) -> int:
+        return disk_bytes(self.data_folder() / user / self.mail_format / "xapian-indexes")

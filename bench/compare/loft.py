@@ -1,4 +1,5 @@
 """Loft, from this tree."""
+import json
 import subprocess
 from pathlib import Path
 
@@ -53,3 +54,12 @@ class Loft(Server):
     def settings(self) -> str:
         lines = [f"{key} = {value}" for key, value in self.options().items()]
         return "\n".join(lines).replace(str(self.folder), "FOLDER") + "\n"
+
+    def index_now(self, user: str) -> bool:
+        done = subprocess.run(self.loft("index", "rebuild", user), capture_output=True, timeout=3600)
+        return done.returncode == 0
+
+    def index_bytes(self, user: str) -> int:
+        out = subprocess.run(self.loft("index", "status", user, "--json"), capture_output=True, text=True, check=True)
+        rows = json.loads(out.stdout)
+        return int((rows[0] if isinstance(rows, list) else rows)["index_bytes"])

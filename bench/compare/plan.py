@@ -36,7 +36,7 @@ SECTIONS = (
 def chosen(names: list[str], workloads: list[str], quick: bool) -> list[Section]:
     """The sections of a run. With workloads, one section of just these."""
     if workloads:
-        return [Section("chosen", "Chosen workloads", tuple(workloads))]
+        return [Section("chosen", "Chosen workloads", tuple(workloads), turns=1 if quick else 3)]
     wanted = [section for section in SECTIONS if section.name in names] if names else list(SECTIONS)
     if quick:
         wanted = [dataclasses.replace(section, turns=1) for section in wanted if section.quick]

@@ -30,6 +30,21 @@ def by_section(rows: list[dict[str, Any]]) -> dict[str, Results]:
     return {name: collect(found) for name, found in sections.items()}
 
 
+def merge(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of several runs each section from the last that has it; everything else from the last, settings from all."""
+    merged = dict(reports[-1])
+    merged["rows"] = []
+    for number, report in enumerate(reports):
+        later = {row["section"] for other in reports[number + 1:] for row in other["rows"]}
+        merged["rows"] += [row for row in report["rows"] if row["section"] not in later]
+    for name in ("versions", "settings"):
+        merged[name] = {key: value for report in reports for key, value in report.get(name, {}).items()}
+    for name in ("broken", "commands"):
+        merged[name] = [text for report in reports for text in report.get(name, [])]
+    merged["seconds"] = sum(report.get("seconds", 0) for report in reports)
+    return merged
+
+
 def limits_of(report: dict[str, Any]) -> dict[str, float]:
     """Row of the load generator -> milliseconds of CPU that no server could do without (targets.toml, [[limit]])."""
     measured = {row["row"]: row for row in report.get("limits", [])}

@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from . import process
 from .control import Control
 from .plan import Section
 from .rows import Row, parse
@@ -58,7 +58,7 @@ class Run:
                     self._turn(section, turn, server)
         finally:
             for server in servers:
-                server.remove()
+                server.stop()  # its folder goes with that of the run: removing many files disturbs who comes next
 
     def _start(self, name: str) -> Server:
         folder = self.folder / f"{next(self._numbers)}-{name}"
@@ -77,14 +77,16 @@ class Run:
         begin = time.monotonic()
         groups = [section.workloads[:1], section.workloads[1:]] if section.index else [section.workloads]
         for number, workloads in enumerate(groups):
-            rows = self._generate(server, list(workloads), turn)
+            rows = self._generate(section, turn, server, list(workloads))
             if section.index and number == 0:
-                rows += self._index(server, rows)
-            for row in rows:
-                self.rows.append(row | {"section": section.name, "turn": turn})
+                for row in self._index(server, rows):
+                    self._keep(section, turn, row)
         say(f"{server.name} took {time.monotonic() - begin:.0f} s")
 
-    def _generate(self, server: Server, workloads: list[str], turn: int) -> list[Row]:
+    def _keep(self, section: Section, turn: int, row: Row) -> None:
+        self.rows.append(row | {"section": section.name, "turn": turn})
+
+    def _generate(self, section: Section, turn: int, server: Server, workloads: list[str]) -> list[Row]:
         control = Control(server, self.folder / "control")
         command = [str(self.build / "bench/mail_bench"), "--json", "--tolerate", "--name", server.name,
                    "--imap", f"127.0.0.1:{server.imap_port}", "--imaps", f"127.0.0.1:{server.imaps_port}",
@@ -94,19 +96,27 @@ class Run:
                    *self.extra, *workloads]
         if turn == 0:
             self.commands.append(" ".join(["mail_bench", "--name", server.name, *self.extra, *workloads]))
+        what = f"{server.name}: {' '.join(workloads)}"
         generator = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        late = threading.Timer(TURN_SECONDS, generator.kill)
+        late.start()
+        rows = []
         try:
-            out, _ = generator.communicate(timeout=TURN_SECONDS)
-        except subprocess.TimeoutExpired:
-            generator.send_signal(signal.SIGKILL)
-            out, _ = generator.communicate()
-            self.broken.append(f"{server.name}: {' '.join(workloads)} took more than {TURN_SECONDS} s")
-        else:
-            if generator.returncode != 0:
-                self.broken.append(f"{server.name}: {' '.join(workloads)} ended with status {generator.returncode}")
+            for line in generator.stdout:
+                for row in parse([line]):
+                    rows.append(row)
+                    self._keep(section, turn, row)
+            generator.wait()
         finally:
+            late.cancel()
+            generator.kill()
+            generator.wait()
             control.close()
-        return parse(out.splitlines())
+        if generator.returncode == -signal.SIGKILL:
+            self.broken.append(f"{what} took more than {TURN_SECONDS} s")
+        elif generator.returncode != 0:
+            self.broken.append(f"{what} ended with status {generator.returncode}")
+        return rows
 
     def _index(self, server: Server, rows: list[Row]) -> list[Row]:
         """What it takes to index what `fill` put in: CPU for a message, and the size of the index beside the mail's."""
@@ -115,7 +125,6 @@ class Run:
             return []
         count, params = filled["count"], filled.get("params", {})
         server.settle()
-        disk = process.disk_bytes(server.data_folder())
         before, tools = server.cpu_s(), resource.getrusage(resource.RUSAGE_CHILDREN)
         begin = time.monotonic()
         if not server.index_now("user0"):
@@ -129,8 +138,7 @@ class Run:
                                "count": count, "errors": 0, "wall_s": wall, "rate": count / wall,
                                "server_cpu_s_per_1000": cpu * 1000 / count}
         if params.get("bytes"):
-            grown = process.disk_bytes(server.data_folder()) - disk
-            row["index_share"] = grown / (count * params["bytes"])
+            row["index_share"] = server.index_bytes("user0") / (count * params["bytes"])
         return [row]
 
 

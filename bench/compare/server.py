@@ -3,7 +3,6 @@ import ctypes
 import os
 import pwd
 import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -42,7 +41,7 @@ def run_as() -> str:
 
 
 class Server:
-    """Lives in a folder of its own on loopback ports: prepare(), start(), stop(), again start() ..., remove()."""
+    """Lives in a folder of its own on loopback ports: prepare(), start(), stop(), again start() ..."""
 
     name = ""
     ready_banner = b"* OK"
@@ -82,6 +81,11 @@ class Server:
         """Bring the text index of a user up to date, and return when it is. False: there is none."""
         del user
         return False
+
+    def index_bytes(self, user: str) -> int:
+        """What that index takes on disk."""
+        del user
+        return 0
 
     def lmtp(self) -> str:
         """HOST:PORT, or the path of a socket."""
@@ -154,10 +158,6 @@ class Server:
             process.forget_files(self.data_folder())
         self.start()
         self.settle()
-
-    def remove(self) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def cpu_s(self) -> float:
         return process.tree_cpu_s(self.child.pid)
