@@ -172,12 +172,32 @@ static void test_str_next_word_passes_over_spaces_and_commas(void **state)
     assert_true(str_is_nil(str_next_word(&rest)));
 }
 
+/* Every place and length, with near misses around. */
+static void test_str_finds_wherever_it_is(void **state)
+{
+    char text[120];
+    (void)state;
+    for (size_t n = 0; n <= sizeof text; n += 1 + n / 9)
+        for (size_t length = 1; length <= 40 && length <= n; length++)
+            for (size_t at = 0; at + length <= n; at++) {
+                char needle[40];
+                memset(needle, 'a', sizeof needle);
+                needle[length / 2] = 'b';
+                memset(text, 'a', sizeof text);
+                assert_int_equal(str_find(str_make(text, n), str_make(needle, length)), -1);
+                text[at + length / 2] = 'b';
+                ptrdiff_t found = str_find(str_make(text, n), str_make(needle, length));
+                assert_int_equal(found, at);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_str_compares_by_bytes),
         cmocka_unit_test(test_str_starts_and_ends),
         cmocka_unit_test(test_str_finds),
+        cmocka_unit_test(test_str_finds_wherever_it_is),
         cmocka_unit_test(test_str_parts_are_clipped),
         cmocka_unit_test(test_str_trims_white_space_at_both_ends),
         cmocka_unit_test(test_str_cut_tells_no_rest_from_an_empty_one),
