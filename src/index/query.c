@@ -32,6 +32,8 @@ struct run {
     struct posting_list list;
     struct place *places;
     size_t place_count, place_cap;
+    struct layout_entry *entries;
+    size_t entry_cap;
 };
 
 static void *checked(void *p)
@@ -60,6 +62,7 @@ static void run_deinit(struct run *run)
     buf_deinit(&run->lists);
     posting_list_deinit(&run->list);
     free(run->places);
+    free(run->entries);
 }
 
 /* ---- which blocks ---- */
@@ -136,10 +139,10 @@ static bool find(struct str text, const struct query_pattern *pattern, size_t *a
 {
     struct str bytes = pattern->bytes;
     for (;;) {
-        const char *p = memmem(text.p + *at, text.n - *at, bytes.p, bytes.n);
-        if (!p)
+        ptrdiff_t found = str_find(str_skip(text, *at), bytes);
+        if (found < 0)
             return false;
-        *found_out = (size_t)(p - text.p) + (bytes.p[0] == LAYOUT_EDGE);
+        *found_out = *at + (size_t)found + (bytes.p[0] == LAYOUT_EDGE);
         const char *end = memchr(text.p + *found_out, LAYOUT_EDGE, text.n - *found_out);
         *at = (size_t)(end - text.p);
         if (str_is_nil(pattern->near) || fuzzy_is_near(pattern->near, token_at(text, *found_out)))
@@ -154,6 +157,14 @@ static void add_place(struct run *run, uint64_t from, uint64_t to)
         run->places = checked(realloc(run->places, run->place_cap * sizeof *run->places));
     }
     run->places[run->place_count++] = (struct place){ from, to };
+}
+
+static void need_entries(struct run *run, size_t count)
+{
+    if (count <= run->entry_cap)
+        return;
+    run->entry_cap = count * 2;
+    run->entries = checked(realloc(run->entries, run->entry_cap * sizeof *run->entries));
 }
 
 /* The lists of the tokens that fit. */
@@ -181,6 +192,16 @@ static int find_places(struct run *run, const struct layout_words *words, const 
     return 0;
 }
 
+static bool has_bit(const uint64_t *bits, uint32_t n)
+{
+    return bits[n / 64] >> (n % 64) & 1;
+}
+
+static void set_bit(uint64_t *bits, uint32_t n)
+{
+    bits[n / 64] |= UINT64_C(1) << (n % 64);
+}
+
 static int add_lists(struct run *run, struct str lists, uint64_t *bits)
 {
     const struct posting_list *list = &run->list;
@@ -189,7 +210,7 @@ static int add_lists(struct run *run, struct str lists, uint64_t *bits)
     while ((r = posting_next(&lists, run->segment->documents, run->query->fields, &run->list, &fields,
                              run->err)) > 0)
         for (size_t i = 0; i < list->count; i++)
-            bits[list->numbers[i] / 64] |= UINT64_C(1) << (list->numbers[i] % 64);
+            set_bit(bits, list->numbers[i]);
     return r;
 }
 
@@ -221,21 +242,40 @@ static int look_at_words(struct run *run, uint32_t block, const struct query_pat
     return r < 0 ? r : add_places(run, bits);
 }
 
+/* In the tokens of some entries, one behind the other. */
+static void look_at_entries(struct str text, const struct layout_entry *entries, size_t count,
+                            const struct query_pattern *pattern, uint64_t *bits)
+{
+    size_t begin = entries[0].at - 1, at = 0, found, i = 0; /* from the edge before them on */
+    text = str_sub(text, begin, entries[count - 1].at + entries[count - 1].bytes - begin);
+    while (find(text, pattern, &at, &found)) {
+        while (entries[i].at + entries[i].bytes <= begin + found)
+            i++;
+        set_bit(bits, entries[i].document);
+        at = entries[i].at + entries[i].bytes - 1 - begin; /* one is enough */
+    }
+}
+
+/* Entries of documents that are found already need not be looked at. */
 static int look_at_heap(struct run *run, uint32_t block, const struct query_pattern *pattern, uint64_t *bits)
 {
     struct layout_heap heap;
-    struct layout_entry entry = { 0 };
-    size_t at = 0, found;
+    struct layout_entry entry;
     int r = layout_read_heap(run->segment, block, &run->block, &heap, run->err);
-    while (r == 0 && find(heap.text, pattern, &at, &found)) {
-        while (entry.at + entry.bytes <= found) {
-            r = layout_next_entry(run->segment, &heap, &entry, run->err);
-            if (r <= 0)
-                return r < 0 ? r : layout_corrupt(run->err, "a block of the heap");
+    if (r < 0)
+        return r;
+    need_entries(run, heap.left);
+    for (size_t n = 0; r >= 0;) {
+        r = layout_next_entry(run->segment, &heap, &entry, run->err);
+        bool wanted = r > 0 && (entry.fields & run->query->fields) && !has_bit(bits, entry.document);
+        if (!wanted && n > 0) {
+            look_at_entries(heap.text, run->entries, n, pattern, bits);
+            n = 0;
         }
-        r = 0;
-        if (entry.fields & run->query->fields)
-            bits[entry.document / 64] |= UINT64_C(1) << (entry.document % 64);
+        if (r == 0)
+            break;
+        if (wanted)
+            run->entries[n++] = entry;
     }
     return r;
 }
