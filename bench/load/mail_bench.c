@@ -95,9 +95,9 @@ static bool supervise(struct bench *b, const struct options *o, int link, pid_t 
         request[n] = '\0';
         if (request[0] == 'R') {
             struct restarted answer = { { 0 } };
-            if (restart(b, o))
-                memcpy(answer.roots, b->target.roots, sizeof answer.roots);
-            (void)!send(link, &answer, answer.roots[0] || o->restart ? sizeof answer : 1, MSG_NOSIGNAL);
+            bool done = restart(b, o);
+            memcpy(answer.roots, b->target.roots, sizeof answer.roots);
+            (void)!send(link, &answer, done ? sizeof answer : 1, MSG_NOSIGNAL);
         } else {
             good = false;
             told = told || request[0] == 'F';

@@ -115,6 +115,8 @@ static void add_some(const struct text *t, unsigned n, size_t bytes, struct buf 
     size_t from = (size_t)n * 48271 % (t->words.n - bytes - 80);
     struct str line = str_skip(buf_str(&t->words), from);
     buf_add(out, str_sub(line, (size_t)str_find_char(line, '\n') + 1, bytes));
+    if (str_ends(buf_str(out), STR("\r"))) /* cut in the middle of a CRLF: no mail has a CR alone */
+        out->p[out->n - 1] = 'e';
 }
 
 /* `bytes` of words, the marked ones in the middle. */

@@ -66,7 +66,10 @@ static bool check(struct client *c, struct str r)
 /* Untagged responses that an act must bring at least. */
 static unsigned least(enum act act)
 {
-    return act == ACT_LIST ? LIST : act == ACT_APPEND || act == ACT_IDLE || act == ACT_SELECT ? 0 : 1;
+    if (act == ACT_LIST)
+        return LIST;
+    return act == ACT_READ || act == ACT_STATUS ||
+           act == ACT_SEARCH; /* a STORE that changes nothing need tell nothing */
 }
 
 static void begin(struct client *c, enum act act)
