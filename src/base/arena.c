@@ -4,7 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK_BYTES_FIRST = 4096, BLOCK_BYTES_MAX = 256 * 1024, ARENA_ALIGN = _Alignof(max_align_t) };
+enum {
+    BLOCK_BYTES_FIRST = 512, /* a client that idles holds one for its IDLE */
+    BLOCK_BYTES_SECOND = 4096,
+    BLOCK_BYTES_MAX = 256 * 1024,
+    ARENA_ALIGN = _Alignof(max_align_t)
+};
 
 struct arena_block {
     struct arena_block *next;
@@ -15,6 +20,8 @@ struct arena_block {
 static struct arena_block *block_new(struct arena *a, size_t n)
 {
     size_t cap = a->head ? a->head->cap * 2 : BLOCK_BYTES_FIRST;
+    if (a->head && cap < BLOCK_BYTES_SECOND)
+        cap = BLOCK_BYTES_SECOND;
     if (cap > BLOCK_BYTES_MAX)
         cap = BLOCK_BYTES_MAX;
     if (cap < n)
