@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ struct server {
     struct admin_server running;
     struct admin admin;
     struct control *control;
+    char tickets_path[PATH_MAX]; /* "": not taken, so none are left */
 };
 
 /* ---- certificates ---- */
@@ -122,6 +124,22 @@ static int load_certificates(struct server *s, struct err *err)
     arena_deinit(&pairs->arena);
     free(pairs);
     return r;
+}
+
+/* Clients resume their sessions with the server that starts next. */
+static void take_tickets(struct server *s)
+{
+    struct err err;
+    snprintf(s->tickets_path, sizeof s->tickets_path, "%s/tls-tickets", s->config->data.folder);
+    if (tls_context_take_tickets(s->tls, s->tickets_path, &err) < 0)
+        log_warn(&s->log, "tls-tickets-lost", KV("text", (const char *)err.text));
+}
+
+static void leave_tickets(struct server *s)
+{
+    struct err err;
+    if (s->tickets_path[0] && tls_context_leave_tickets(s->tls, s->tickets_path, &err) < 0)
+        log_warn(&s->log, "tls-tickets-lost", KV("text", (const char *)err.text));
 }
 
 /* ---- listeners ---- */
@@ -282,6 +300,7 @@ static int start(struct server *s, struct err *err)
         r = load_certificates(s, err);
     if (r < 0)
         return r;
+    take_tickets(s);
     s->imap = (struct imap_server){ .settings = imap_settings(c),
                                     .mail = s->backend.mail,
                                     .users = s->backend.users,
@@ -321,6 +340,7 @@ static void end(struct server *s)
         net_stop(s->net, DRAIN_MS);
     net_free(&s->net);
     control_free(&s->control);
+    leave_tickets(s);
     tls_context_unref(&s->tls);
     auth_free(&s->auth);
     backend_close(&s->backend);

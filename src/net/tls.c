@@ -6,8 +6,10 @@
 #include "net/openssl.h"
 #include "net/tls_ticket.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* What one load has made. Immutable; held by the context and by each handshake under way, whose callbacks
  * read it. */
@@ -408,6 +410,36 @@ int tls_context_reload(struct tls_context *tls, const struct tls_pair *pairs, si
         paths_free(drop, drop_count);
     }
     pthread_mutex_unlock(&tls->lock);
+    return r;
+}
+
+static void wipe(struct buf *b)
+{
+    if (b->p)
+        OPENSSL_cleanse(b->p, b->cap);
+    buf_deinit(b);
+}
+
+int tls_context_leave_tickets(struct tls_context *tls, const char *path, struct err *err)
+{
+    struct buf bytes = BUF_INIT;
+    tls_tickets_encode(tls->tickets, &bytes);
+    int r = file_replace(path, buf_str(&bytes), 0600, err);
+    wipe(&bytes);
+    return r;
+}
+
+int tls_context_take_tickets(struct tls_context *tls, const char *path, struct err *err)
+{
+    struct buf bytes = BUF_INIT;
+    int r = file_read(path, TLS_FILE_BYTES_MAX, &bytes, err);
+    if (r == -ERR_NOT_FOUND)
+        return 0;
+    if (unlink(path) < 0 && r == 0) /* else what it opens could be opened for as long as it lies there */
+        r = err_set_errno(err, errno, "remove %s", path);
+    if (r == 0)
+        r = tls_tickets_decode(tls->tickets, buf_str(&bytes), err);
+    wipe(&bytes);
     return r;
 }
 

@@ -5,7 +5,7 @@
  * - ALPN (RFC 7301): a client that offers none is fine; one that offers only what we do not speak is refused
  *   with no_application_protocol, so that a browser cannot be led here (ALPACA).
  * - Tickets (RFC 5077; RFC 8446, 4.6.1) are sealed with keys that live in memory and rotate; resumption works
- *   across a reload.
+ *   across a reload, and across a restart: then the keys lie in a file for a moment.
  * - Reload swaps all at once; connections made before keep what they began with until they end.
  * Threads: any. */
 #ifndef LOFT_NET_TLS_H
@@ -52,6 +52,12 @@ void tls_context_unref(struct tls_context **tls); /* frees with the last; accept
 /* Read the files again; `pairs` NULL: the same ones. On an error nothing has changed. */
 MUST_USE int tls_context_reload(struct tls_context *tls, const struct tls_pair *pairs, size_t pair_count,
                                 struct err *err);
+
+/* The server stops: leave the keys of tickets in `path` for the one that starts next. -ERR_IO, -ERR_FULL */
+MUST_USE int tls_context_leave_tickets(struct tls_context *tls, const char *path, struct err *err);
+/* It has started: take them, and remove the file. A server that was killed left none.
+ *   returns  0, also without a file; -ERR_IO; -ERR_CORRUPT: every client makes a full handshake once */
+MUST_USE int tls_context_take_tickets(struct tls_context *tls, const char *path, struct err *err);
 
 /* When the first of the certificates runs out, in ms since 1970: for a warning and for metrics. */
 int64_t tls_context_expires_wall_ms(struct tls_context *tls);

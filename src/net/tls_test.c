@@ -236,6 +236,59 @@ static void test_tls_resumes_by_ticket_until_its_key_has_gone(void **state)
     }
 }
 
+/* `next` is the server that starts when that of `f` has stopped, so much later. */
+static bool resumes_after_restart(struct fixture *f, int version, int64_t away_ms)
+{
+    struct fixture *next;
+    char path[96];
+    struct err err;
+    set_up((void **)&next);
+    snprintf(path, sizeof path, "%s/tickets", f->dir);
+    SSL_SESSION *session = first_visit(f, version);
+    assert_false(second_visit(next, version, session));
+    clock_fake_advance(&next->clock, away_ms);
+    assert_int_equal(tls_context_leave_tickets(f->tls, path, &err), 0);
+    assert_int_equal(tls_context_take_tickets(next->tls, path, &err), 0);
+    bool resumes = second_visit(next, version, session);
+    assert_true(access(path, F_OK) < 0);
+    assert_int_equal(tls_context_take_tickets(next->tls, path, &err), 0); /* no file, no harm */
+    SSL_SESSION_free(session);
+    tear_down((void **)&next);
+    return resumes;
+}
+
+static void test_tls_resumes_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t rotate = TLS_TICKET_ROTATE_MS, life = TLS_TICKET_LIFE_S * 1000;
+    assert_true(resumes_after_restart(f, TLS1_2_VERSION, 0));
+    assert_true(resumes_after_restart(f, TLS1_3_VERSION, 0));
+    assert_true(resumes_after_restart(f, TLS1_3_VERSION, rotate));
+    assert_false(resumes_after_restart(f, TLS1_3_VERSION, rotate + life + 1));
+}
+
+static void test_tls_takes_no_keys_from_a_damaged_file(void **state)
+{
+    struct fixture *f = *state;
+    char path[96];
+    struct buf whole = BUF_INIT;
+    struct err err;
+    snprintf(path, sizeof path, "%s/tickets", f->dir);
+    SSL_SESSION *session = first_visit(f, TLS1_3_VERSION);
+    assert_int_equal(tls_context_leave_tickets(f->tls, path, &err), 0);
+    assert_int_equal(file_read(path, TLS_FILE_BYTES_MAX, &whole, &err), 0);
+    for (size_t n = 0; n <= whole.n + 1; n++) { /* cut, and too long */
+        buf_add_char(&whole, 'x');
+        whole.n--;
+        assert_int_equal(file_replace(path, str_make(whole.p, n), 0600, &err), 0);
+        bool good = n == whole.n || n == 16; /* 16: no keys */
+        assert_row((tls_context_take_tickets(f->tls, path, &err) == (good ? 0 : -ERR_CORRUPT)), n, err.text);
+    }
+    assert_true(second_visit(f, TLS1_3_VERSION, session));
+    SSL_SESSION_free(session);
+    buf_deinit(&whole);
+}
+
 static void test_tls_reload_changes_certificates_and_drops_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -409,6 +462,8 @@ int main(void)
         T(test_tls_chooses_the_certificate_by_name),
         T(test_tls_refuses_protocols_that_are_not_ours),
         T(test_tls_resumes_by_ticket_until_its_key_has_gone),
+        T(test_tls_resumes_after_a_restart),
+        T(test_tls_takes_no_keys_from_a_damaged_file),
         T(test_tls_reload_changes_certificates_and_drops_nobody),
         T(test_tls_names_the_file_that_is_wrong),
         T(test_starttls_throws_away_what_came_in_clear),

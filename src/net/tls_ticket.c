@@ -1,5 +1,6 @@
 #include "net/tls_ticket.h"
 
+#include "base/codec.h"
 #include "net/openssl.h"
 #include "net/tls.h"
 
@@ -59,14 +60,18 @@ static bool rotate(struct tls_tickets *tickets, int64_t now_ms)
     return true;
 }
 
+static int64_t open_ms(void)
+{
+    return TLS_TICKET_ROTATE_MS + (int64_t)TLS_TICKET_LIFE_S * 1000;
+}
+
 static bool find(const struct tls_tickets *tickets, const unsigned char name[16], int64_t now_ms,
                  struct ticket_key *key_out)
 {
-    const int64_t open_ms = TLS_TICKET_ROTATE_MS + (int64_t)TLS_TICKET_LIFE_S * 1000;
     for (size_t i = 0; i < KEYS; i++) {
         const struct ticket_key *key = &tickets->keys[i];
         if (key->set && memcmp(key->name, name, sizeof key->name) == 0 &&
-            now_ms - key->made_mono_ms < open_ms) {
+            now_ms - key->made_mono_ms < open_ms()) {
             *key_out = *key;
             return true;
         }
@@ -115,6 +120,66 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     ok = ok && use_key(&key, iv, cipher, mac, seal != 0);
     OPENSSL_cleanse(&key, sizeof key);
     return ok ? 1 : -1;
+}
+
+/* ---- over a restart ---- */
+
+static const struct str magic = STR_INIT("LoftTix1");
+
+void tls_tickets_encode(struct tls_tickets *tickets, struct buf *out)
+{
+    int64_t now_ms = clock_mono_ms(tickets->clock);
+    buf_reserve(out, 1024); /* grows no more, and leaves no copies of secrets behind */
+    buf_add(out, magic);
+    buf_put_u64(out, (uint64_t)clock_wall_ms(tickets->clock));
+    pthread_mutex_lock(&tickets->lock);
+    for (size_t i = 0; i < KEYS; i++) {
+        const struct ticket_key *key = &tickets->keys[i];
+        if (!key->set)
+            break;
+        buf_add_bytes(out, key->name, sizeof key->name);
+        buf_add_bytes(out, key->cipher_key, sizeof key->cipher_key);
+        buf_add_bytes(out, key->mac_key, sizeof key->mac_key);
+        buf_put_u64(out, (uint64_t)(now_ms - key->made_mono_ms));
+    }
+    pthread_mutex_unlock(&tickets->lock);
+}
+
+static void take_bytes(struct reader *r, unsigned char *out, size_t n)
+{
+    struct str bytes = reader_bytes(r, n);
+    if (!r->bad)
+        memcpy(out, bytes.p, n);
+}
+
+int tls_tickets_decode(struct tls_tickets *tickets, struct str bytes, struct err *err)
+{
+    struct ticket_key keys[KEYS] = { { .set = false } };
+    int64_t now_ms = clock_mono_ms(tickets->clock), wall_ms = clock_wall_ms(tickets->clock);
+    struct reader r = reader_make(bytes);
+    size_t count = 0;
+    bool known = str_eq(reader_bytes(&r, magic.n), magic);
+    uint64_t written_wall_ms = reader_u64(&r);
+    while (known && !r.bad && reader_left(&r) > 0 && count < KEYS) {
+        struct ticket_key *key = &keys[count];
+        take_bytes(&r, key->name, sizeof key->name);
+        take_bytes(&r, key->cipher_key, sizeof key->cipher_key);
+        take_bytes(&r, key->mac_key, sizeof key->mac_key);
+        uint64_t age_ms = reader_u64(&r);
+        bool later = written_wall_ms > (uint64_t)wall_ms || age_ms > (uint64_t)open_ms();
+        uint64_t away_ms = later ? 0 : (uint64_t)wall_ms - written_wall_ms;
+        key->set = !r.bad && !later && away_ms < (uint64_t)open_ms();
+        key->made_mono_ms = now_ms - (int64_t)(key->set ? age_ms + away_ms : 0);
+        count += key->set;
+    }
+    bool good = known && !r.bad && reader_left(&r) == 0;
+    if (good && count > 0) {
+        pthread_mutex_lock(&tickets->lock);
+        memcpy(tickets->keys, keys, sizeof keys);
+        pthread_mutex_unlock(&tickets->lock);
+    }
+    OPENSSL_cleanse(keys, sizeof keys);
+    return good ? 0 : err_set(err, ERR_CORRUPT, "no keys of session tickets");
 }
 
 void tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ctx)
