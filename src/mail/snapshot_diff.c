@@ -19,6 +19,7 @@ enum step {
     STEP_END,
     STEP_SHARED_NODE,  /* both stand before one and the same node */
     STEP_SHARED_CHUNK, /* ... chunk; or, unless rows matter, before chunks with the same messages */
+    STEP_SAME_CHUNK,   /* where rows matter: before chunks with the same messages, which may have changed */
     STEP_BOTH,         /* one message, in both */
     STEP_GONE,         /* one message, in `old` alone */
     STEP_NEW,          /* one message, in `new` alone */
@@ -88,6 +89,7 @@ static void pass_step(struct walk *w)
         pass_node(&w->new);
         break;
     case STEP_SHARED_CHUNK:
+    case STEP_SAME_CHUNK:
         pass_chunk(&w->old, chunk_of(&w->old)->summary.count);
         pass_chunk(&w->new, chunk_of(&w->new)->summary.count);
         break;
@@ -121,8 +123,8 @@ static int load(struct side *side, struct err *err)
 /* `new` has no messages among the old ones but theirs: as many in the same range are the same. */
 static bool same_messages(const struct chunk *a, const struct chunk *b)
 {
-    return a == b || (a->summary.count == b->summary.count && a->summary.uid_first == b->summary.uid_first &&
-                      a->summary.uid_last == b->summary.uid_last);
+    return a->summary.count == b->summary.count && a->summary.uid_first == b->summary.uid_first &&
+           a->summary.uid_last == b->summary.uid_last;
 }
 
 static enum step next_step(const struct walk *w)
@@ -135,9 +137,10 @@ static enum step next_step(const struct walk *w)
     if (old->index == 0 && new->index == 0) {
         if (old->chunk == 0 && new->chunk == 0 && node_of(old) == node_of(new))
             return STEP_SHARED_NODE;
-        if (chunk_of(old) == chunk_of(new) ||
-            (!w->rows_matter && same_messages(chunk_of(old), chunk_of(new))))
+        if (chunk_of(old) == chunk_of(new))
             return STEP_SHARED_CHUNK;
+        if (same_messages(chunk_of(old), chunk_of(new)))
+            return w->rows_matter ? STEP_SAME_CHUNK : STEP_SHARED_CHUNK;
     }
     uint32_t old_uid = uid_of(old), new_uid = uid_of(new);
     return old_uid == new_uid ? STEP_BOTH : old_uid < new_uid ? STEP_GONE : STEP_NEW;
@@ -151,9 +154,10 @@ static int walk_next(struct walk *w, struct err *err)
     w->step = next_step(w);
     if (w->step == STEP_NEW && !at_end(&w->old))
         return err_set(err, ERR_CORRUPT, "message UID %u appeared among older ones", uid_of(&w->new));
-    if (w->step == STEP_BOTH || w->step == STEP_GONE)
+    bool both = w->step == STEP_BOTH || w->step == STEP_SAME_CHUNK;
+    if (both || w->step == STEP_GONE)
         r = load(&w->old, err);
-    if (r == 0 && (w->step == STEP_BOTH || w->step == STEP_NEW))
+    if (r == 0 && (both || w->step == STEP_NEW))
         r = load(&w->new, err);
     return r < 0 ? r : w->step != STEP_END;
 }
@@ -171,6 +175,16 @@ static void push_number(struct numbers *numbers, uint32_t n, struct arena *arena
     numbers->n[numbers->count++] = n;
 }
 
+/* Most changes are of flags, and most messages of their chunk are as they were. */
+static void push_changed(struct numbers *changed, const struct side *old, const struct side *new,
+                         struct arena *arena)
+{
+    const uint64_t *before = old->columns->modseq, *now = new->columns->modseq;
+    for (uint32_t i = 0, count = chunk_of(new)->summary.count; i < count; i++)
+        if (before[i] != now[i])
+            push_number(changed, new->seq + i, arena);
+}
+
 int snapshot_diff(const struct snapshot *old, const struct snapshot *new, struct arena *arena,
                   struct snapshot_diff *diff_out, struct err *err)
 {
@@ -183,6 +197,8 @@ int snapshot_diff(const struct snapshot *old, const struct snapshot *new, struct
         if (w.step == STEP_GONE) {
             seqset_add(&diff.vanished, w.old.columns->uid[w.old.index]);
             push_number(&expunged, w.old.seq, arena);
+        } else if (w.step == STEP_SAME_CHUNK) {
+            push_changed(&changed, &w.old, &w.new, arena);
         } else if (w.step == STEP_BOTH &&
                    w.old.columns->modseq[w.old.index] != w.new.columns->modseq[w.new.index]) {
             push_number(&changed, w.new.seq, arena);
@@ -237,6 +253,7 @@ static void keep_step(struct keeper *k, const struct walk *w)
         snapshot_builder_add_node(&k->builder, node_of(&w->new));
         break;
     case STEP_SHARED_CHUNK:
+    case STEP_SAME_CHUNK:
     case STEP_NEW_CHUNK:
         keep_chunk(k, chunk_of(&w->new));
         break;
