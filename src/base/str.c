@@ -10,11 +10,6 @@ bool str_eq(struct str a, struct str b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-bool str_eq_nocase(struct str a, struct str b)
-{
-    return a.n == b.n && str_cmp_nocase(a, b) == 0;
-}
-
 int str_cmp(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;

@@ -46,9 +46,15 @@ static inline bool str_is_nil(struct str s)
 }
 
 bool str_eq(struct str a, struct str b);
-bool str_eq_nocase(struct str a, struct str b);
 int str_cmp(struct str a, struct str b); /* as memcmp, shorter first */
 int str_cmp_nocase(struct str a, struct str b);
+
+/* Most that is compared differs in its length or its first letter: names of fields, say, with those of a table. */
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || (((a.p[0] ^ b.p[0]) & ~0x20) == 0 && str_cmp_nocase(a, b) == 0));
+}
+
 bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);

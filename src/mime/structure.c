@@ -33,11 +33,18 @@ struct boundary_match {
     bool is_end;
 };
 
+/* In pieces that a byte can count, so that the compiler counts 16 and more bytes at once. */
 static uint64_t count_lf(struct str s)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < s.n; i++)
-        count += s.p[i] == '\n';
+    for (size_t at = 0; at < s.n; at += UINT8_MAX) {
+        const char *p = s.p + at;
+        size_t n = s.n - at < UINT8_MAX ? s.n - at : UINT8_MAX;
+        uint8_t found = 0;
+        for (size_t i = 0; i < n; i++)
+            found = (uint8_t)(found + (p[i] == '\n'));
+        count += found;
+    }
     return count;
 }
 
