@@ -39,6 +39,8 @@ enum {
     INFO_LOG_WARN = 2,
 };
 
+#define MEMTABLE_BLOOM_RATIO 0.02 /* of a memtable's size */
+
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define UNDER_TSAN 1
@@ -87,6 +89,11 @@ static void set_family_options(struct db *db, enum db_family family)
     rocksdb_options_set_compression(o, s->compression);
     rocksdb_options_set_bottommost_compression(o, s->settled_compression);
     rocksdb_options_set_write_buffer_size(o, s->memtable_bytes);
+    if (family ==
+        DB_STATE) { /* most keys that are looked up here are not there: Message-IDs that nobody referred to */
+        rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, MEMTABLE_BLOOM_RATIO);
+        rocksdb_options_set_memtable_whole_key_filtering(o, 1);
+    }
     rocksdb_options_set_max_write_buffer_number(o, 3);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
     db->table_options[family] = t;
