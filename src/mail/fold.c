@@ -122,6 +122,7 @@ struct folded_mailbox {
     uint64_t *ids; /* of its chunks, ascending; heap */
     size_t count;
     uint32_t vanished_ranges;
+    struct readers *readers; /* own reference: without what they have seen of expunged messages; NULL: none */
 };
 
 struct fold {
@@ -274,16 +275,28 @@ static void write_acl(struct fold *f, const struct mailbox *mailbox)
     batch_put(&f->batch, key, buf_str(&f->value));
 }
 
-/* What readers have seen, where it changed since the fold before. */
-static void write_readers(struct fold *f, const struct mailbox *mailbox)
+/* What readers have seen, where it changed since the fold before; of messages that are still there. */
+static void write_readers(struct fold *f, struct folded_mailbox *folded)
 {
+    const struct mailbox *mailbox = folded->mailbox;
+    folded->readers = readers_ref(mailbox->readers);
     for (uint32_t i = 0; mailbox->readers && i < mailbox->readers->count; i++) {
-        const struct seen *seen = mailbox->readers->items[i];
+        struct seen *seen = mailbox->readers->items[i], *trimmed;
+        struct err err;
         if (seen->modseq_max <= f->account->record.fold_version)
             continue;
+        if (seen_trim(seen, mailbox_peek(mailbox), &trimmed, &err) <
+            0) /* a damaged chunk: others will tell of it */
+            trimmed = seen_ref(seen);
+        if (trimmed != seen) {
+            struct readers *readers = readers_put(folded->readers, trimmed);
+            readers_unref(&folded->readers);
+            folded->readers = readers;
+        }
         buf_clear(&f->value);
-        seen_encode(seen, &f->value);
+        seen_encode(trimmed, &f->value);
         batch_put(&f->batch, key_numbers(KEY_SEEN, mailbox->id, seen->user, &f->key), buf_str(&f->value));
+        seen_unref(&trimmed);
     }
 }
 
@@ -317,7 +330,7 @@ static int write_mailbox(struct fold *f, struct folded_mailbox *folded, struct e
     snapshot_encode(mailbox_peek(mailbox), &f->value);
     batch_put(&f->batch, key_number(KEY_MAILBOX, mailbox->id, &f->key), buf_str(&f->value));
     write_acl(f, mailbox);
-    write_readers(f, mailbox);
+    write_readers(f, folded);
     return 0;
 }
 
@@ -423,6 +436,11 @@ static void settle(struct fold *f)
         folded->ids = NULL;
         mailbox->vanished_ranges = folded->vanished_ranges;
         mailbox->changed = false;
+        pthread_mutex_lock(&a->mutex);
+        struct readers *before = mailbox->readers;
+        mailbox->readers = folded->readers;
+        folded->readers = before;
+        pthread_mutex_unlock(&a->mutex);
     }
     a->refs_changed_count = 0;
     a->deleted_count = 0;
@@ -458,8 +476,10 @@ int fold_commit(struct account *a, const struct fold_bodies *bodies, struct err 
     int r = run(&f, err);
     if (r < 0)
         take_back_ids(&f);
-    for (size_t i = 0; i < f.mailbox_count; i++)
+    for (size_t i = 0; i < f.mailbox_count; i++) {
         free(f.mailboxes[i].ids);
+        readers_unref(&f.mailboxes[i].readers);
+    }
     free(f.mailboxes);
     free(f.written);
     batch_deinit(&f.batch);

@@ -15,6 +15,15 @@ static struct seen *seen_alloc(uint64_t user, size_t ranges_max)
     return seen;
 }
 
+/* The memory that was not needed goes back. */
+static struct seen *seen_fit(struct seen *seen)
+{
+    struct seen *fit = realloc(seen, sizeof *seen + seen->count * sizeof seen->ranges[0]);
+    if (!fit)
+        abort();
+    return fit;
+}
+
 struct seen *seen_ref(struct seen *seen)
 {
     if (seen)
@@ -59,8 +68,8 @@ struct seen *seen_change(const struct seen *old, uint64_t user, const struct seq
                          uint64_t modseq)
 {
     size_t count = old ? old->count : 0, i = 0, k = 0;
-    struct seen *s = seen_alloc(user, 2 * (count + uids->count) + 1);
-    uint32_t from = count ? old->ranges[0].first : 0; /* what is left of range i begins there */
+    struct seen *s = seen_alloc(user, count + 2 * uids->count); /* each of them may cut one in two */
+    uint32_t from = count ? old->ranges[0].first : 0;           /* what is left of range i begins there */
 
     while (i < count || k < uids->count) {
         const struct seqset_range *set = k < uids->count ? &uids->ranges[k] : NULL;
@@ -85,7 +94,60 @@ struct seen *seen_change(const struct seen *old, uint64_t user, const struct seq
     s->modseq_max = old && old->modseq_max > modseq ? old->modseq_max : modseq;
     if (s->count > SEEN_RANGES_FINE)
         coarsen(s);
-    return s;
+    return seen_fit(s);
+}
+
+/* The first UID that is alive from `uid` on; above UID_MAX: none. */
+static int next_alive(const struct snapshot *live, uint32_t uid, uint64_t *uid_out, struct err *err)
+{
+    struct message m;
+    uint32_t seq;
+    int r = snapshot_lower_bound(live, uid, &seq, err);
+    if (r == 0 && seq <= live->exists)
+        r = snapshot_message(live, seq, &m, err);
+    if (r == 0)
+        *uid_out = seq <= live->exists ? m.uid : (uint64_t)UID_MAX + 1;
+    return r;
+}
+
+static int trim_into(const struct seen *s, const struct snapshot *live, struct seen *out, struct err *err)
+{
+    bool coarse = s->count > SEEN_RANGES_FINE;
+    for (uint32_t i = 0; i < s->count; i++) {
+        const struct seen_range *range = &s->ranges[i];
+        struct seen_range *end = out->count ? &out->ranges[out->count - 1] : NULL;
+        uint64_t alive;
+        bool agrees = end && end->seen == range->seen && (coarse || end->modseq == range->modseq);
+        /* What is alive behind the last range that is kept, or in this one. */
+        int r = next_alive(live, agrees ? end->last + 1 : range->first, &alive, err);
+        if (r == 0 && agrees && alive < range->first) {
+            agrees = false;
+            r = next_alive(live, range->first, &alive, err);
+        }
+        if (r < 0)
+            return r;
+        if (alive > range->last)
+            continue;
+        if (!agrees) {
+            out->ranges[out->count++] = *range;
+            continue;
+        }
+        end->last = range->last;
+        end->modseq = end->modseq > range->modseq ? end->modseq : range->modseq;
+    }
+    return 0;
+}
+
+int seen_trim(struct seen *s, const struct snapshot *live, struct seen **out, struct err *err)
+{
+    struct seen *trimmed = seen_alloc(s->user, s->count);
+    trimmed->modseq_max = s->modseq_max;
+    int r = trim_into(s, live, trimmed, err);
+    if (r == 0)
+        *out = trimmed->count < s->count ? seen_fit(trimmed) : seen_ref(s);
+    if (r < 0 || *out == s)
+        seen_unref(&trimmed);
+    return r;
 }
 
 /* Index of the first range that ends at or behind `uid`. */

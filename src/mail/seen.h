@@ -10,7 +10,7 @@
 
 #include "base/ref.h"
 #include "base/seqset.h"
-#include "mail/chunk.h"
+#include "mail/snapshot.h"
 
 enum {
     SEEN_RANGES_FINE = 4096
@@ -34,6 +34,10 @@ struct seen {
 /* `old` (NULL: nothing yet) with `uids` set or cleared. Own reference. */
 struct seen *seen_change(const struct seen *old, uint64_t user, const struct seqset *uids, bool seen,
                          uint64_t modseq);
+/* `seen` without what it says of messages that are not in `live` any more: ranges go, and neighbours with nothing alive between
+ * them become one where that says the same (above SEEN_RANGES_FINE: where they agree). Own reference; `seen` itself when it gets no
+ * shorter. Errors of chunk_columns. */
+MUST_USE int seen_trim(struct seen *seen, const struct snapshot *live, struct seen **out, struct err *err);
 struct seen *seen_ref(struct seen *seen); /* of NULL: NULL */
 void seen_unref(struct seen **seen);
 

@@ -91,6 +91,104 @@ static void test_many_ranges_become_coarse_and_say_the_same(void **state)
     arena_deinit(&arena);
 }
 
+static struct snapshot *snapshot_of(const char *uids, struct arena *arena)
+{
+    struct snapshot *empty = snapshot_new_empty(1), *s;
+    struct snapshot_draft *draft = snapshot_draft_new(empty);
+    struct seqset set;
+    struct err err;
+    assert_int_equal(seqset_parse(str_c(uids), arena, &set, &err), 0);
+    for (size_t i = 0; i < set.count; i++)
+        for (uint32_t uid = set.ranges[i].first; uid <= set.ranges[i].last; uid++) {
+            const struct message row = {
+                .uid = uid, .modseq = 1, .blob = uid, .email_id = uid, .thread_id = uid
+            };
+            assert_int_equal(snapshot_draft_add(draft, &row, 1, &err), 0);
+        }
+    s = snapshot_draft_finish(draft);
+    snapshot_draft_free(&draft);
+    snapshot_unref(&empty);
+    return s;
+}
+
+static void test_what_is_gone_needs_no_ranges(void **state)
+{
+    static const struct {
+        const char *changes[4]; /* with modseqs 1, 2, 3 ...; "-" before UIDs that are not seen */
+        const char *live, *after;
+    } cases[] = {
+        { { "1:9" }, "1:9", "1:9+1" },
+        { { "1:9" }, "9", "1:9+1" }, /* it gets no shorter */
+        { { "1:9" }, "10:20", "" },
+        { { "1:9", "20" }, "10:20", "20:20+2" },
+        { { "1:9", "20" }, "9", "1:9+1" },
+        { { "1,3,5" }, "1,3,5", "1:5+1" },
+        { { "1,3,5" }, "1:5", "1:1+1 3:3+1 5:5+1" },
+        { { "1,3,5" }, "1,4:5", "1:1+1 5:5+1" },
+        { { "1,3,5" }, "5", "5:5+1" },
+        { { "1,3,5", "-3" }, "1,5", "1:5+1" },
+        { { "1,3,5", "-3" }, "1,3,5", "1:1+1 3:3-2 5:5+1" },
+        { { "1:3", "5:7" }, "1:3,5:7", "1:3+1 5:7+2" }, /* each modseq is told as it was */
+        { { "1:10", "-4", "6" }, "1:3,7:10", "1:10+1" },
+        { { "1", "-2", "3", "-4" }, "2,4", "2:2-2 4:4-4" },
+    };
+    struct arena arena = ARENA_INIT;
+    struct buf text = BUF_INIT;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct snapshot *live = snapshot_of(cases[i].live, &arena);
+        struct seen *s = NULL, *trimmed;
+        struct err err;
+        for (size_t k = 0; k < ARRAY_COUNT(cases[i].changes) && cases[i].changes[k]; k++) {
+            struct str uids = str_c(cases[i].changes[k]);
+            bool seen = uids.p[0] != '-';
+            struct seqset set;
+            assert_int_equal(seqset_parse(str_skip(uids, !seen), &arena, &set, &err), 0);
+            struct seen *next = seen_change(s, 7, &set, seen, k + 1);
+            seen_unref(&s);
+            s = next;
+        }
+        assert_int_equal(seen_trim(s, live, &trimmed, &err), 0);
+        assert_row(strcmp(text_of(trimmed, &text), cases[i].after) == 0, i, text_of(trimmed, &text));
+        assert_row(trimmed->modseq_max == s->modseq_max && trimmed->user == 7, i, "the rest");
+        seen_unref(&trimmed);
+        seen_unref(&s);
+        snapshot_unref(&live);
+    }
+    arena_deinit(&arena);
+    buf_deinit(&text);
+}
+
+/* Too many, with expunged messages between them all: neighbours that agree become one. */
+static void test_too_many_ranges_merge_across_what_is_gone(void **state)
+{
+    struct arena arena = ARENA_INIT;
+    struct seen *s = NULL, *trimmed;
+    struct err err;
+    (void)state;
+    for (uint32_t i = 1; i <= SEEN_RANGES_FINE + 10; i++) {
+        struct seqset uids;
+        seqset_init(&uids, &arena);
+        seqset_add(&uids, 2 * i);
+        struct seen *next = seen_change(s, 7, &uids, true, i);
+        seen_unref(&s);
+        s = next;
+        if (i % 512 == 0)
+            arena_reset(&arena);
+    }
+    assert_int_equal(s->count, SEEN_RANGES_FINE + 10);
+    struct snapshot *live = snapshot_of("2,4,6,8,10,3000,3001,3002", &arena);
+    assert_int_equal(seen_trim(s, live, &trimmed, &err), 0);
+    assert_int_equal(trimmed->count, 2);
+    assert_true(seen_find(trimmed, 10)->seen && seen_find(trimmed, 10)->modseq >= 5);
+    assert_null(seen_find(trimmed, 3001));
+    assert_true(seen_find(trimmed, 3002)->seen && seen_find(trimmed, 3002)->modseq == 1501);
+    seen_unref(&trimmed);
+    seen_unref(&s);
+    snapshot_unref(&live);
+    arena_deinit(&arena);
+}
+
 static void test_readers_are_kept_by_user(void **state)
 {
     static const uint64_t users[] = { 7, 3, 9, 7 };
@@ -121,6 +219,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes_cut_into_what_there_was),
         cmocka_unit_test(test_many_ranges_become_coarse_and_say_the_same),
+        cmocka_unit_test(test_what_is_gone_needs_no_ranges),
+        cmocka_unit_test(test_too_many_ranges_merge_across_what_is_gone),
         cmocka_unit_test(test_readers_are_kept_by_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,9 @@ static void test_each_reader_has_a_seen_of_his_own(void **state)
         assert_string_equal(face_text(&b, "Old", READER), "1F 2D");
         assert_string_equal(face_text(&b, "INBOX", OTHER), "5");
     });
+    assert_int_equal(store_for(&b, "Old", OTHER, "1", STORE_ADD, FLAG_SEEN), 0);
+    assert_int_equal(expunge(&b, "Old", "2"), 0); /* a fold keeps nothing of it */
+    in_all_states(&b, assert_string_equal(face_text(&b, "Old", OTHER), "1SF"));
     bench_deinit(&b);
 }
 
