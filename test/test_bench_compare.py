@@ -136,7 +136,7 @@ def balanced(text):
 @pytest.mark.parametrize("options", [{}, {"index": True}, {"hibernate": True}])
 def test_dovecot_is_configured(tmp_path, options):
     text = Dovecot(tmp_path, ["user0"], Path("/c.pem"), Path("/k.pem"), **options).config()
-    assert balanced(text) and "mdbox:~/mdbox" in text and "ssl_cert = </c.pem" in text
+    assert balanced(text) and "sdbox:~/sdbox" in text and "ssl_cert = </c.pem" in text
     assert ("fts_xapian" in text) == bool(options.get("index"))
     assert ("imap_hibernate_timeout" in text) == bool(options.get("hibernate"))
 

@@ -37,7 +37,7 @@ class Factory:
             server: Server = Loft(folder, USERS, self.certificate, self.key, binary=self.binary, commit=self.commit)
         elif kind == "dovecot":
             server = Dovecot(folder, USERS, self.certificate, self.key, index=variant == "xapian",
-                             hibernate=variant == "hibernate")
+                             hibernate=variant == "hibernate", mail_format="mdbox" if variant == "mdbox" else "sdbox")
         elif kind == "cyrus":
             server = Cyrus(folder, USERS, self.certificate, self.key, unpacked=self._cyrus_folder,
                            index=variant == "xapian")
