@@ -29,6 +29,63 @@ struct builder {
 
 /* ---- the header: fields to interpret, fields to keep ---- */
 
+/* The fields that are kept, and their table. */
+struct keeper {
+    struct buf *record;
+    size_t start, fields_at; /* the record; its fields, while their table is not there */
+    char table[KEPT_FIELDS_MAX * KEPT_ENTRY_BYTES];
+    size_t count; /* of fields */
+    bool too_large;
+};
+
+static struct keeper keep_begin(struct buf *record)
+{
+    struct keeper k = { .record = record, .start = record->n };
+    buf_put_u8(record, 1); /* until there is a table */
+    buf_put_u8(record, 0);
+    k.fields_at = record->n;
+    return k;
+}
+
+static void keep_field(struct keeper *k, const struct header_field *field)
+{
+    int which = k->too_large ? KEPT_NONE : meta_kept_field(field->name);
+    if (which == KEPT_NONE)
+        return;
+    k->too_large = k->record->n - k->fields_at + field->whole.n > META_HEADER_BYTES_MAX;
+    if (k->too_large)
+        return;
+    if (k->count < KEPT_FIELDS_MAX) {
+        char *entry = k->table + k->count * KEPT_ENTRY_BYTES;
+        entry[0] = (char)which;
+        entry[1] = (char)field->whole.n; /* META_HEADER_BYTES_MAX fits two bytes */
+        entry[2] = (char)(field->whole.n >> 8);
+    }
+    k->count++;
+    buf_add(k->record, field->whole);
+}
+
+static void keep_end(struct keeper *k, bool has_blank)
+{
+    struct buf *record = k->record;
+    if (k->too_large) {
+        record->n = k->fields_at;
+        k->count = 0;
+    }
+    record->p[k->start + 1] = (char)((k->too_large ? META_HEADER_TOO_LARGE : 0) |
+                                     (has_blank ? META_HEADER_HAS_BLANK : 0));
+    if (k->count > KEPT_FIELDS_MAX)
+        return;
+    size_t table_n = k->count * KEPT_ENTRY_BYTES;
+    buf_reserve(record, 1 + table_n);
+    char *at = record->p + k->fields_at;
+    memmove(at + 1 + table_n, at, record->n - k->fields_at);
+    at[0] = (char)k->count;
+    memcpy(at + 1, k->table, table_n);
+    record->n += 1 + table_n;
+    record->p[k->start] = META_HEADER_VERSION;
+}
+
 static void collect_fields(struct builder *b, struct str header, bool has_blank)
 {
     const struct {
@@ -45,29 +102,17 @@ static void collect_fields(struct builder *b, struct str header, bool has_blank)
         { STR("References"), &b->references },
     };
     struct header_field field;
-    size_t start = b->header->n;
-    bool too_large = false;
-
-    buf_put_u8(b->header, META_VERSION);
-    buf_put_u8(b->header, 0);
-    size_t kept_from = b->header->n;
+    struct keeper keeper = keep_begin(b->header);
     struct header_reader r = header_each(header);
     while (header_next(&r, &field)) {
-        if (meta_keeps_field(field.name) && !too_large) {
-            too_large = b->header->n - kept_from + field.whole.n > META_HEADER_BYTES_MAX;
-            if (!too_large)
-                buf_add(b->header, field.whole);
-        }
+        keep_field(&keeper, &field);
         if (r.count > HEADER_FIELDS_MAX || field.offset >= HEADER_INTERPRETED_BYTES_MAX)
             continue;
         for (size_t i = 0; i < ARRAY_COUNT(slots); i++)
             if (str_is_nil(*slots[i].slot) && str_eq_nocase(field.name, slots[i].name))
                 *slots[i].slot = field.value;
     }
-    if (too_large)
-        b->header->n = kept_from;
-    b->header->p[start + 1] = (char)((too_large ? META_HEADER_TOO_LARGE : 0) |
-                                     (has_blank ? META_HEADER_HAS_BLANK : 0));
+    keep_end(&keeper, has_blank);
 }
 
 /* ---- parts ---- */

@@ -8,8 +8,10 @@
  *       and of reference hashes
  *   66  u16 0                    68  the parts in that order; hashes are u64; integers are little-endian
  *
- * header  the raw fields of META_HEADER_NAMES, so that most HEADER.FIELDS need not read the message:
- *   0   u8  version = 1          1   u8  flags (enum meta_header_flag)      2  the fields as sent, in order
+ * header  the raw fields that are kept (meta_view.c: kept_names), so that most HEADER.FIELDS need not read the message:
+ *   0   u8  version = 2          1   u8  flags (enum meta_header_flag)      2  u8 number of fields
+ *   3   of each field: u8 which of kept_names, 255: kept by the beginning of its name; u16 its bytes. Then the fields as sent, in order
+ *   Version 1 has only the fields, from 2 on. It is written for more than 255 of them.
  *
  * Threads: records are values; meta_view borrows and is freely shared. */
 #ifndef LOFT_MIME_META_H
@@ -20,6 +22,7 @@
 
 enum {
     META_VERSION = 1,
+    META_HEADER_VERSION = 2,
     META_KEY_BYTES_MAX = 255,          /* of each sort key */
     META_REFERENCES_MAX = 64,          /* the newest are kept */
     META_PREVIEW_CHARS_MAX = 200,      /* RFC 8970, 3.3 */
@@ -76,14 +79,21 @@ uint64_t meta_hash_id(struct str id);
 
 /* ---- header record ---- */
 
-/* Are all these fields kept in header records? Then HEADER.FIELDS of them need not read the message, unless its record
- * is one of too many bytes. */
-bool mime_header_record_keeps(const struct str *names, size_t count);
+/* Some of the fields that header records keep, by the table of a record. */
+struct meta_kept {
+    uint64_t names; /* bit i: the i-th of kept_names */
+    bool others;    /* some that are kept by the beginning of their name */
+};
 
-/* Append what HEADER.FIELDS (names) returns, the blank line included. The names are kept.
+/* Are all these fields kept in header records? Then HEADER.FIELDS of them need not read the message, unless its record
+ * is one of too many bytes.   kept_out: these; may be NULL */
+bool mime_header_record_keeps(const struct str *names, size_t count, struct meta_kept *kept_out);
+
+/* Append what HEADER.FIELDS (names) returns, the blank line included.
+ *   kept     the same names, of which mime_header_record_keeps has told that they are kept
  *   returns  1; 0 too large: read the message; -ERR_CORRUPT */
-MUST_USE int mime_header_record_fields(struct str record, const struct header_names *names, struct buf *out,
-                                       struct err *err);
+MUST_USE int mime_header_record_fields(struct str record, const struct header_names *names,
+                                       const struct meta_kept *kept, struct buf *out, struct err *err);
 
 /* The raw fields of the record ("" when too large), for header_find and the like.
  *   returns  0; -ERR_CORRUPT */

@@ -29,7 +29,9 @@ enum meta_small {
     META_SMALL_COUNT
 };
 
-/* Is this one of the fields in the header record? */
-bool meta_keeps_field(struct str name);
+enum { KEPT_OTHER = 255, KEPT_NONE = -1, KEPT_FIELDS_MAX = 255, KEPT_ENTRY_BYTES = 3 };
+
+/* Which of the fields in the header record it is: its place in kept_names, KEPT_OTHER or KEPT_NONE. */
+int meta_kept_field(struct str name);
 
 #endif

@@ -5,6 +5,7 @@
 #include "mime/header.h"
 #include "mime/text.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 /* RFC 9051, 6.4.5.1: the example of a complex message, with its part numbers as texts. */
@@ -189,14 +190,128 @@ static void test_header_record_answers_header_fields(void **state)
     (void)state;
     make_record(&r, str_c(complex_message));
     const struct header_names names = header_names_make(known, 4, &arena);
-    assert_true(mime_header_record_keeps(known, 4));
-    assert_false(mime_header_record_keeps(unknown, 2));
-    assert_int_equal(mime_header_record_fields(STR("x"), &names, &out, NULL), -ERR_CORRUPT);
-    assert_int_equal(mime_header_record_fields(buf_str(&r.header), &names, &out, NULL), 1);
+    struct meta_kept kept;
+    assert_true(mime_header_record_keeps(known, 4, &kept));
+    assert_false(mime_header_record_keeps(unknown, 2, NULL));
+    assert_int_equal(mime_header_record_fields(STR("x"), &names, &kept, &out, NULL), -ERR_CORRUPT);
+    assert_int_equal(mime_header_record_fields(buf_str(&r.header), &names, &kept, &out, NULL), 1);
     assert_str(buf_str(&out), "From: Anna <anna@example.org>\r\nSubject: Re: [l] Hello\r\n\r\n");
     buf_deinit(&out);
     arena_deinit(&arena);
     free_record(&r);
+}
+
+/* As header records were before they had a table. */
+static void make_version_1(struct buf *record)
+{
+    size_t table_n = 1 + 3 * (size_t)(unsigned char)record->p[2];
+    assert_int_equal(record->p[0], 2);
+    record->p[0] = 1;
+    memmove(record->p + 2, record->p + 2 + table_n, record->n - 2 - table_n);
+    record->n -= table_n;
+}
+
+/* With a table and without, whatever is asked for. */
+static void test_header_records_of_both_versions_answer_alike(void **state)
+{
+    (void)state;
+    static const char message[] = "Received: x\r\nFROM: a\r\n b\r\nX-Odd: 1\r\nfrom : c\r\nList-Id: "
+                                  "<l>\r\nList-Post: p\r\nX-Spam-Flag: NO\r\n"
+                                  "Subject:\r\nAutocrypt: k\n\r\nbody";
+    static const struct {
+        const char *names[3];
+        const char *fields;
+    } cases[] = {
+        { { "from" }, "FROM: a\r\n b\r\nfrom : c\r\n\r\n" },
+        { { "List-Post", "subject" }, "List-Post: p\r\nSubject:\r\n\r\n" },
+        { { "List-Nothing" }, "\r\n" },
+        { { "x-spam-flag", "LIST-ID", "autocrypt" },
+          "List-Id: <l>\r\nX-Spam-Flag: NO\r\nAutocrypt: k\n\r\n" },
+        { { "Date" }, "\r\n" },
+    };
+    struct record r;
+    make_record(&r, str_c(message));
+    for (int version = 2; version >= 1; version--) {
+        for (size_t row = 0; row < ARRAY_COUNT(cases); row++) {
+            struct arena arena = ARENA_INIT;
+            struct buf out = BUF_INIT;
+            struct str names[3], fields;
+            struct meta_kept kept;
+            size_t n = 0;
+            bool too_large;
+            for (; n < 3 && cases[row].names[n]; n++)
+                names[n] = str_c(cases[row].names[n]);
+            const struct header_names set = header_names_make(names, n, &arena);
+            assert_row(mime_header_record_keeps(names, n, &kept), row, "kept");
+            assert_row(mime_header_record_fields(buf_str(&r.header), &set, &kept, &out, NULL) == 1, row,
+                       "covers");
+            assert_row(str_eq(buf_str(&out), str_c(cases[row].fields)), row, cases[row].names[0]);
+            assert_int_equal(mime_header_record_view(buf_str(&r.header), &fields, &too_large, NULL), 0);
+            assert_true(str_starts(fields, STR("FROM: a\r\n b\r\nfrom : c\r\n")));
+            buf_deinit(&out);
+            arena_deinit(&arena);
+        }
+        if (version == 2)
+            make_version_1(&r.header);
+    }
+    free_record(&r);
+}
+
+static void test_damaged_header_records_are_refused(void **state)
+{
+    (void)state;
+    struct record r;
+    struct buf out = BUF_INIT;
+    const struct header_names none = { .count = 0 };
+    const struct meta_kept all = { .names = UINT64_MAX, .others = true };
+    make_record(&r, STR("From: a\r\nList-Id: b\r\nTo: c\r\n\r\n"));
+    size_t table_end = 3 + 3 * 3;
+    for (size_t n = 0; n < r.header.n; n++) {
+        char *copy = malloc(n + 1); /* so that a reader outside is seen */
+        assert_non_null(copy);
+        memcpy(copy, r.header.p, n);
+        struct str fields;
+        bool too_large;
+        assert_int_equal(mime_header_record_view(str_make(copy, n), &fields, &too_large, NULL),
+                         n < table_end ? -ERR_CORRUPT : 0);
+        assert_int_equal(mime_header_record_fields(str_make(copy, n), &none, &all, &out, NULL), -ERR_CORRUPT);
+        free(copy);
+    }
+    assert_int_equal(out.n, 0);
+    for (size_t i = 0; i < table_end; i++)
+        for (int bit = 0; bit < 8; bit++) {
+            r.header.p[i] = (char)(r.header.p[i] ^ 1 << bit);
+            int covers = mime_header_record_fields(buf_str(&r.header), &none, &all, &out, NULL);
+            assert_true(covers == 1 || covers == 0 || covers == -ERR_CORRUPT);
+            r.header.p[i] = (char)(r.header.p[i] ^ 1 << bit);
+        }
+    buf_deinit(&out);
+    free_record(&r);
+}
+
+static void test_many_fields_have_no_table(void **state)
+{
+    (void)state;
+    for (size_t count = 255; count <= 256; count++) {
+        struct buf in = BUF_INIT, out = BUF_INIT;
+        struct arena arena = ARENA_INIT;
+        struct record r;
+        const struct str name = STR("to");
+        struct meta_kept kept;
+        for (size_t i = 0; i < count; i++)
+            buf_printf(&in, "To: %zu\r\n", i);
+        buf_add_lit(&in, "\r\n");
+        make_record(&r, buf_str(&in));
+        const struct header_names names = header_names_make(&name, 1, &arena);
+        assert_true(mime_header_record_keeps(&name, 1, &kept));
+        assert_int_equal(r.header.p[0], count == 255 ? 2 : 1);
+        assert_int_equal(mime_header_record_fields(buf_str(&r.header), &names, &kept, &out, NULL), 1);
+        assert_true(str_eq(buf_str(&out), buf_str(&in)));
+        buf_deinit(&in);
+        buf_deinit(&out);
+        arena_deinit(&arena);
+        free_record(&r);
+    }
 }
 
 static int record_covers(size_t field_bytes)
@@ -212,7 +327,9 @@ static int record_covers(size_t field_bytes)
     struct buf out = BUF_INIT;
     struct arena arena = ARENA_INIT;
     const struct header_names names = header_names_make(&name, 1, &arena);
-    int covers = mime_header_record_fields(buf_str(&r.header), &names, &out, NULL);
+    struct meta_kept kept;
+    assert_true(mime_header_record_keeps(&name, 1, &kept));
+    int covers = mime_header_record_fields(buf_str(&r.header), &names, &kept, &out, NULL);
     buf_deinit(&out);
     arena_deinit(&arena);
     buf_deinit(&in);
@@ -330,6 +447,9 @@ int main(void)
         cmocka_unit_test(test_meta_keeps_the_newest_references),
         cmocka_unit_test(test_damaged_records_are_refused),
         cmocka_unit_test(test_header_record_answers_header_fields),
+        cmocka_unit_test(test_header_records_of_both_versions_answer_alike),
+        cmocka_unit_test(test_damaged_header_records_are_refused),
+        cmocka_unit_test(test_many_fields_have_no_table),
         cmocka_unit_test(test_header_record_leaves_out_what_is_too_large),
         cmocka_unit_test(test_previews_show_the_text),
         cmocka_unit_test(test_text_is_found_where_a_person_would_see_it),

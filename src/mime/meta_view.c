@@ -120,49 +120,117 @@ static const struct str kept_names[] = {
     STR_INIT("Followup-To"),
     STR_INIT("X-Label"),
     STR_INIT("Autocrypt"),
-}; /* of META_VERSION 1: a change needs a new version, since records tell what they are complete for by it */
+}; /* of header record versions 1 and 2: a change needs a new version, since records tell by it what they are complete for,
+    * and name fields by their place here */
+_Static_assert(ARRAY_COUNT(kept_names) <= 64, "struct meta_kept has a bit for each");
 
 static const struct str kept_prefixes[] = { STR_INIT("List-"), STR_INIT("X-Spam-") };
 
-bool meta_keeps_field(struct str name)
+int meta_kept_field(struct str name)
 {
     for (size_t i = 0; i < ARRAY_COUNT(kept_names); i++)
         if (str_eq_nocase(name, kept_names[i]))
-            return true;
+            return (int)i;
     for (size_t i = 0; i < ARRAY_COUNT(kept_prefixes); i++)
         if (str_starts_nocase(name, kept_prefixes[i]))
-            return true;
-    return false;
+            return KEPT_OTHER;
+    return KEPT_NONE;
+}
+
+struct header_record {
+    unsigned flags;
+    struct str table; /* NIL: version 1 */
+    struct str fields;
+};
+
+static int read_header_record(struct str record, struct header_record *out, struct err *err)
+{
+    *out = (struct header_record){ .table = STR_NIL };
+    size_t table_n = record.n > 2 ? (size_t)(unsigned char)record.p[2] * KEPT_ENTRY_BYTES : 0;
+    if (record.n < 2 || (record.p[0] != 1 && record.p[0] != META_HEADER_VERSION) ||
+        (record.p[0] == META_HEADER_VERSION && record.n < 3 + table_n))
+        return err_set(err, ERR_CORRUPT, "header record of %zu bytes is damaged or of another version",
+                       record.n);
+    out->flags = (unsigned char)record.p[1];
+    out->fields = str_skip(record, record.p[0] == 1 ? 2 : 3 + table_n);
+    if (record.p[0] != 1)
+        out->table = str_sub(record, 3, table_n);
+    return 0;
 }
 
 int mime_header_record_view(struct str record, struct str *fields_out, bool *too_large_out, struct err *err)
 {
-    if (record.n < 2 || record.p[0] != META_VERSION)
-        return err_set(err, ERR_CORRUPT, "header record of %zu bytes is damaged or of another version",
-                       record.n);
-    *too_large_out = ((unsigned)record.p[1] & META_HEADER_TOO_LARGE) != 0;
-    *fields_out = str_skip(record, 2);
+    struct header_record view;
+    int r = read_header_record(record, &view, err);
+    if (r < 0)
+        return r;
+    *too_large_out = (view.flags & META_HEADER_TOO_LARGE) != 0;
+    *fields_out = view.fields;
     return 0;
 }
 
-bool mime_header_record_keeps(const struct str *names, size_t count)
+bool mime_header_record_keeps(const struct str *names, size_t count, struct meta_kept *kept_out)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!meta_keeps_field(names[i]))
+    struct meta_kept kept = { .names = 0 };
+    for (size_t i = 0; i < count; i++) {
+        int which = meta_kept_field(names[i]);
+        if (which == KEPT_NONE)
             return false;
+        if (which == KEPT_OTHER)
+            kept.others = true;
+        else
+            kept.names |= UINT64_C(1) << which;
+    }
+    if (kept_out)
+        *kept_out = kept;
     return true;
 }
 
-int mime_header_record_fields(struct str record, const struct header_names *names, struct buf *out,
-                              struct err *err)
+static bool is_wanted(unsigned which, struct str field, const struct header_names *names,
+                      const struct meta_kept *kept)
 {
-    struct str fields;
-    bool too_large;
-    int r = mime_header_record_view(record, &fields, &too_large, err);
-    if (r < 0 || too_large)
+    struct header_field f;
+    if (which < 64)
+        return kept->names >> which & 1;
+    struct header_reader r = header_each(field);
+    return which == KEPT_OTHER && kept->others && header_next(&r, &f) && header_names_has(names, f.name);
+}
+
+static int add_by_table(const struct header_record *record, const struct header_names *names,
+                        const struct meta_kept *kept, struct buf *out, struct err *err)
+{
+    struct str fields = record->fields;
+    for (size_t i = 0; i < record->table.n; i += KEPT_ENTRY_BYTES) {
+        const unsigned char *entry = (const unsigned char *)record->table.p + i;
+        size_t n = entry[1] | (size_t)entry[2] << 8;
+        if (n > fields.n)
+            return err_set(err, ERR_CORRUPT, "the table of a header record is damaged");
+        if (is_wanted(entry[0], str_make(fields.p, n), names, kept))
+            buf_add_bytes(out, fields.p, n);
+        fields = str_skip(fields, n);
+    }
+    return 0;
+}
+
+int mime_header_record_fields(struct str record, const struct header_names *names,
+                              const struct meta_kept *kept, struct buf *out, struct err *err)
+{
+    struct header_record view;
+    int r = read_header_record(record, &view, err);
+    if (r < 0)
         return r;
-    header_filter(fields, names, false, out);
-    if ((unsigned)record.p[1] & META_HEADER_HAS_BLANK)
+    if (view.flags & META_HEADER_TOO_LARGE)
+        return 0;
+    size_t before = out->n;
+    if (str_is_nil(view.table))
+        header_filter(view.fields, names, false, out);
+    else
+        r = add_by_table(&view, names, kept, out, err);
+    if (r < 0) {
+        out->n = before;
+        return r;
+    }
+    if (view.flags & META_HEADER_HAS_BLANK)
         buf_add_lit(out, "\r\n");
     return 1;
 }

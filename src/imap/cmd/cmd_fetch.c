@@ -90,6 +90,8 @@ static void choose_atts(struct fetch_cursor *c, struct arena *arena)
     }
     if (a->has_changed_since && !has_item(a, FETCH_MODSEQ)) /* RFC 7162, 3.1.4.1 */
         add_att(c, FETCH_MODSEQ);
+    for (size_t i = 0; i < c->att_count; i++)
+        fetch_att_make_name(&c->atts[i], arena);
 }
 
 static int respond_vanished(struct session *s, const struct fetch_args *a, struct err *err)

@@ -14,7 +14,8 @@ enum { FETCH_PIECE_BYTES = 256 * 1024 }; /* of a literal, read and queued at a t
 struct fetch_literal {
     bool open;
     uint64_t blob, offset, left; /* bytes of the blob still to send */
-    struct buf decoded; /* or, for BINARY and HEADER.FIELDS: the bytes themselves; offset counts in them */
+    /* Or, for BINARY and HEADER.FIELDS: the bytes themselves; offset counts in them. While no literal is open: memory to be used again. */
+    struct buf decoded;
     bool is_decoded;
     /* Or, for BINARY of a large part: what the decoder makes of `encoded_left` bytes from `offset` on. */
     bool is_transfer;
@@ -69,6 +70,7 @@ MUST_USE int fetch_read_blob(struct session *s, uint64_t blob, uint64_t offset, 
                              struct buf *out, struct err *err);
 /* To the range <offset.length>. */
 void fetch_clip(const struct fetch_att *att, uint64_t *offset, uint64_t *length);
+/* Bytes that were made in memory; takes `bytes`, which may be literal->decoded. */
 void fetch_begin_decoded(struct session *s, const struct fetch_att *att, bool literal8, struct buf *bytes,
                          struct fetch_literal *literal);
 

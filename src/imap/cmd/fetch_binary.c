@@ -114,6 +114,7 @@ int fetch_write_binary(struct session *s, struct fetch_message *m, const struct 
     else
         write_literal_head(session_out(s), part.left);
     part.open = part.left > 0;
+    buf_deinit(&literal->decoded);
     *literal = part;
     return 0;
 }

@@ -79,13 +79,14 @@ static int begin_blob_literal(struct session *s, const struct fetch_message *m, 
         out->n = before;
         return r;
     }
-    *literal = (struct fetch_literal){
-        .open = length > first, .blob = m->row.blob, .offset = offset + first, .left = length - first
-    };
+    *literal = (struct fetch_literal){ .open = length > first,
+                                       .blob = m->row.blob,
+                                       .offset = offset + first,
+                                       .left = length - first,
+                                       .decoded = literal->decoded };
     return 0;
 }
 
-/* Bytes that were made in memory; takes `bytes`. */
 void fetch_begin_decoded(struct session *s, const struct fetch_att *att, bool literal8, struct buf *bytes,
                          struct fetch_literal *literal)
 {
@@ -98,12 +99,17 @@ void fetch_begin_decoded(struct session *s, const struct fetch_att *att, bool li
         write_literal8_head(out, length);
     else
         write_literal_head(out, length);
-    *literal = (struct fetch_literal){
-        .open = length > 0, .offset = offset, .left = length, .decoded = *bytes, .is_decoded = true
-    };
-    *bytes = BUF_INIT;
-    if (!literal->open)
+    bool now = length <= FETCH_PIECE_BYTES;
+    if (now)
+        buf_add(out, str_sub(buf_str(bytes), (size_t)offset, (size_t)length));
+    if (bytes != &literal->decoded) {
         buf_deinit(&literal->decoded);
+        literal->decoded = *bytes;
+        *bytes = BUF_INIT;
+    }
+    *literal = (struct fetch_literal){
+        .open = !now, .offset = offset, .left = length, .decoded = literal->decoded, .is_decoded = true
+    };
 }
 
 int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct err *err)
@@ -162,12 +168,13 @@ enum section_kind fetch_section_kind(const struct fetch_section *section)
 static int write_kept_fields(struct session *s, const struct fetch_message *m, const struct fetch_att *att,
                              struct fetch_literal *literal, struct err *err)
 {
-    struct buf fields = BUF_INIT;
+    struct buf *fields = &literal->decoded;
     if (!att->section.in_record || str_is_nil(m->header))
         return 0;
-    int r = mime_header_record_fields(m->header, &att->section.names, &fields, err);
+    buf_clear(fields);
+    int r = mime_header_record_fields(m->header, &att->section.names, &att->section.kept, fields, err);
     if (r == 1)
-        fetch_begin_decoded(s, att, false, &fields, literal);
+        fetch_begin_decoded(s, att, false, fields, literal);
     return r;
 }
 

@@ -109,7 +109,7 @@ static int prepare(struct search_program *p, const struct search_node *node, str
 {
     if (search_is_text_key(node->key)) {
         out->field = field_of(node);
-        out->field_kept = out->field.n && mime_header_record_keeps(&out->field, 1);
+        out->field_kept = out->field.n && mime_header_record_keeps(&out->field, 1, NULL);
         int r = fold_needle(p, node->text, search_collation_of(p, node->fuzzy), &out->needle, err);
         if (r == 0 && node->fuzzy) {
             out->fuzzy = arena_new(p->arena, struct fuzzy);

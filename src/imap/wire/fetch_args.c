@@ -133,7 +133,7 @@ static bool parse_section_text(struct parser *p, struct fetch_section *section)
         return false;
     section->names = header_names_make(section->fields, section->field_count, p->arena);
     section->in_record = row->text == TEXT_HEADER_FIELDS && section->part_count == 0 &&
-                         mime_header_record_keeps(section->fields, section->field_count);
+                         mime_header_record_keeps(section->fields, section->field_count, &section->kept);
     return true;
 }
 

@@ -5,7 +5,7 @@
 #define LOFT_IMAP_WIRE_FETCH_ARGS_H
 
 #include "imap/wire/partial_range.h"
-#include "mime/header.h"
+#include "mime/meta.h"
 
 enum fetch_item {
     FETCH_UID = 1u << 0,
@@ -46,7 +46,8 @@ struct fetch_section {
     struct str *fields; /* header names as the client spelled them ... */
     size_t field_count;
     struct header_names names; /* ... and the same for looking them up */
-    bool in_record;            /* HEADER.FIELDS of the message itself that its header record answers */
+    bool in_record;            /* HEADER.FIELDS of the message itself that its header record answers ... */
+    struct meta_kept kept;     /* ... and which of its fields */
 };
 
 struct fetch_att {
@@ -56,6 +57,8 @@ struct fetch_att {
     bool has_partial; /* <offset.length> */
     uint64_t offset, length;
     struct fetch_section section;
+    struct str
+        told; /* its name as fetch_att_write_name writes it, made once for many messages; NIL: not made */
 };
 
 struct fetch_args {
@@ -95,5 +98,7 @@ void fetch_args_merge(struct fetch_args *args, const struct fetch_args *more, st
 /* Append the name of an item as the answer tells it: "BODY[1.HEADER.FIELDS (Date)]<0>", "BINARY.SIZE[2]",
  * "RFC822.TEXT", "FLAGS". */
 void fetch_att_write_name(const struct fetch_att *att, struct buf *out);
+/* Make att->told. */
+void fetch_att_make_name(struct fetch_att *att, struct arena *arena);
 
 #endif

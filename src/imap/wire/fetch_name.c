@@ -57,6 +57,10 @@ static void write_section(const struct fetch_section *section, struct buf *out)
 
 void fetch_att_write_name(const struct fetch_att *att, struct buf *out)
 {
+    if (!str_is_nil(att->told)) {
+        buf_add(out, att->told);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_COUNT(name_rows); i++)
         if (name_rows[i].item == att->item)
             buf_add(out, name_rows[i].name);
@@ -68,4 +72,13 @@ void fetch_att_write_name(const struct fetch_att *att, struct buf *out)
         buf_add_u64(out, att->offset);
         buf_add_char(out, '>');
     }
+}
+
+void fetch_att_make_name(struct fetch_att *att, struct arena *arena)
+{
+    struct buf name = BUF_INIT;
+    att->told = STR_NIL;
+    fetch_att_write_name(att, &name);
+    att->told = arena_dup(arena, buf_str(&name));
+    buf_deinit(&name);
 }
