@@ -194,5 +194,5 @@ int run_group(const struct conformance_target *target, const char *what, const s
 int conformance_run(const struct conformance_target *target)
 {
     return conformance_run_state(target) + conformance_run_accounts(target) + conformance_run_blobs(target) +
-           conformance_run_drops(target) + conformance_run_races(target);
+           conformance_run_drops(target) + conformance_run_open(target) + conformance_run_races(target);
 }

@@ -96,6 +96,7 @@ int conformance_run_state(const struct conformance_target *target);
 int conformance_run_accounts(const struct conformance_target *target);
 int conformance_run_blobs(const struct conformance_target *target);
 int conformance_run_drops(const struct conformance_target *target);
+int conformance_run_open(const struct conformance_target *target);
 int conformance_run_races(const struct conformance_target *target);
 
 #endif

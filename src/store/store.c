@@ -168,6 +168,26 @@ int store_blob_read(struct store *store, struct account_id account, struct blob_
     return undo_on_error(store->ops->blob_read(store, account, id, offset, length, out, err), out, before);
 }
 
+int store_blob_open(struct store *store, struct account_id account, struct blob_id id,
+                    struct open_blob **blob_out, struct err *err)
+{
+    return store->ops->blob_open(store, account, id, blob_out, err);
+}
+
+int store_blob_read_open(struct open_blob *blob, uint64_t offset, uint64_t length, struct buf *out,
+                         struct err *err)
+{
+    size_t before = out->n;
+    return undo_on_error(blob->store->ops->blob_read_open(blob, offset, length, out, err), out, before);
+}
+
+void store_blob_close(struct open_blob **blob)
+{
+    if (*blob)
+        (*blob)->store->ops->blob_close(*blob);
+    *blob = NULL;
+}
+
 int store_blob_record(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
                       struct buf *out, struct err *err)
 {

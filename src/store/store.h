@@ -76,6 +76,8 @@ struct blob_id {
     uint64_t n;
 };
 
+struct open_blob;
+
 /* An engine; opened by its own header: store/rocks/rocks.h, store/mem/mem.h, store/faulty/faulty.h. */
 struct store;
 
@@ -201,6 +203,11 @@ struct store_ops {
     void (*blob_abandon)(struct store *store, struct account_id account, struct blob_id id);
     int (*blob_read)(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
                      uint64_t length, struct buf *out, struct err *err);
+    int (*blob_open)(struct store *store, struct account_id account, struct blob_id id,
+                     struct open_blob **blob_out, struct err *err);
+    int (*blob_read_open)(struct open_blob *blob, uint64_t offset, uint64_t length, struct buf *out,
+                          struct err *err);
+    void (*blob_close)(struct open_blob *blob);
     int (*blob_record)(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
                        struct buf *out, struct err *err);
     int (*blob_scan)(struct store *store, struct account_id account, const struct blob_range *range,
@@ -273,6 +280,20 @@ void store_blob_abandon(struct store *store, struct account_id account, struct b
  * -ERR_NOT_FOUND, -ERR_IO, -ERR_CORRUPT. */
 MUST_USE int store_blob_read(struct store *store, struct account_id account, struct blob_id id,
                              uint64_t offset, uint64_t length, struct buf *out, struct err *err);
+
+/* ---- a blob that stays readable ----
+ * Open it, and its bytes can be read until it is closed, whatever happens meanwhile: it is dropped, its account is, the engine moves it. The
+ * engine keeps its space that long, so close it soon, and before the store. One owner at a time. */
+struct open_blob {
+    struct store *store; /* first member of every engine's own struct */
+};
+/* Errors as store_blob_read. Takes nothing from the blob yet. */
+MUST_USE int store_blob_open(struct store *store, struct account_id account, struct blob_id id,
+                             struct open_blob **blob_out, struct err *err);
+/* As store_blob_read. -ERR_IO, -ERR_CORRUPT. */
+MUST_USE int store_blob_read_open(struct open_blob *blob, uint64_t offset, uint64_t length, struct buf *out,
+                                  struct err *err);
+void store_blob_close(struct open_blob **blob); /* NULL is fine */
 
 /* Append one record of the blob. Errors as store_blob_read. */
 MUST_USE int store_blob_record(struct store *store, struct account_id account, struct blob_id id,

@@ -178,6 +178,48 @@ static int faulty_blob_read(struct store *store, struct account_id account, stru
     return finish(fate, store_blob_read(faulty(store)->inner, account, id, offset, length, out, err), err);
 }
 
+struct faulty_open_blob {
+    struct open_blob open;
+    struct open_blob *inner;
+};
+
+static int faulty_blob_open(struct store *store, struct account_id account, struct blob_id id,
+                            struct open_blob **blob_out, struct err *err)
+{
+    struct fate fate = count_call(store, FAULTY_BLOB_READ);
+    struct open_blob *inner;
+    if (fate.before)
+        return fail_before(fate, err);
+    int r = store_blob_open(faulty(store)->inner, account, id, &inner, err);
+    if (r == 0 && (r = finish(fate, r, err)) < 0)
+        store_blob_close(&inner);
+    if (r < 0)
+        return r;
+    struct faulty_open_blob *open = malloc(sizeof *open);
+    if (!open)
+        abort();
+    *open = (struct faulty_open_blob){ { store }, inner };
+    *blob_out = &open->open;
+    return 0;
+}
+
+static int faulty_blob_read_open(struct open_blob *blob, uint64_t offset, uint64_t length, struct buf *out,
+                                 struct err *err)
+{
+    struct fate fate = count_call(blob->store, FAULTY_BLOB_READ);
+    if (fate.before)
+        return fail_before(fate, err);
+    return finish(
+        fate, store_blob_read_open(((struct faulty_open_blob *)blob)->inner, offset, length, out, err), err);
+}
+
+static void faulty_blob_close(struct open_blob *blob)
+{
+    struct faulty_open_blob *open = (struct faulty_open_blob *)blob;
+    store_blob_close(&open->inner);
+    free(open);
+}
+
 static int faulty_blob_record(struct store *store, struct account_id account, struct blob_id id,
                               enum blob_slot slot, struct buf *out, struct err *err)
 {
@@ -253,6 +295,9 @@ static const struct store_ops faulty_ops = {
     .blob_write = faulty_blob_write,
     .blob_abandon = faulty_blob_abandon,
     .blob_read = faulty_blob_read,
+    .blob_open = faulty_blob_open,
+    .blob_read_open = faulty_blob_read_open,
+    .blob_close = faulty_blob_close,
     .blob_record = faulty_blob_record,
     .blob_scan = faulty_blob_scan,
     .accounts = faulty_accounts,

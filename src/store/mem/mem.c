@@ -136,6 +136,41 @@ static int mem_blob_read(struct store *store, struct account_id id, struct blob_
     return 0;
 }
 
+/* The item itself never changes. */
+struct mem_open_blob {
+    struct open_blob open;
+    struct item *item; /* own reference */
+};
+
+static int mem_blob_open(struct store *store, struct account_id id, struct blob_id blob,
+                         struct open_blob **blob_out, struct err *err)
+{
+    struct item *item = find_blob(store, id, blob, err);
+    if (!item)
+        return -ERR_NOT_FOUND;
+    struct mem_open_blob *open = malloc(sizeof *open);
+    if (!open)
+        abort();
+    *open = (struct mem_open_blob){ { store }, item };
+    *blob_out = &open->open;
+    return 0;
+}
+
+static int mem_blob_read_open(struct open_blob *blob, uint64_t offset, uint64_t length, struct buf *out,
+                              struct err *err)
+{
+    (void)err;
+    buf_add(out, str_sub(((struct mem_open_blob *)blob)->item->part[ITEM_BYTES], offset, length));
+    return 0;
+}
+
+static void mem_blob_close(struct open_blob *blob)
+{
+    struct mem_open_blob *open = (struct mem_open_blob *)blob;
+    item_unref(&open->item);
+    free(open);
+}
+
 static struct str record_of(const struct item *item, enum blob_slot slot)
 {
     return item->part[slot == BLOB_META ? ITEM_META : ITEM_HEADER];
@@ -254,6 +289,9 @@ static const struct store_ops mem_ops = {
     .blob_write = mem_blob_write,
     .blob_abandon = mem_blob_abandon,
     .blob_read = mem_blob_read,
+    .blob_open = mem_blob_open,
+    .blob_read_open = mem_blob_read_open,
+    .blob_close = mem_blob_close,
     .blob_record = mem_blob_record,
     .blob_scan = mem_blob_scan,
     .accounts = mem_accounts,

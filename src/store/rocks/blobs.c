@@ -237,34 +237,82 @@ static int locate(struct engine *e, struct account_id account, struct blob_id id
     return pending ? 0 : db_get_place(&e->db, account, id, out, err);
 }
 
-int rocks_blob_read(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
-                    uint64_t length, struct buf *out, struct err *err)
-{
-    struct engine *e = engine_of(store);
-    struct segment *s;
+struct rocks_open_blob {
+    struct open_blob open;
+    struct account_id account;
+    struct blob_id id;
     struct place place;
+    struct segment *segment; /* acquired: its file stays as long */
+};
+
+static int find_segment(struct engine *e, struct rocks_open_blob *b, struct err *err)
+{
     int r = 0;
     for (int i = 0; i < READ_RETRIES; i++) {
-        r = locate(e, account, id, &place, err);
+        r = locate(e, b->account, b->id, &b->place, err);
         if (r < 0)
             return r;
-        r = segments_acquire(&e->segments, place.segment, &s, err);
+        r = segments_acquire(&e->segments, b->place.segment, &b->segment, err);
         if (r != -ERR_NOT_FOUND)
             break; /* else the collector moved it, or it was dropped: look again */
     }
     if (r == -ERR_NOT_FOUND)
         return err_set(err, ERR_CORRUPT, "blob %llu is said to be in segment %llu, which does not exist",
-                       (unsigned long long)id.n, (unsigned long long)place.segment);
-    if (r < 0)
-        return r;
+                       (unsigned long long)b->id.n, (unsigned long long)b->place.segment);
+    return r;
+}
+
+static int read_found(struct engine *e, const struct rocks_open_blob *b, uint64_t offset, uint64_t length,
+                      struct buf *out, struct err *err)
+{
     struct compressor *c = compressor_take(&e->compressors);
     struct buf file = BUF_INIT;
-    segments_path(&e->segments, place.segment, &file);
-    r = record_read(s->fd, buf_c(&file), s->salt, &place, account, id, offset, length, c, out, err);
+    segments_path(&e->segments, b->place.segment, &file);
+    int r = record_read(b->segment->fd, buf_c(&file), b->segment->salt, &b->place, b->account, b->id, offset,
+                        length, c, out, err);
     buf_deinit(&file);
     compressor_give(&e->compressors, &c);
-    segments_release(&e->segments, s);
     return r;
+}
+
+int rocks_blob_read(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
+                    uint64_t length, struct buf *out, struct err *err)
+{
+    struct engine *e = engine_of(store);
+    struct rocks_open_blob b = { .account = account, .id = id };
+    int r = find_segment(e, &b, err);
+    if (r < 0)
+        return r;
+    r = read_found(e, &b, offset, length, out, err);
+    segments_release(&e->segments, b.segment);
+    return r;
+}
+
+int rocks_blob_open(struct store *store, struct account_id account, struct blob_id id,
+                    struct open_blob **blob_out, struct err *err)
+{
+    struct rocks_open_blob found = { .open = { store }, .account = account, .id = id };
+    int r = find_segment(engine_of(store), &found, err);
+    if (r < 0)
+        return r;
+    struct rocks_open_blob *b = malloc(sizeof *b);
+    if (!b)
+        abort();
+    *b = found;
+    *blob_out = &b->open;
+    return 0;
+}
+
+int rocks_blob_read_open(struct open_blob *blob, uint64_t offset, uint64_t length, struct buf *out,
+                         struct err *err)
+{
+    return read_found(engine_of(blob->store), (const struct rocks_open_blob *)blob, offset, length, out, err);
+}
+
+void rocks_blob_close(struct open_blob *blob)
+{
+    segments_release(&engine_of(blob->store)->segments, ((struct rocks_open_blob *)blob)->segment);
+    free(blob);
 }
 
 static enum db_family family_of(enum blob_slot slot)

@@ -170,6 +170,11 @@ int rocks_blob_write(struct store *store, struct account_id account, struct str 
 void rocks_blob_abandon(struct store *store, struct account_id account, struct blob_id id);
 int rocks_blob_read(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
                     uint64_t length, struct buf *out, struct err *err);
+int rocks_blob_open(struct store *store, struct account_id account, struct blob_id id,
+                    struct open_blob **blob_out, struct err *err);
+int rocks_blob_read_open(struct open_blob *blob, uint64_t offset, uint64_t length, struct buf *out,
+                         struct err *err);
+void rocks_blob_close(struct open_blob *blob);
 int rocks_blob_record(struct store *store, struct account_id account, struct blob_id id, enum blob_slot slot,
                       struct buf *out, struct err *err);
 int rocks_blob_scan(struct store *store, struct account_id account, const struct blob_range *range,
