@@ -1,4 +1,5 @@
 """What is told unasked goes at the pace of its reader: memory does not grow with what a client does not read."""
+import base64
 import re
 import socket
 import time
@@ -109,3 +110,30 @@ def test_memory_stays_when_nobody_reads(filled, waits_in):
     slow[0].run(b"M NOOP")
     for client in slow + [actor]:
         client.close()
+
+
+@pytest.mark.parametrize("item", ["BODY.PEEK[]", "BODY.PEEK[1]", "BINARY.PEEK[1]"])
+def test_a_message_expunged_while_it_is_read_comes_whole(item):
+    """Its bytes are held until its client has them: the literal was promised."""
+    raw = b"".join(b"line %07d\r\n" % n for n in range(400000))  # 5.6 MB: more than the socket and the server hold
+    encoded = b"\r\n".join(base64.b64encode(raw[at : at + 57]) for at in range(0, len(raw), 57))
+    message = b"Subject: large\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + encoded
+    want = {"BODY.PEEK[]": message, "BODY.PEEK[1]": encoded, "BINARY.PEEK[1]": raw}[item]
+    with loft.Loft() as server:
+        user = server.add_user("slow@example.org")
+        reader, other = SlowClient(server, user), SlowClient(server, user)
+        other.run(b"A APPEND INBOX {%d+}\r\n%b" % (len(message), message))
+        other.run(b"S SELECT INBOX")
+        reader.run(b"S SELECT INBOX")
+        reader.send(b"F FETCH 1 (UID %b)\r\n" % item.encode())
+        time.sleep(0.5)
+        other.run(b"D STORE 1 +FLAGS.SILENT (\\Deleted)")
+        other.run(b"E EXPUNGE")
+        time.sleep(0.5)
+        (line,) = [line for line in reader.until(b"F") if b" FETCH (UID 1 " in line]
+        head, _, rest = line.partition(b"}\r\n")
+        assert head.endswith(b"{%d" % len(want))
+        assert rest[: len(want)] == want and rest[len(want) :].startswith(b")")
+        assert [line.rstrip() for line in reader.run(b"N NOOP")] == [b"* 1 EXPUNGE"]
+        reader.close()
+        other.close()

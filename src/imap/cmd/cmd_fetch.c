@@ -44,6 +44,7 @@ struct fetch_cursor {
     size_t att;
     bool is_open; /* "* n FETCH (" is out */
     struct fetch_literal literal;
+    struct fetch_source source;
     size_t start_n; /* where its line began, while it can still be taken back */
     bool can_take_back;
 
@@ -53,6 +54,7 @@ struct fetch_cursor {
 
 void fetch_end(struct fetch_cursor *c)
 {
+    store_blob_close(&c->source.open);
     buf_deinit(&c->literal.decoded);
     record_batch_deinit(&c->meta);
     record_batch_deinit(&c->header);
@@ -269,6 +271,7 @@ static int choose(struct session *s, struct fetch_cursor *c, struct err *err)
         m->arena = &c->batch_arena;
         m->seq = seq;
         m->view = &c->view;
+        m->source = &c->source;
         m->has_view = false;
         m->meta = m->header = STR_NIL;
         int r = read_row(s, c, seq, &m->row, err);
@@ -354,6 +357,12 @@ static void write_seen(struct session *s, struct fetch_cursor *c, struct fetch_m
     }
 }
 
+static void end_message(struct fetch_cursor *c)
+{
+    c->is_open = false;
+    store_blob_close(&c->source.open);
+}
+
 /* 0 done, -ERR_AGAIN to be continued, or another error: the session is at its end. */
 static int write_message(struct session *s, struct fetch_cursor *c, struct fetch_message *m, struct err *err)
 {
@@ -365,6 +374,7 @@ static int write_message(struct session *s, struct fetch_cursor *c, struct fetch
         update_begin_fetch(s, m->seq, m->row.uid);
         c->is_open = true;
         c->att = first;
+        c->source.blob = m->row.blob;
     }
     for (;;) {
         while (c->literal.open) {
@@ -381,7 +391,7 @@ static int write_message(struct session *s, struct fetch_cursor *c, struct fetch
         int r = fetch_write_item(s, m, &c->atts[c->att++], &c->literal, err);
         if (r < 0 && c->can_take_back) {
             leave_out(s, c, r, err);
-            c->is_open = false;
+            end_message(c);
             return 0;
         }
         /* Too late to take it back: say nothing of this item but NIL,
@@ -398,7 +408,7 @@ static int write_message(struct session *s, struct fetch_cursor *c, struct fetch
     if (seqset_contains(&c->seen_now, m->row.uid))
         write_seen(s, c, m);
     buf_add_lit(out, ")\r\n");
-    c->is_open = false;
+    end_message(c);
     return 0;
 }
 

@@ -10,10 +10,18 @@
 
 enum { FETCH_PIECE_BYTES = 256 * 1024 }; /* of a literal, read and queued at a time */
 
+/* The message whose bytes are read: one at a time, the one that is being written. */
+struct fetch_source {
+    uint64_t blob;
+    struct open_blob *
+        open; /* held once a literal of it takes more than one piece: its client may be slow, and the message be expunged */
+};
+
 /* A literal that is being sent: its head is out, so all of its bytes must follow. */
 struct fetch_literal {
     bool open;
-    uint64_t blob, offset, left; /* bytes of the blob still to send */
+    struct fetch_source *source;
+    uint64_t offset, left; /* bytes of the blob still to send */
     /* Or, for BINARY and HEADER.FIELDS: the bytes themselves; offset counts in them. While no literal is open: memory to be used again. */
     struct buf decoded;
     bool is_decoded;
@@ -27,6 +35,7 @@ struct fetch_message {
     struct arena *arena; /* of the batch */
     uint32_t seq;
     struct message row;
+    struct fetch_source *source;
     struct str meta, header; /* records, when some item needs them and they were there; else NIL */
     bool has_view;
     struct meta_view *view; /* room for one message at a time: the one that is being written */
@@ -66,8 +75,10 @@ MUST_USE int fetch_write_decoded_piece(struct session *s, struct fetch_literal *
 
 /* What they share. */
 enum section_kind fetch_section_kind(const struct fetch_section *section);
-MUST_USE int fetch_read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length,
+MUST_USE int fetch_read_blob(struct session *s, struct fetch_source *source, uint64_t offset, uint64_t length,
                              struct buf *out, struct err *err);
+/* From now on it can be read, whatever becomes of the message. */
+MUST_USE int fetch_hold(struct session *s, struct fetch_source *source, struct err *err);
 /* To the range <offset.length>. */
 void fetch_clip(const struct fetch_att *att, uint64_t *offset, uint64_t *length);
 /* Bytes that were made in memory; takes `bytes`, which may be literal->decoded. */

@@ -10,7 +10,7 @@ static int decode_piece(struct session *s, struct fetch_literal *literal, struct
     struct buf raw = BUF_INIT;
     uint64_t n = literal->encoded_left < FETCH_PIECE_BYTES ? literal->encoded_left : FETCH_PIECE_BYTES;
     size_t before = out->n;
-    int r = fetch_read_blob(s, literal->blob, literal->offset, n, &raw, err);
+    int r = fetch_read_blob(s, literal->source, literal->offset, n, &raw, err);
     if (r == 0 && raw.n != n)
         r = err_set(err, ERR_CORRUPT, "message is shorter than its meta says");
     if (r == 0) {
@@ -91,7 +91,7 @@ int fetch_write_binary(struct session *s, struct fetch_message *m, const struct 
                        const struct section *where, struct fetch_literal *literal, struct err *err)
 {
     struct fetch_literal part = {
-        .is_transfer = true, .blob = m->row.blob, .offset = where->offset, .encoded_left = where->length
+        .is_transfer = true, .source = m->source, .offset = where->offset, .encoded_left = where->length
     };
     bool has_nul;
     int r = transfer_init(&part.decoder, where->part.transfer, err);
@@ -99,7 +99,9 @@ int fetch_write_binary(struct session *s, struct fetch_message *m, const struct 
         return r;
     if (where->length <= FETCH_PIECE_BYTES)
         return write_small(s, att, part, literal, err);
-    r = measure(s, part, &part.left, &has_nul, err);
+    r = fetch_hold(s, m->source, err);
+    if (r == 0)
+        r = measure(s, part, &part.left, &has_nul, err);
     if (r < 0)
         return r;
     if (att->item == FETCH_BINARY_SIZE) {

@@ -20,11 +20,21 @@ static struct store *store_of(struct session *s)
     return mail_options(account_mail(s->selected_account))->store;
 }
 
-int fetch_read_blob(struct session *s, uint64_t blob, uint64_t offset, uint64_t length, struct buf *out,
-                    struct err *err)
+int fetch_read_blob(struct session *s, struct fetch_source *source, uint64_t offset, uint64_t length,
+                    struct buf *out, struct err *err)
 {
-    return store_blob_read(store_of(s), account_id(s->selected_account), (struct blob_id){ blob }, offset,
-                           length, out, err);
+    if (source->open)
+        return store_blob_read_open(source->open, offset, length, out, err);
+    return store_blob_read(store_of(s), account_id(s->selected_account), (struct blob_id){ source->blob },
+                           offset, length, out, err);
+}
+
+int fetch_hold(struct session *s, struct fetch_source *source, struct err *err)
+{
+    if (source->open)
+        return 0;
+    return store_blob_open(store_of(s), account_id(s->selected_account), (struct blob_id){ source->blob },
+                           &source->open, err);
 }
 
 /* The message's meta, read now if the batch did not bring it. */
@@ -72,7 +82,9 @@ static int begin_blob_literal(struct session *s, const struct fetch_message *m, 
     write_literal_head(out, length);
     uint64_t first = length < FETCH_PIECE_BYTES ? length : FETCH_PIECE_BYTES;
     size_t start = out->n;
-    int r = first ? fetch_read_blob(s, m->row.blob, offset, first, out, err) : 0;
+    int r = length > first ? fetch_hold(s, m->source, err) : 0;
+    if (r == 0 && first > 0)
+        r = fetch_read_blob(s, m->source, offset, first, out, err);
     if (r == 0 && out->n - start != first)
         r = err_set(err, ERR_CORRUPT, "message is shorter than its meta says");
     if (r < 0) {
@@ -80,7 +92,7 @@ static int begin_blob_literal(struct session *s, const struct fetch_message *m, 
         return r;
     }
     *literal = (struct fetch_literal){ .open = length > first,
-                                       .blob = m->row.blob,
+                                       .source = m->source,
                                        .offset = offset + first,
                                        .left = length - first,
                                        .decoded = literal->decoded };
@@ -123,7 +135,7 @@ int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct e
     if (literal->is_decoded)
         buf_add(out, str_sub(buf_str(&literal->decoded), (size_t)literal->offset, (size_t)n));
     else
-        r = fetch_read_blob(s, literal->blob, literal->offset, n, out, err);
+        r = fetch_read_blob(s, literal->source, literal->offset, n, out, err);
     if (r == 0 && out->n - before != n)
         r = err_set(err, ERR_CORRUPT, "message is shorter than its meta says");
     if (r < 0)
@@ -183,7 +195,7 @@ static int write_header_fields(struct session *s, struct fetch_message *m, const
 {
     struct buf fields = BUF_INIT, raw = BUF_INIT;
     const struct fetch_section *want = &att->section;
-    int r = fetch_read_blob(s, m->row.blob, where->offset, where->length, &raw, err);
+    int r = fetch_read_blob(s, m->source, where->offset, where->length, &raw, err);
     if (r == 0) {
         header_filter(buf_str(&raw), &want->names, want->text == TEXT_HEADER_FIELDS_NOT, &fields);
         fetch_begin_decoded(s, att, false, &fields, literal);
