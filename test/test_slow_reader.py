@@ -137,3 +137,26 @@ def test_a_message_expunged_while_it_is_read_comes_whole(item):
         assert [line.rstrip() for line in reader.run(b"N NOOP")] == [b"* 1 EXPUNGE"]
         reader.close()
         other.close()
+
+
+@pytest.mark.parametrize("fields", [b"HEADER.FIELDS (X-LARGE To)", b"HEADER.FIELDS.NOT (x-large)", b"HEADER.FIELDS (To)"])
+def test_fields_of_a_large_header_come_in_pieces(fields):
+    """A header of many megabytes is never whole in memory."""
+    small = b"".join(b"X-%d: %s\r\n" % (n, b"y" * 500) for n in range(3000))
+    large = b"".join(b"x-Large: %s\r\n %s\r\n" % (b"z" * 100, b"z" * 800000) for _ in range(6))
+    message = b"To: a\r\n" + small + large + b"To: b\r\n\r\nbody\r\n"
+    want = {
+        b"HEADER.FIELDS (X-LARGE To)": b"To: a\r\n" + large + b"To: b\r\n\r\n",
+        b"HEADER.FIELDS.NOT (x-large)": b"To: a\r\n" + small + b"To: b\r\n\r\n",
+        b"HEADER.FIELDS (To)": b"To: a\r\nTo: b\r\n\r\n",
+    }[fields]
+    with loft.Loft() as server:
+        client = SlowClient(server, server.add_user("slow@example.org"))
+        client.run(b"A APPEND INBOX {%d+}\r\n%b" % (len(message), message))
+        client.run(b"S SELECT INBOX")
+        for partial, part in ((b"", want), (b"<7.1000000>", want[7:1000007]), (b"<%d.9>" % (len(want) - 3), want[-3:])):
+            (line,) = client.run(b"F FETCH 1 (BODY.PEEK[%b]%b UID)" % (fields, partial))
+            head, _, rest = line.partition(b"}\r\n")
+            assert head.endswith(b"{%d" % len(part))
+            assert rest[: len(part)] == part and rest[len(part) :].startswith(b" UID 1)")
+        client.close()

@@ -198,13 +198,41 @@ bool header_names_has(const struct header_names *names, struct str name)
            bsearch(&name, names->sorted, names->count, sizeof name, compare_names);
 }
 
+/* A line of the header: does a field begin with it, and do we want that? */
+static void begin_line(struct header_sieve *s, struct str line)
+{
+    size_t colon;
+    if (line.p[0] == ' ' || line.p[0] == '\t') /* goes with what is before it */
+        return;
+    size_t n = name_length(line, &colon);
+    s->keeps = n > 0 && header_names_has(s->names, str_make(line.p, n)) != s->all_but;
+}
+
+size_t header_sieve_feed(struct header_sieve *s, struct str bytes, bool last, struct buf *out)
+{
+    size_t at = 0;
+    while (at < bytes.n && !s->ended) {
+        struct str line = line_at(bytes, at);
+        bool whole = line.p[line.n - 1] == '\n';
+        if (!s->in_line) {
+            if (!whole && !last && line.n < HEADER_SIEVE_BYTES)
+                break;
+            s->ended = is_blank(line);
+            if (s->ended)
+                buf_add_lit(out, "\r\n");
+            else
+                begin_line(s, line);
+        }
+        if (s->keeps && !s->ended)
+            buf_add(out, line);
+        s->in_line = !whole;
+        at += line.n;
+    }
+    return at;
+}
+
 void header_filter(struct str header, const struct header_names *names, bool all_but, struct buf *out)
 {
-    struct header_field field;
-    struct header_reader r = header_each(header);
-    while (header_next(&r, &field))
-        if (header_names_has(names, field.name) != all_but)
-            buf_add(out, field.whole);
-    if (r.at < header.n) /* header_next stopped at the blank line */
-        buf_add_lit(out, "\r\n");
+    struct header_sieve sieve = { .names = names, .all_but = all_but };
+    (void)header_sieve_feed(&sieve, header, true, out);
 }

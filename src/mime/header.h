@@ -74,4 +74,19 @@ bool header_names_has(const struct header_names *names, struct str name);
  * Cost: fields times log names. */
 void header_filter(struct str header, const struct header_names *names, bool all_but, struct buf *out);
 
+/* The same of a header that comes in pieces, for one too large to be in memory.
+ *   struct header_sieve s = { .names = names, .all_but = all_but }; then feed what was not consumed, with more behind it, until s.ended or
+ *   the last piece, of which all is consumed. A piece that is not the last has at least HEADER_SIEVE_BYTES.
+ * A field whose name does not end within HEADER_SIEVE_BYTES is none. */
+enum { HEADER_SIEVE_BYTES = 128 * 1024 };
+struct header_sieve {
+    const struct header_names *names;
+    bool all_but;
+    bool ended;   /* the blank line was met: what follows is no header */
+    bool keeps;   /* the field that we are in */
+    bool in_line; /* of which the beginning was consumed */
+};
+/* Appends; returns the bytes consumed. */
+size_t header_sieve_feed(struct header_sieve *s, struct str bytes, bool last, struct buf *out);
+
 #endif

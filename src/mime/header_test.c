@@ -120,6 +120,43 @@ static void test_header_filter_keeps_and_leaves_out(void **state)
     arena_deinit(&arena);
 }
 
+/* Cut at each place, with and without what was not consumed before: the same as whole. */
+static void test_a_sieve_gives_the_same_in_pieces(void **state)
+{
+    (void)state;
+    enum { LONG = 300 * 1000, STEP = 1013 };
+    static const char head[] = "junk\r\n folded junk\r\nTo: a\r\nX : b\r\n c\r\nSubject: ",
+                      tail[] = "\r\n d\r\nTo: e\r\n\r\nTo: f\r\n";
+    static const struct str names[] = { STR_INIT("to"), STR_INIT("SUBJECT") };
+    struct arena arena = ARENA_INIT;
+    struct buf in = BUF_INIT;
+    const struct header_names set = header_names_make(names, 2, &arena);
+    buf_add(&in, str_c(head));
+    memset(buf_reserve(&in, LONG), 'x', LONG);
+    in.n += LONG;
+    buf_add(&in, str_c(tail));
+    for (int all_but = 0; all_but < 2; all_but++) {
+        struct buf want = BUF_INIT;
+        header_filter(buf_str(&in), &set, all_but, &want);
+        for (size_t piece = HEADER_SIEVE_BYTES; piece < in.n + STEP; piece += STEP) {
+            struct buf got = BUF_INIT;
+            struct header_sieve sieve = { .names = &set, .all_but = all_but };
+            for (size_t at = 0; at < in.n && !sieve.ended;) {
+                struct str part = str_sub(buf_str(&in), at, piece);
+                size_t consumed = header_sieve_feed(&sieve, part, at + part.n == in.n, &got);
+                assert_true(consumed > 0 && consumed <= part.n);
+                at += consumed;
+            }
+            assert_true(sieve.ended);
+            assert_true(str_eq(buf_str(&got), buf_str(&want)));
+            buf_deinit(&got);
+        }
+        buf_deinit(&want);
+    }
+    buf_deinit(&in);
+    arena_deinit(&arena);
+}
+
 static void test_header_names_of_any_length_are_found(void **state)
 {
     struct arena arena = ARENA_INIT;
@@ -199,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_header_fields_are_found_in_odd_shapes),
         cmocka_unit_test(test_header_unfolds),
         cmocka_unit_test(test_header_filter_keeps_and_leaves_out),
+        cmocka_unit_test(test_a_sieve_gives_the_same_in_pieces),
         cmocka_unit_test(test_header_names_of_any_length_are_found),
         cmocka_unit_test(test_header_fields_of_one_name_are_those_that_a_look_at_all_finds),
         cmocka_unit_test(test_header_interprets_up_to_its_limit),

@@ -25,10 +25,12 @@ struct fetch_literal {
     /* Or, for BINARY and HEADER.FIELDS: the bytes themselves; offset counts in them. While no literal is open: memory to be used again. */
     struct buf decoded;
     bool is_decoded;
-    /* Or, for BINARY of a large part: what the decoder makes of `encoded_left` bytes from `offset` on. */
-    bool is_transfer;
+    /* Or, for BINARY of a large part and fields of a large header: what the decoder or the sieve makes of `encoded_left` bytes from
+     * `offset` on. */
+    bool is_made, is_fields;
     struct transfer_decoder decoder;
-    uint64_t encoded_left, skip; /* skip: decoded bytes before the first that is wanted */
+    struct header_sieve sieve;
+    uint64_t encoded_left, skip; /* skip: bytes of what is made, before the first that is wanted */
 };
 
 struct fetch_message {
@@ -70,8 +72,19 @@ MUST_USE int fetch_write_item(struct session *s, struct fetch_message *m, const 
 MUST_USE int fetch_write_binary(struct session *s, struct fetch_message *m, const struct fetch_att *att,
                                 const struct section *where, struct fetch_literal *literal_out,
                                 struct err *err);
-/* fetch_binary.c: the next piece of a literal that is_transfer. */
-MUST_USE int fetch_write_decoded_piece(struct session *s, struct fetch_literal *literal, struct err *err);
+/* ---- fetch_made.c: `made` says where to read and how it is made, and goes on with each piece ---- */
+
+/* Append the next piece. */
+MUST_USE int fetch_make_piece(struct session *s, struct fetch_literal *made, struct buf *out,
+                              struct err *err);
+/* How much it will be, and whether a NUL is in it. Holds the source. */
+MUST_USE int fetch_measure_made(struct session *s, const struct fetch_literal *made, uint64_t *size_out,
+                                bool *has_nul_out, struct err *err);
+/* Name and head of a literal of it, which then is open. */
+void fetch_begin_made(struct session *s, const struct fetch_att *att, const struct fetch_literal *made,
+                      uint64_t size, bool literal8, struct fetch_literal *literal_out);
+/* Append the next piece of such a literal. */
+MUST_USE int fetch_write_made_piece(struct session *s, struct fetch_literal *literal, struct err *err);
 
 /* What they share. */
 enum section_kind fetch_section_kind(const struct fetch_section *section);

@@ -127,8 +127,8 @@ void fetch_begin_decoded(struct session *s, const struct fetch_att *att, bool li
 int fetch_write_piece(struct session *s, struct fetch_literal *literal, struct err *err)
 {
     struct buf *out = session_out(s);
-    if (literal->is_transfer)
-        return fetch_write_decoded_piece(s, literal, err);
+    if (literal->is_made)
+        return fetch_write_made_piece(s, literal, err);
     uint64_t n = literal->left < FETCH_PIECE_BYTES ? literal->left : FETCH_PIECE_BYTES;
     size_t before = out->n;
     int r = 0;
@@ -190,11 +190,33 @@ static int write_kept_fields(struct session *s, const struct fetch_message *m, c
     return r;
 }
 
+static int write_fields_of_large(struct session *s, struct fetch_message *m, const struct fetch_att *att,
+                                 const struct section *where, struct fetch_literal *literal, struct err *err)
+{
+    const struct fetch_section *want = &att->section;
+    const struct fetch_literal fields = {
+        .is_made = true,
+        .is_fields = true,
+        .source = m->source,
+        .offset = where->offset,
+        .encoded_left = where->length,
+        .sieve = { .names = &want->names, .all_but = want->text == TEXT_HEADER_FIELDS_NOT },
+    };
+    uint64_t size;
+    bool has_nul;
+    int r = fetch_measure_made(s, &fields, &size, &has_nul, err);
+    if (r == 0)
+        fetch_begin_made(s, att, &fields, size, false, literal);
+    return r;
+}
+
 static int write_header_fields(struct session *s, struct fetch_message *m, const struct fetch_att *att,
                                const struct section *where, struct fetch_literal *literal, struct err *err)
 {
     struct buf fields = BUF_INIT, raw = BUF_INIT;
     const struct fetch_section *want = &att->section;
+    if (where->length > FETCH_PIECE_BYTES)
+        return write_fields_of_large(s, m, att, where, literal, err);
     int r = fetch_read_blob(s, m->source, where->offset, where->length, &raw, err);
     if (r == 0) {
         header_filter(buf_str(&raw), &want->names, want->text == TEXT_HEADER_FIELDS_NOT, &fields);
