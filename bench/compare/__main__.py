@@ -38,10 +38,21 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def command_line(options: argparse.Namespace) -> str:
+    """What measures the same again; where results go has no part in it."""
+    words = ["script/bench"]
+    for name in ("quick", "compare"):
+        words += [f"--{name}"] if getattr(options, name) else []
+    for name in ("servers", "sections", "turns"):
+        words += [f"--{name}", str(getattr(options, name))] if getattr(options, name) else []
+    words += ["--corpus", "FOLDER"] if options.corpus else []
+    return shlex.join(words + options.workloads)
+
+
 def measure(options: argparse.Namespace, folder: Path) -> dict:
     begin = time.monotonic()
     results = {"date": datetime.date.today().isoformat(), "load": load_average(), "machine": machine.describe(folder),
-               "command": "script/bench " + shlex.join(sys.argv[3:])}
+               "command": command_line(options)}
     extra = (["--quick"] if options.quick else []) + (["--corpus", str(options.corpus)] if options.corpus else [])
     commit = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty"], capture_output=True, text=True)
     factory = Factory(options.build / "src/loft", *make_certificate(folder), commit.stdout.strip())

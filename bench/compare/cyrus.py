@@ -123,7 +123,7 @@ class Cyrus(Server):
 
     def settings(self) -> str:
         text = self.config() + "\n# cyrus.conf\n" + self.services()
-        return text.replace(str(self.folder), "FOLDER").replace(str(self.unpacked), "UNPACKED")
+        return self.shown(text).replace(str(self.unpacked), "UNPACKED")
 
     def index_now(self, user: str) -> bool:
         if self.index:

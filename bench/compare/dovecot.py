@@ -164,7 +164,7 @@ class Dovecot(Server):
         return "Dovecot " + out.split()[0]
 
     def settings(self) -> str:
-        return self.config().replace(str(self.folder), "FOLDER")
+        return self.shown(self.config())
 
     def index_now(self, user: str) -> bool:
         if self.index:

@@ -52,8 +52,7 @@ class Loft(Server):
         return f"{out or 'Loft'} ({self.commit})" if self.commit else out
 
     def settings(self) -> str:
-        lines = [f"{key} = {value}" for key, value in self.options().items()]
-        return "\n".join(lines).replace(str(self.folder), "FOLDER") + "\n"
+        return self.shown("\n".join(f"{key} = {value}" for key, value in self.options().items()))
 
     def index_now(self, user: str) -> bool:
         done = subprocess.run(self.loft("index", "rebuild", user), capture_output=True, timeout=3600)

@@ -23,6 +23,12 @@ server cannot do. Each figure is the median of the turns that the servers took.
 """
 
 
+LIMITS = """\
+What the work takes without a mail server around it. The column `limit` above says how much of Loft's CPU is this, for the parts
+that no server can do without (`bench/compare/targets.toml`).
+"""
+
+
 def by_section(rows: list[dict[str, Any]]) -> dict[str, Results]:
     sections: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -57,44 +63,59 @@ def limits_of(report: dict[str, Any]) -> dict[str, float]:
     return shares
 
 
-def tables(report: dict[str, Any], figures: bool = True) -> str:
-    """All sections, for a terminal or a document."""
+def section_tables(report: dict[str, Any]) -> str:
     targets, limits = load(), limits_of(report)
-    sections = by_section(report["rows"])
     parts = []
-    for name, results in sections.items():
+    for name, results in by_section(report["rows"]).items():
         parts.append(f"## {TITLES.get(name, name.capitalize() or 'Results')}\n")
         parts.append(table.cpu_table(name, results, targets, limits) + "\n")
-        if figures:
-            parts.append(table.figures_table(results) + "\n")
-    verdicts = table.verdicts_of(sections, targets)
-    if verdicts:
-        met = sum(verdict.met for verdict in verdicts)
-        parts.append(f"## Targets\n\n{met} of {len(verdicts)} met.\n")
-        parts.append(table.verdict_table(verdicts) + "\n")
-    if report.get("limits"):
-        parts.append("## What the machine can do\n")
-        parts.append(table.limits_table(report["limits"]) + "\n")
+        parts.append(table.figures_table(results) + "\n")
+    return "\n".join(parts)
+
+
+def target_table(report: dict[str, Any]) -> str:
+    verdicts = table.verdicts_of(by_section(report["rows"]), load())
+    if not verdicts:
+        return ""
+    met = sum(verdict.met for verdict in verdicts)
+    return f"## Targets\n\n{met} of {len(verdicts)} met.\n\n{table.verdict_table(verdicts)}\n"
+
+
+def limit_table(report: dict[str, Any]) -> str:
+    rows = report.get("limits")
+    return f"## What the machine can do\n\n{LIMITS}\n{table.limits_table(rows)}\n" if rows else ""
+
+
+def tables(report: dict[str, Any]) -> str:
+    """For a terminal: what matters most last."""
+    parts = (limit_table(report), section_tables(report), target_table(report))
+    return "\n".join(part for part in parts if part)
+
+
+def machine_table(report: dict[str, Any]) -> str:
+    lines = table.render(["machine", ""], [[name, value] for name, value in report["machine"].items()], left=2)
+    return (f"{lines}\n\nRun on {report['date']} in {report['seconds'] / 60:.0f} minutes; load average before it "
+            f"{report['load']}.\n")
+
+
+def settings_text(report: dict[str, Any]) -> str:
+    parts = ["## Settings\n\nWhat is not a server's own default. All have one ECDSA P-256 certificate and 64 users.\n"]
+    for name, text in report["settings"].items():
+        base, _, variant = name.partition("-")
+        if variant:
+            text = added(report["settings"].get(base, ""), text)
+            parts.append(f"### {name}\n\nAs {base}, but for:\n\n```\n{text}\n```\n")
+        else:
+            parts.append(f"### {name}: {report['versions'][name]}\n\n```\n{text.strip()}\n```\n")
     return "\n".join(parts)
 
 
 def document(report: dict[str, Any]) -> str:
-    parts = [INTRODUCTION, "## The machine\n"]
-    parts.append(table.render(["", ""], [[name, value] for name, value in report["machine"].items()], left=2) + "\n")
-    parts.append(f"Run on {report['date']}; {report['seconds'] / 60:.0f} minutes; load average before it {report['load']}.\n")
-    parts.append(tables(report))
-    parts.append("## Settings\n\nWhat is not the server's own default. All servers: one ECDSA P-256 certificate, "
-                 "64 users, loopback.\n")
-    for name, text in report["settings"].items():
-        if "-" in name:
-            continue
-        parts.append(f"### {report['versions'][name]}\n\n```\n{text.strip()}\n```\n")
-    for name in report["settings"]:
-        if "-" in name:
-            base, variant = name.split("-")
-            parts.append(f"`{name}` adds:\n\n```\n{added(report['settings'].get(base, ''), report['settings'][name])}\n```\n")
-    parts.append("## Commands\n\n```\n" + "\n".join([report["command"], *report["commands"]]) + "\n```\n")
-    return "\n".join(parts)
+    """For a reader: what matters most first."""
+    commands = "\n".join([report["command"], *report["commands"]])
+    parts = (INTRODUCTION, machine_table(report), target_table(report), section_tables(report), limit_table(report),
+             settings_text(report), f"## Commands\n\n```\n{commands}\n```\n")
+    return "\n".join(part for part in parts if part)
 
 
 def added(base: str, variant: str) -> str:

@@ -95,7 +95,8 @@ class Run:
                    *(["--flush-counter", str(server.flush_counter)] if server.preload else []),
                    *self.extra, *workloads]
         if turn == 0:
-            self.commands.append(" ".join(["mail_bench", "--name", server.name, *self.extra, *workloads]))
+            options = ["FOLDER" if option.startswith("/") else option for option in self.extra]
+            self.commands.append(" ".join(["mail_bench", "--name", server.name, *options, *workloads]))
         what = f"{server.name}: {' '.join(workloads)}"
         generator = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         late = threading.Timer(TURN_SECONDS, generator.kill)

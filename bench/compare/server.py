@@ -74,6 +74,11 @@ class Server:
         """The configuration that is not the server's own default, for the document."""
         raise NotImplementedError
 
+    def shown(self, text: str) -> str:
+        """Configuration without what differs from run to run."""
+        text = text.replace(str(self.folder), "FOLDER").replace(str(self.folder.parent), "RUN")
+        return "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
+
     def data_folder(self) -> Path:
         return self.folder / "data"
 
