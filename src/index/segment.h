@@ -66,4 +66,8 @@ bool index_segment_is_partial(const struct index_segment *segment, uint32_t docu
 /* Read all of it and see whether it is as it should be: -ERR_CORRUPT with what is wrong. */
 MUST_USE int index_segment_check(struct index_segment *segment, struct err *err);
 
+/* A number for each document (there is room for index_segment_documents of them) that follows from its tokens and their fields alone: two
+ * segments say the same of a document when the numbers are the same. -ERR_CORRUPT, or what reading failed with. */
+MUST_USE int index_segment_digest(struct index_segment *segment, uint64_t *digests_out, struct err *err);
+
 #endif
