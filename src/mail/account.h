@@ -86,6 +86,7 @@ struct key_cache *mail_key_cache(const struct mail *mail);
 /* Account 0 (auth/users.h) at the latest version that the store has told of since the start; 0: none. A hint, without a
  * round trip. */
 uint64_t mail_directory_version(const struct mail *mail);
+struct indexer *mail_indexer(struct mail *mail); /* borrows; not running yet */
 
 struct account;
 

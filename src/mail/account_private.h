@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "mail/account.h"
 #include "mail/face.h"
+#include "mail/indexer.h"
 #include "mail/record.h"
 
 #include <pthread.h>
@@ -71,6 +72,7 @@ struct mail {
     struct account *job_first, *job_last; /* each with a reference */
     bool closing;
     pthread_t worker;
+    struct indexer *indexer;
 };
 
 /* Waits in the queue of its account. Lies on its thread's stack, or is a pending_commit. */

@@ -27,6 +27,7 @@ static int apply_add(struct plan *p, const struct delta *d, struct err *err)
             p->record.next_email_id = d->add.rows[i].email_id + 1;
     }
     p->record.message_count += d->add.count;
+    p->added += d->add.count;
     box->changed = true;
     return 0;
 }

@@ -19,6 +19,7 @@
 
 struct indexer;
 
+void indexer_fill_defaults(struct index_settings *settings);
 /* For mail_open and mail_close. It borrows `mail` and its options. */
 struct indexer *indexer_new(struct mail *mail);
 void indexer_free(struct indexer **indexer); /* stops it first; nobody holds a view any more */
@@ -45,19 +46,14 @@ void indexer_tell_gone(struct indexer *indexer, struct account_id account);
 
 /* ---- for commands: on the caller's thread, at full speed ---- */
 
-/* Called now and then; -ERR_x ends the work with that. NULL is fine. */
-struct indexer_progress {
-    int (*fn)(void *ctx, uint64_t documents, struct err *err); /* so many were looked at so far */
-    void *ctx;
-};
-
 /* Bring the index of an account up to its mail now. Waits for who works on it.
- * -ERR_NOT_FOUND; -ERR_CANNOT when indexes are off; errors of the store. */
-MUST_USE int indexer_run(struct indexer *indexer, struct account_id account,
-                         const struct indexer_progress *progress, struct err *err);
-/* The same after throwing away what there is. */
-MUST_USE int indexer_rebuild(struct indexer *indexer, struct account_id account,
-                             const struct indexer_progress *progress, struct err *err);
+ *   afresh       throw away what there is first
+ *   for_ms       give up after about so long: what was done is kept, call again to go on; 0: until it is done
+ *   looked_out   so many messages were looked at
+ *   returns      0; -ERR_AGAIN when the time is up; -ERR_NOT_FOUND: no such account; -ERR_CANNOT when indexes are off;
+ *                errors of the store */
+MUST_USE int indexer_run(struct indexer *indexer, struct account_id account, bool afresh, uint32_t for_ms,
+                         uint64_t *looked_out, struct err *err);
 
 struct indexer_status {
     uint64_t messages;      /* blobs of messages in the account */
@@ -76,10 +72,16 @@ MUST_USE int indexer_status(struct indexer *indexer, struct account_id account,
 /* What is wrong with an index; `what` is for people. */
 typedef void indexer_finding_fn(void *ctx, const char *what);
 
-/* Read the index of an account and all its documents' messages again, and compare: is each segment whole, and does it say of every
- * document exactly what its text says? 0 also when there are findings. Memory as for indexing. */
-MUST_USE int indexer_check(struct indexer *indexer, struct account_id account,
-                           const struct indexer_progress *progress, indexer_finding_fn *fn, void *ctx,
-                           struct err *err);
+/* Read the index of an account as it is now and all its documents' messages again, and compare: is each segment whole, does it say
+ * of every document exactly what its text says, and is every message in it that it believes to have? Memory as for
+ * indexing.   Threads: one owner. */
+struct indexer_check;
+/* -ERR_CANNOT when indexes are off. */
+MUST_USE int indexer_check_new(struct indexer *indexer, struct account_id account, indexer_finding_fn *fn,
+                               void *ctx, struct indexer_check **check_out, struct err *err);
+void indexer_check_free(struct indexer_check **check);
+/* 0 when all is compared; -ERR_AGAIN after about so long; looked_out as above, since the last call. */
+MUST_USE int indexer_check_step(struct indexer_check *check, uint32_t for_ms, uint64_t *looked_out,
+                                struct err *err);
 
 #endif

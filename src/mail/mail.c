@@ -191,10 +191,16 @@ static void store_told(void *ctx, struct account_id id, uint64_t version)
 {
     struct mail *mail = ctx;
 
+    if (account_id_is_index(id))
+        return;
     if (id.n == 0)
         raise_to(&mail->directory_version, version);
+    else if (version == 0)
+        indexer_tell_gone(mail->indexer, id);
     pthread_mutex_lock(&mail->mutex);
     struct account *a = map_get(&mail->accounts, map_key_u64(&id.n));
+    if (!a && id.n != 0 && version != 0)
+        indexer_tell(mail->indexer, id, 0);
     if (a) {
         if (version == 0)
             atomic_store(&a->told_dropped, true);
@@ -234,11 +240,13 @@ static void fill_defaults(struct mail_options *o)
     o->annotations_bytes_max = o->annotations_bytes_max ? o->annotations_bytes_max : UINT64_C(64) << 20;
     o->key_cache_bytes_max = o->key_cache_bytes_max ? o->key_cache_bytes_max : UINT64_C(64) << 20;
     o->vanished_ranges_max = o->vanished_ranges_max ? o->vanished_ranges_max : 100000;
+    indexer_fill_defaults(&o->index);
 }
 
 static void free_mail(struct mail *mail)
 {
     key_cache_free(&mail->keys);
+    indexer_free(&mail->indexer);
     map_deinit(&mail->accounts);
     pthread_mutex_destroy(&mail->mutex);
     pthread_cond_destroy(&mail->opened);
@@ -265,6 +273,7 @@ int mail_open(const struct mail_options *options, struct mail **mail_out, struct
     pthread_mutex_init(&mail->mutex, NULL);
     pthread_cond_init(&mail->opened, NULL);
     pthread_cond_init(&mail->work, NULL);
+    mail->indexer = indexer_new(mail);
     int r = store_watch(options->store, store_told, mail, err);
     if (r == 0 && (r = -pthread_create(&mail->worker, NULL, work, mail)) < 0) {
         int errnum = -r;
@@ -289,6 +298,7 @@ void mail_close(struct mail **mail_in)
     *mail_in = NULL;
     if (!mail)
         return;
+    indexer_stop(mail->indexer); /* it uses accounts */
     if (store_watch(mail->options.store, NULL, NULL, &err) < 0)
         abort(); /* it would call what is gone */
     pthread_mutex_lock(&mail->mutex);
@@ -310,6 +320,11 @@ void mail_close(struct mail **mail_in)
 struct key_cache *mail_key_cache(const struct mail *mail)
 {
     return mail->keys;
+}
+
+struct indexer *mail_indexer(struct mail *mail)
+{
+    return mail->indexer;
 }
 
 const struct mail_options *mail_options(const struct mail *mail)

@@ -391,4 +391,6 @@ void plan_publish(struct plan *p)
     atomic_store(&a->version, a->record.version);
     pthread_mutex_unlock(&a->mutex);
     a->notice.tree |= p->tree_changed || p->fresh;
+    if (p->added > 0 && !p->fresh)
+        indexer_tell(a->mail->indexer, a->id, p->added);
 }

@@ -35,6 +35,7 @@ struct plan {
     bool fresh;  /* reads the whole account: what is not in the plan is not there */
     bool broken; /* a change failed half way: throw the plan away and plan without it */
     struct account_record record;
+    uint64_t added;    /* messages */
     struct tree *tree; /* own reference */
     bool tree_changed, subscriptions_changed;
     struct quota *quota; /* own reference */

@@ -1,0 +1,463 @@
+/* Which accounts wait to be indexed, and the thread that takes them up one after the other. */
+#include "mail/account_private.h"
+#include "mail/indexer_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NICE = 10 }; /* below who serves, and yet never without a turn: it takes locks that others wait for */
+
+/* ---- time ---- */
+
+static int64_t now_ms(const struct indexer *indexer)
+{
+    return clock_mono_ms(indexer->options->clock);
+}
+
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+/* Under the mutex; wakes early when something changed. */
+static void wait_us(struct indexer *indexer, int64_t us)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += us / 1000000;
+    until.tv_nsec += us % 1000000 * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&indexer->changed, &indexer->mutex, &until);
+}
+
+/* ---- who waits: a heap, the one due first on top; under the mutex ---- */
+
+static void put_at(struct indexer *indexer, size_t at, struct indexer_waiting *w)
+{
+    indexer->heap[at] = w;
+    w->at = at;
+}
+
+static void sift_up(struct indexer *indexer, struct indexer_waiting *w)
+{
+    size_t at = w->at;
+    for (; at > 0 && indexer->heap[(at - 1) / 2]->due_ms > w->due_ms; at = (at - 1) / 2)
+        put_at(indexer, at, indexer->heap[(at - 1) / 2]);
+    put_at(indexer, at, w);
+}
+
+static void sift_down(struct indexer *indexer, struct indexer_waiting *w)
+{
+    size_t at = w->at, count = indexer->heap_count;
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && indexer->heap[child + 1]->due_ms < indexer->heap[child]->due_ms)
+            child++;
+        if (indexer->heap[child]->due_ms >= w->due_ms)
+            break;
+        put_at(indexer, at, indexer->heap[child]);
+    }
+    put_at(indexer, at, w);
+}
+
+static struct indexer_waiting *waiting_add(struct indexer *indexer, struct account_id account)
+{
+    struct indexer_waiting *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    if (indexer->heap_count == indexer->heap_cap) {
+        indexer->heap_cap = indexer->heap_cap ? 2 * indexer->heap_cap : 64;
+        indexer->heap = realloc(indexer->heap, indexer->heap_cap * sizeof *indexer->heap);
+        if (!indexer->heap)
+            abort();
+    }
+    *w = (struct indexer_waiting){ .account = account.n, .due_ms = INT64_MAX, .at = indexer->heap_count };
+    indexer->heap[indexer->heap_count++] = w;
+    map_put(&indexer->waiting, map_key_u64(&w->account), w);
+    return w;
+}
+
+static void waiting_remove(struct indexer *indexer, struct indexer_waiting *w)
+{
+    struct indexer_waiting *last = indexer->heap[--indexer->heap_count];
+
+    map_remove(&indexer->waiting, map_key_u64(&w->account));
+    if (last != w) {
+        put_at(indexer, w->at, last);
+        sift_up(indexer, last);
+        sift_down(indexer, last);
+    }
+    free(w);
+}
+
+/* The account is to be taken up in so many ms, or at once when enough messages wait. */
+static void wait_for(struct indexer *indexer, struct account_id account, uint64_t added, int64_t in_ms)
+{
+    pthread_mutex_lock(&indexer->mutex);
+    if (indexer->running && !indexer->stopping) {
+        struct indexer_waiting *w = map_get(&indexer->waiting, map_key_u64(&account.n));
+        if (!w)
+            w = waiting_add(indexer, account);
+        w->added += added;
+        int64_t due_ms = now_ms(indexer) + (w->added >= INDEXER_BATCH_MESSAGES ? 0 : in_ms);
+        if (due_ms < w->due_ms) {
+            w->due_ms = due_ms;
+            sift_up(indexer, w);
+            if (w->at == 0)
+                pthread_cond_broadcast(&indexer->changed);
+        }
+    }
+    pthread_mutex_unlock(&indexer->mutex);
+}
+
+/* The next account that is due; waits for it. False: the end. */
+static bool next_due(struct indexer *indexer, struct account_id *account_out)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&indexer->mutex);
+    while (!found && !indexer->stopping) {
+        struct indexer_waiting *first = indexer->heap_count ? indexer->heap[0] : NULL;
+        int64_t in_ms = first ? first->due_ms - now_ms(indexer) : 0;
+        if (!first) {
+            pthread_cond_wait(&indexer->changed, &indexer->mutex);
+        } else if (in_ms > 0) {
+            wait_us(indexer, in_ms * 1000);
+        } else {
+            account_out->n = first->account;
+            waiting_remove(indexer, first);
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&indexer->mutex);
+    return found;
+}
+
+void indexer_tell(struct indexer *indexer, struct account_id account, uint64_t added)
+{
+    if (indexer->shelf)
+        wait_for(indexer, account, added, (int64_t)indexer->options->index.delay_s * 1000);
+}
+
+void indexer_tell_gone(struct indexer *indexer, struct account_id account)
+{
+    pthread_mutex_lock(&indexer->mutex);
+    struct indexer_waiting *w = map_get(&indexer->waiting, map_key_u64(&account.n));
+    if (w)
+        waiting_remove(indexer, w);
+    pthread_mutex_unlock(&indexer->mutex);
+}
+
+void account_index_wanted(struct account *account)
+{
+    if (account->mail->indexer->shelf)
+        wait_for(account->mail->indexer, account->id, 0, INDEXER_WANTED_MS);
+}
+
+struct index_view *account_index_view(struct account *account)
+{
+    struct index_shelf *shelf = account->mail->indexer->shelf;
+    struct index *index;
+
+    if (!shelf || index_open(shelf, account->id, &index, NULL) < 0)
+        return NULL;
+    struct index_view *view = index_view(index);
+    index_close(&index);
+    if (index_view_count(view) == 0)
+        index_view_unref(&view);
+    return view;
+}
+
+/* ---- working on an account ---- */
+
+static struct indexer_claim *find_claim(struct indexer *indexer, struct account_id account)
+{
+    struct indexer_claim *c = indexer->claims;
+    while (c && c->account.n != account.n)
+        c = c->next;
+    return c;
+}
+
+bool indexer_work_begin(struct indexer_work *work, struct indexer *indexer, struct account_id account,
+                        bool in_background, uint32_t for_ms)
+{
+    struct indexer_claim *other;
+
+    pthread_mutex_lock(&indexer->mutex);
+    while ((other = find_claim(indexer, account)) && !in_background) {
+        other->wanted = true;
+        pthread_cond_broadcast(&indexer->changed);
+        pthread_cond_wait(&indexer->changed, &indexer->mutex);
+    }
+    if (!other) {
+        *work = (struct indexer_work){ .indexer = indexer,
+                                       .store = indexer->options->store,
+                                       .account = account,
+                                       .in_background = in_background,
+                                       .until_ms = for_ms ? now_ms(indexer) + for_ms : 0,
+                                       .claim = { account, false, indexer->claims },
+                                       .slice_cpu_us = cpu_us(),
+                                       .charsets = charset_cache_new() };
+        indexer->claims = &work->claim;
+    }
+    pthread_mutex_unlock(&indexer->mutex);
+    return !other;
+}
+
+void indexer_work_end(struct indexer_work *work)
+{
+    struct indexer *indexer = work->indexer;
+    struct indexer_claim **c = &indexer->claims;
+
+    pthread_mutex_lock(&indexer->mutex);
+    while (*c != &work->claim)
+        c = &(*c)->next;
+    *c = work->claim.next;
+    pthread_cond_broadcast(&indexer->changed);
+    pthread_mutex_unlock(&indexer->mutex);
+    charset_cache_free(&work->charsets);
+    buf_deinit(&work->message);
+}
+
+static bool must_end(const struct indexer_work *work)
+{
+    return work->indexer->stopping || (work->in_background && work->claim.wanted);
+}
+
+/* After a slice of work: sleep so long that its share of the time is what the setting allows. */
+static void rest(struct indexer_work *work)
+{
+    int64_t percent = work->indexer->options->index.cpu_percent, worked_us = cpu_us() - work->slice_cpu_us;
+
+    if (worked_us < INDEXER_SLICE_US)
+        return;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t now_us = t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+    int64_t until_us = now_us + worked_us * (100 - percent) / percent;
+    while (now_us < until_us && !must_end(work)) {
+        wait_us(work->indexer, until_us - now_us);
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        now_us = t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+    }
+    work->slice_cpu_us = cpu_us();
+}
+
+int indexer_pause(void *ctx, struct err *err)
+{
+    struct indexer_work *work = ctx;
+
+    pthread_mutex_lock(&work->indexer->mutex);
+    if (work->in_background)
+        rest(work);
+    bool ends = must_end(work);
+    pthread_mutex_unlock(&work->indexer->mutex);
+    if (ends)
+        return err_set(err, ERR_UNAVAILABLE, "indexing was stopped");
+    if (work->until_ms && now_ms(work->indexer) >= work->until_ms)
+        return err_set(err, ERR_AGAIN, "not done yet");
+    return 0;
+}
+
+/* ---- the thread ---- */
+
+static void take_up(struct indexer *indexer, struct account_id account)
+{
+    struct indexer_work work;
+    struct err err = { 0 };
+
+    if (!indexer_work_begin(&work, indexer, account, true, 0)) {
+        wait_for(indexer, account, 0, INDEXER_WANTED_MS);
+        return;
+    }
+    int r = indexer_round(&work, false, &err);
+    bool gave_way = work.claim.wanted;
+    indexer_work_end(&work);
+    if (r == 0 || r == -ERR_NOT_FOUND)
+        return;
+    bool stopped = r == -ERR_UNAVAILABLE || r == -ERR_CONFLICT;
+    if (!stopped && indexer->options->index.failed)
+        indexer->options->index.failed(indexer->options->index.failed_ctx, account, &err);
+    wait_for(indexer, account, 0, gave_way ? INDEXER_WANTED_MS : INDEXER_RETRY_MS);
+}
+
+struct all_accounts {
+    struct {
+        struct account_id id;
+        uint64_t version;
+    } * list; /* heap */
+    size_t count, cap;
+};
+
+static int note_account(void *ctx, struct account_id account, uint64_t version, struct err *err)
+{
+    struct all_accounts *all = ctx;
+
+    (void)err;
+    if (account.n == 0) /* the directory */
+        return 0;
+    if (all->count == all->cap) {
+        all->cap = all->cap ? 2 * all->cap : 256;
+        all->list = realloc(all->list, all->cap * sizeof *all->list);
+        if (!all->list)
+            abort();
+    }
+    all->list[all->count].id = account;
+    all->list[all->count++].version = version;
+    return 0;
+}
+
+static int look_at(struct indexer *indexer, struct account_id id, uint64_t version, struct err *err)
+{
+    struct store *store = indexer->options->store;
+    bool behind;
+
+    if (account_id_is_index(id)) { /* was its account deleted just before a crash? */
+        int r = store_version(store, account_id_of_indexed(id), &version, err);
+        return r < 0 || version > 0 ? r : store_drop_account(store, id, err);
+    }
+    int r = indexer_is_behind(indexer, id, version, &behind, err);
+    if (r == 0 && behind)
+        wait_for(indexer, id, 0, 0);
+    return r;
+}
+
+/* After a start: which accounts went on without us? */
+static void look_at_all(struct indexer *indexer)
+{
+    struct all_accounts all = { .count = 0 };
+    struct indexer_work work;
+    struct err err = { 0 };
+
+    if (!indexer_work_begin(&work, indexer, (struct account_id){ 0 }, true, 0))
+        return;
+    int r = store_accounts(indexer->options->store, note_account, &all, &err);
+    for (size_t i = 0; r == 0 && i < all.count; i++) {
+        r = indexer_pause(&work, &err);
+        if (r == 0 && look_at(indexer, all.list[i].id, all.list[i].version, &err) < 0)
+            wait_for(indexer, account_id_of_indexed(all.list[i].id), 0, INDEXER_RETRY_MS);
+    }
+    indexer_work_end(&work);
+    free(all.list);
+}
+
+static void *run(void *ctx)
+{
+    struct indexer *indexer = ctx;
+    struct account_id account;
+
+    prctl(PR_SET_NAME, "indexer", 0, 0, 0);
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    look_at_all(indexer);
+    while (next_due(indexer, &account))
+        take_up(indexer, account);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+void indexer_fill_defaults(struct index_settings *s)
+{
+    s->cpu_percent = s->cpu_percent ? s->cpu_percent : INDEXER_CPU_PERCENT;
+    s->delay_s = s->delay_s ? s->delay_s : INDEXER_DELAY_S;
+    s->memory_bytes = s->memory_bytes ? s->memory_bytes : UINT64_C(128) << 20;
+    s->cache_bytes = s->cache_bytes ? s->cache_bytes : UINT64_C(64) << 20;
+}
+
+struct indexer *indexer_new(struct mail *mail)
+{
+    const struct mail_options *options = mail_options(mail);
+    struct indexer *indexer = calloc(1, sizeof *indexer);
+    pthread_condattr_t monotonic;
+
+    if (!indexer)
+        abort();
+    indexer->mail = mail;
+    indexer->options = options;
+    if (!options->index.off)
+        indexer->shelf = index_shelf_new(options->store, options->index.cache_bytes);
+    map_init(&indexer->waiting);
+    pthread_mutex_init(&indexer->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&indexer->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return indexer;
+}
+
+void indexer_free(struct indexer **indexer_in)
+{
+    struct indexer *indexer = *indexer_in;
+
+    *indexer_in = NULL;
+    if (!indexer)
+        return;
+    indexer_stop(indexer);
+    assert(!indexer->claims);
+    while (indexer->heap_count > 0)
+        waiting_remove(indexer, indexer->heap[0]);
+    free(indexer->heap);
+    map_deinit(&indexer->waiting);
+    index_shelf_free(&indexer->shelf);
+    pthread_cond_destroy(&indexer->changed);
+    pthread_mutex_destroy(&indexer->mutex);
+    free(indexer);
+}
+
+int indexer_start(struct indexer *indexer, struct err *err)
+{
+    if (!indexer->shelf)
+        return 0;
+    pthread_mutex_lock(&indexer->mutex);
+    indexer->running = true; /* before it looks: what comes meanwhile is told */
+    pthread_mutex_unlock(&indexer->mutex);
+    int errnum = pthread_create(&indexer->thread, NULL, run, indexer);
+    if (errnum == 0)
+        return 0;
+    indexer->running = false;
+    return err_set_errno(err, errnum, "start the indexer's thread");
+}
+
+void indexer_stop(struct indexer *indexer)
+{
+    pthread_mutex_lock(&indexer->mutex);
+    bool running = indexer->running;
+    indexer->running = false;
+    indexer->stopping = true;
+    pthread_cond_broadcast(&indexer->changed);
+    pthread_mutex_unlock(&indexer->mutex);
+    if (running)
+        pthread_join(indexer->thread, NULL);
+}
+
+/* ---- for commands ---- */
+
+int indexer_run(struct indexer *indexer, struct account_id account, bool afresh, uint32_t for_ms,
+                uint64_t *looked_out, struct err *err)
+{
+    struct indexer_work work;
+    uint64_t version;
+
+    *looked_out = 0;
+    if (!indexer->shelf)
+        return err_set(err, ERR_CANNOT, "search indexes are switched off (index.enabled)");
+    int r = store_version(indexer->options->store, account, &version, err);
+    if (r == 0 && version == 0)
+        r = err_set(err, ERR_NOT_FOUND, "no such account");
+    if (r < 0)
+        return r;
+    indexer_work_begin(&work, indexer, account, false, for_ms);
+    r = indexer_round(&work, afresh, err);
+    *looked_out = work.looked;
+    indexer_work_end(&work);
+    return r;
+}

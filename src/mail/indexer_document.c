@@ -1,0 +1,68 @@
+/* A message into a builder: each text with its field. */
+#include "mail/indexer_private.h"
+#include "mime/text.h"
+
+/* Those of the message's own header that SEARCH has keys for. */
+static enum index_field field_of(const struct text_piece *piece)
+{
+    static const struct {
+        struct str name;
+        enum index_field field;
+    } fields[] = {
+        { STR_INIT("Subject"), INDEX_SUBJECT }, { STR_INIT("From"), INDEX_FROM },
+        { STR_INIT("To"), INDEX_TO },           { STR_INIT("Cc"), INDEX_CC },
+        { STR_INIT("Bcc"), INDEX_BCC },
+    };
+    if (piece->from == TEXT_BODY)
+        return INDEX_BODY;
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+        if (str_eq_nocase(piece->name, fields[i].name))
+            return fields[i].field;
+    return INDEX_HEADER;
+}
+
+static int feed(void *ctx, const struct text_piece *piece)
+{
+    struct index_builder *builder = ctx;
+    enum index_field field = field_of(piece);
+    struct str text = piece->text;
+
+    if (piece->begins)
+        index_builder_end_text(builder);
+    if (field != INDEX_BODY && field != INDEX_HEADER) { /* SEARCH SUBJECT sees no "subject: " */
+        index_builder_feed(builder, INDEX_HEADER, str_sub(text, 0, piece->value_at));
+        index_builder_end_text(builder);
+        text = str_skip(text, piece->value_at);
+    }
+    index_builder_feed(builder, field, text);
+    return 0;
+}
+
+static bool may_pass(int r)
+{
+    return r == -ERR_UNAVAILABLE || r == -ERR_IO;
+}
+
+int indexer_add_document(struct indexer_work *work, struct index_builder *builder, struct blob_id blob,
+                         struct str meta, struct err *err)
+{
+    struct meta_view view;
+    bool whole = false;
+
+    int r = mime_meta_view(meta, &view, err);
+    if (r == 0 && view.message_bytes <= work->indexer->options->index.memory_bytes / 2) {
+        buf_clear(&work->message);
+        r = store_blob_read(work->store, work->account, blob, 0, UINT64_MAX, &work->message, err);
+        if (r == -ERR_NOT_FOUND || may_pass(r))
+            return r;
+        whole = r == 0;
+    }
+    index_builder_begin(builder, blob);
+    if (whole)
+        whole = mime_text_each(buf_str(&work->message), &view, TEXT_HEADER | TEXT_BODY, 0,
+                               COLLATION_UNICODE_CASEMAP, work->charsets, feed, builder, err) == 0;
+    if (!whole)
+        index_builder_mark_partial(builder);
+    index_builder_end(builder);
+    return 0;
+}
