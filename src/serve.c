@@ -4,6 +4,7 @@
 #include "admin/control.h"
 #include "imap/server.h"
 #include "lmtp/server.h"
+#include "mail/indexer.h"
 #include "net/cert.h"
 #include "net/listener.h"
 #include "net/net.h"
@@ -323,6 +324,8 @@ static int start(struct server *s, struct err *err)
                                     .users = s->backend.users,
                                     .clock = &clock_system };
     r = start_net(s, err);
+    if (r == 0)
+        r = indexer_start(mail_indexer(s->backend.mail), err);
     if (r < 0)
         return r;
     s->running = (struct admin_server){
@@ -336,6 +339,8 @@ static int start(struct server *s, struct err *err)
 
 static void end(struct server *s)
 {
+    if (s->backend.mail)
+        indexer_stop(mail_indexer(s->backend.mail));
     if (s->net)
         net_stop(s->net, DRAIN_MS);
     net_free(&s->net);

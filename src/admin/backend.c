@@ -70,6 +70,23 @@ static size_t first_mailboxes(const struct config *config, struct first_mailbox 
     return count;
 }
 
+static void index_failed(void *ctx, struct account_id account, const struct err *err)
+{
+    struct backend *backend = ctx;
+    log_warn(&backend->log, "index-failed", KV("account_id", account.n), KV("text", (const char *)err->text));
+}
+
+static struct index_settings index_settings(const struct config *config, struct backend *b)
+{
+    return (struct index_settings){ .off = !config->index.enabled,
+                                    .cpu_percent = (uint32_t)config->index.cpu_percent,
+                                    .delay_s = (uint32_t)config->index.delay_s,
+                                    .memory_bytes = config->index.memory_bytes,
+                                    .cache_bytes = config->index.cache_bytes,
+                                    .failed = index_failed,
+                                    .failed_ctx = b };
+}
+
 static int open_mail(const struct config *config, struct backend *b, struct err *err)
 {
     struct buf spool = BUF_INIT;
@@ -96,7 +113,8 @@ static int open_mail(const struct config *config, struct backend *b, struct err 
                                           .annotations_max = (uint32_t)config->limits.annotations_per_mailbox,
                                           .annotations_bytes_max = config->limits.account_annotation_bytes,
                                           .key_cache_bytes_max = config->imap.sort_cache_bytes,
-                                          .quota = quota };
+                                          .quota = quota,
+                                          .index = index_settings(config, b) };
     return mail_open(&options, &b->mail, err);
 }
 

@@ -30,6 +30,10 @@ static const struct cli_option quota_options[] = {
     { "mailbox", 'm', "NAME", "limit this mailbox and all below it, rather than the account" },
     { NULL },
 };
+static const struct cli_option index_options[] = {
+    { "all", 'a', NULL, "all users, and public mailboxes" },
+    { NULL },
+};
 static const struct cli_option deliver_options[] = {
     { "from", 'f', "SENDER", "envelope sender, for Return-Path" },
     { NULL },
@@ -116,6 +120,19 @@ const struct cli_command cli_commands[] = {
       quota_options, cli_quota_set },
     { "quota domain", "DOMAIN", 1, 1, "what all users of a domain hold together, and may hold", NULL, NULL,
       cli_quota_domain },
+
+    { "index status", "[USER]", 0, 1, "how much of a user's mail, or of everybody's, is in the search index",
+      "Messages that wait for the index are found too: they are scanned. Gone are messages that were "
+      "deleted\n"
+      "and fall out of the index with its next merge.",
+      index_options, cli_index_status },
+    { "index rebuild", "[USER]", 0, 1, "make a search index anew",
+      "Searches give the same answers meanwhile, only slower. It may be stopped at any time: the server goes "
+      "on with\nwhat is missing.",
+      index_options, cli_index_rebuild },
+    { "index check", "[USER]", 0, 1, "compare a search index with the mail",
+      "Reads all messages that are in it. Exit code 1 when something is wrong.", index_options,
+      cli_index_check },
 
     { "import", "USER PATH", 2, 2,
       "take over mail from a Maildir, an mbox file, a message, or a folder of such",

@@ -44,6 +44,10 @@ static const struct admin_command commands[] = {
         { "annotations", ARG_TEXT, true } },
       false,
       admin_quota_set },
+    { "index-accounts", { { NULL } }, false, admin_index_accounts },
+    { "index-status", { { "user", ARG_TEXT } }, false, admin_index_status },
+    { "index-rebuild", { { "user", ARG_TEXT }, { "afresh", ARG_NUMBER } }, false, admin_index_rebuild },
+    { "index-check", { { "user", ARG_TEXT, true } }, false, admin_index_check },
     { "group-add", { { "group", ARG_TEXT } }, false, admin_group_add },
     { "group-delete", { { "group", ARG_TEXT } }, false, admin_group_delete },
     { "group-list", { { NULL } }, false, admin_group_list },
@@ -114,6 +118,7 @@ void admin_session_free(struct admin_session **session)
         return;
     import_free(&(*session)->import);
     export_free(&(*session)->export);
+    index_check_session_free(&(*session)->check);
     free(*session);
     *session = NULL;
 }

@@ -34,8 +34,10 @@ struct admin_command {
 
 struct import;                            /* command_import.c */
 struct export;                            /* command_export.c */
+struct check_session;                     /* command_index.c */
 void import_free(struct import **import); /* accepts NULL */
 void export_free(struct export **export);
+void index_check_session_free(struct check_session **session);
 
 /* Names of system flags, as RFC 9051, 2.3.2 spells them. */
 struct admin_flag {
@@ -50,6 +52,7 @@ struct admin_session {
     const struct admin *admin;
     struct import *import; /* NULL: none under way */
     struct export *export;
+    struct check_session *check; /* of an index */
 };
 
 struct str call_text(const struct admin_call *call, const char *name); /* NIL: absent; borrows the request */
@@ -93,6 +96,10 @@ int admin_metadata_set(struct admin_call *call, json_t **result_out, struct err 
 int admin_quota_show(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_quota_domain(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_quota_set(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_index_accounts(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_index_status(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_index_rebuild(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_index_check(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_group_add(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_group_delete(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_group_list(struct admin_call *call, json_t **result_out, struct err *err);

@@ -110,6 +110,10 @@ struct config {
         bool across_domains;
     } sharing;
     struct {
+        bool enabled;
+        uint64_t cpu_percent, delay_s, memory_bytes, cache_bytes;
+    } index;
+    struct {
         uint64_t cache_bytes, segment_bytes, watermark_bytes, ballast_bytes;
         uint64_t collect_below_percent, collect_bytes_per_s;
         uint64_t compression; /* enum config_compression */

@@ -30,6 +30,8 @@ const struct config_section config_sections[] = {
       "Mailboxes that a new account is given, subscribed and with their special use (RFC 6154)." },
     { "sharing", "Mailboxes that several users use (RFC 4314)." },
     { "quota", "What an account, and all accounts of a domain together, may hold (RFC 9208)." },
+    { "index",
+      "The search index: what SEARCH asks for texts, made in the background from mail that is there." },
     { "store", "The embedded storage engine." },
 };
 const size_t config_section_count = ARRAY_COUNT(config_sections);
@@ -294,6 +296,27 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(quota.domains),
       .help = "Domains with a storage limit of their own instead of those two, such as \"example.org=100G, "
               "example.com=none\"." },
+
+    { "index.enabled", CONFIG_BOOL, .standard = "yes", .offset = FIELD(index.enabled),
+      .help = "Keep an index of the words in all mail. Without, searches for texts read every message; they "
+              "find the "
+              "same." },
+    { "index.cpu_percent", CONFIG_NUMBER, .standard = "25", .min = 1, .max = 100,
+      .offset = FIELD(index.cpu_percent),
+      .help = "How much of one processor may go into indexing in the background." },
+    { "index.delay_s", CONFIG_NUMBER, CONFIG_SECONDS, "5m", 1, 86400, .offset = FIELD(index.delay_s),
+      .help =
+          "A few new messages of an account wait so long for more, since each time costs a write. When many "
+          "have come, or somebody searched for a text, they are indexed at once. Searches scan those that "
+          "wait." },
+    { "index.memory_bytes", CONFIG_NUMBER, CONFIG_BYTES, "128M", 8 * M, 64 * G,
+      .offset = FIELD(index.memory_bytes),
+      .help =
+          "Memory that indexing may take. Messages of more than half of it are not indexed; searches scan "
+          "them." },
+    { "index.cache_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 1 * M, 1024 * G,
+      .offset = FIELD(index.cache_bytes),
+      .help = "Memory for those parts of indexes that searches need again." },
 
     { "store.cache_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 1 * M, 1024 * G,
       .offset = FIELD(store.cache_bytes), .help = "Memory for what was read of state and meta." },
