@@ -50,6 +50,11 @@ def test_durations_choose_their_unit(ms, text):
     assert measures.duration(ms) == text
 
 
+def test_memory_below_nothing_is_no_figure():
+    assert measures.MEASURES["kernel"].of({"kernel_bytes_per_op": -1}) is None
+    assert measures.MEASURES["kernel"].of({"kernel_bytes_per_op": 0}) == 0
+
+
 def verdicts(found, **target):
     return targets.check("work", rows.collect(found), {"target": [{"rows": ["lmtp.32"], **target}]})
 

@@ -23,7 +23,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench", description="Compare Loft with Dovecot and Cyrus.")
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="a twentieth of the work, one turn, the short sections")
-    parser.add_argument("--servers", default="loft,dovecot,cyrus", help="which (default: %(default)s)")
+    parser.add_argument("--servers", default="", help="only these, of loft, dovecot, dovecot-mdbox, cyrus ...")
     parser.add_argument("--sections", default="", help="of " + ",".join(section.name for section in SECTIONS))
     parser.add_argument("--folder", type=Path, default=Path("/tmp"), help="where servers keep data (default: /tmp)")
     parser.add_argument("--corpus", type=Path, help="a folder of real messages, one a file")
@@ -61,7 +61,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict:
         for section in chosen([name for name in options.sections.split(",") if name], options.workloads, options.quick):
             if not section.corpus or options.corpus:
                 run.section(dataclasses.replace(section, turns=options.turns or section.turns),
-                            options.servers.split(","))
+                            [name for name in options.servers.split(",") if name])
         results["limits"] = limits.measure(options.build, folder, options.quick)
     except KeyboardInterrupt:
         run.broken.append("interrupted")

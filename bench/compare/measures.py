@@ -43,8 +43,9 @@ class Measure:
     text: Callable[[float], str]
 
     def of(self, row: Row | None) -> float | None:
+        """None: not measured; or below nothing, as what others do to the kernel's memory meanwhile can make it."""
         value = row.get(self.key) if row else None
-        return float(value) if isinstance(value, (int, float)) else None
+        return float(value) if isinstance(value, (int, float)) and value >= 0 else None
 
 
 MEASURES = {

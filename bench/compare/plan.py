@@ -1,5 +1,6 @@
 """What a run consists of: sections, each with its servers and the workloads that they do in turns."""
 import dataclasses
+import resource
 
 PLAIN = ("loft", "dovecot", "dovecot-mdbox", "cyrus")
 INDEXED = ("loft", "dovecot-xapian", "cyrus-xapian")
@@ -17,13 +18,20 @@ class Section:
     corpus: bool = False  # needs real messages
 
 
+
+def crowd() -> int:
+    """20,000, or what one process may have open here."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return 20000 if most in (resource.RLIM_INFINITY, -1) else min(20000, most - 500)
+
+
 SECTIONS = (
     Section("work", "Sign-in, delivery and changes",
             ("login", "lmtp", "append", "store", "copy", "push", "mix")),
     Section("mailbox", "A mailbox of 20,000 messages", ("fill", "select", "fetch", "search", "sort", "thread")),
     Section("text", "Text search with an index, 20,000 messages", ("fill", "search"), INDEXED, turns=1, index=True, quick=False),
     Section("idle", "Idle connections", ("idle",), ("loft", "dovecot", "dovecot-hibernate", "cyrus"), turns=1),
-    Section("crowd", "20,000 idle connections", ("idle:clients=20000",), ("loft",), turns=1, quick=False),
+    Section("crowd", "A crowd of idle connections", (f"idle:clients={crowd()}",), ("loft",), turns=1, quick=False),
     Section("mailbox100k", "A mailbox of 100,000 messages",
             tuple(f"{name}:messages=100000" for name in ("fill", "select", "fetch", "search", "sort", "thread")),
             turns=1, quick=False),

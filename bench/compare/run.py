@@ -45,7 +45,7 @@ class Run:
         self._numbers = iter(range(1 << 30))
 
     def section(self, section: Section, only: list[str]) -> None:
-        names = [name for name in section.servers if not only or name.split("-")[0] in only]
+        names = [name for name in section.servers if not only or name in only]
         servers: list[Server] = []
         try:
             for name in names:
