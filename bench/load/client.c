@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +20,13 @@ static void wrong_answer(struct client *c, const char *what, struct str r)
 }
 
 /* ---- bytes ---- */
+
+/* SSL_get_error() looks at what other connections left behind, such as one that ended without close_notify. */
+static void no_errors(void)
+{
+    errno = 0;
+    ERR_clear_error();
+}
 
 static bool would_block(const struct client *c, ssize_t n)
 {
@@ -38,7 +46,7 @@ static void lost(const struct client *c, const char *what)
 static void flush(struct client *c)
 {
     while (c->out.n) {
-        errno = 0;
+        no_errors();
         ssize_t n = c->ssl ? SSL_write(c->ssl, c->out.p, (int)(c->out.n < READ_BYTES ? c->out.n : READ_BYTES))
                            : send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
         if (n <= 0 && would_block(c, n))
@@ -54,7 +62,7 @@ static bool fill(struct client *c)
 {
     while (c->in.n - c->taken < IN_BYTES_MAX || c->line_end > c->in.n - c->taken) {
         char *room = buf_reserve(&c->in, READ_BYTES);
-        errno = 0;
+        no_errors();
         ssize_t n = c->ssl ? SSL_read(c->ssl, room, READ_BYTES) : recv(c->fd, room, READ_BYTES, 0);
         if (n <= 0 && would_block(c, n))
             return false;
@@ -173,6 +181,7 @@ static bool advance_opening(struct client *c)
         c->state = c->ssl ? CLIENT_HANDSHAKE : CLIENT_GREETING;
     }
     if (c->state == CLIENT_HANDSHAKE) {
+        no_errors();
         int r = SSL_do_handshake(c->ssl);
         if (r != 1 && would_block(c, r))
             return false;
