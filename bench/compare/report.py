@@ -8,7 +8,7 @@ from .plan import SECTIONS
 from .rows import Results, collect
 from .targets import OURS, load
 
-TITLES = {section.name: section.title for section in SECTIONS}
+TITLES = {section.name: section.title for section in SECTIONS} | {"chosen": "Chosen workloads"}
 
 INTRODUCTION = """\
 # Performance

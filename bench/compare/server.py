@@ -2,6 +2,7 @@
 import ctypes
 import os
 import pwd
+import random
 import resource
 import signal
 import socket
@@ -16,6 +17,7 @@ START_SECONDS = 30
 STOP_SECONDS = 60
 SETTLE_SECONDS = 60
 PR_SET_PDEATHSIG = 1
+PORTS = range(12000, 32000)
 
 
 class ServerError(Exception):
@@ -23,9 +25,15 @@ class ServerError(Exception):
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the kernel gives to connections, so that it is still free after a restart."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ServerError("no free port")
 
 
 def before_exec() -> None:
