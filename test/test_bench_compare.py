@@ -113,10 +113,11 @@ def test_tables_show_ratio_target_and_wrong_answers():
     assert len({len(line) for line in lines}) == 1
 
 
-def test_a_wrong_answer_fails_the_run_unless_it_is_a_search_of_others():
+def test_wrong_answers_of_loft_fail_the_run_and_workloads_that_died():
     bad = {"errors": 1, "error": "three hits missing"}
-    assert report.wrong({"broken": [], "rows": [row("dovecot", "search.body_rare") | bad]}) == []
-    assert len(report.wrong({"broken": ["x"], "rows": [row("loft", "search.body_rare") | bad, row("cyrus") | bad]})) == 3
+    assert report.failed({"broken": [], "rows": [row("dovecot", "search.body_rare") | bad]}) == []
+    died = {key: value for key, value in (row("cyrus", "login") | bad).items() if key != "count"}
+    assert len(report.failed({"broken": ["x"], "rows": [row("loft", "search.body_rare") | bad, died]})) == 3
 
 
 def test_a_later_run_replaces_sections_of_an_earlier():

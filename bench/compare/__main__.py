@@ -82,8 +82,10 @@ def tell(options: argparse.Namespace, results: dict) -> int:
         options.document.write_text(report.document(results))
     print(report.tables(results), flush=True)
     for text in report.wrong(results):
-        say("WRONG " + text)
-    return 1 if report.wrong(results) else 0
+        say("wrong: " + text)
+    for text in report.failed(results):
+        say("FAILED: " + text)
+    return 1 if report.failed(results) else 0
 
 
 def main() -> int:
