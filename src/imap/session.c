@@ -18,6 +18,7 @@
 
 enum {
     TURN_MS = 200,        /* of one client, before others have theirs and it can be kicked */
+    TURN_PUSH_MS = 2,     /* what this worker began for others waits no longer for it */
     CHECKS_PER_LOOK = 32, /* a look at the clock costs as much as a short answer */
 };
 
@@ -60,7 +61,15 @@ bool session_must_wait(struct session *s)
 {
     if (conn_output_full(s->conn) && !conn_flush(s->conn))
         return true;
-    if (++s->turn_checks % CHECKS_PER_LOOK != 0 || conn_now_mono_ms(s->conn) < s->turn_end_ms)
+    if (++s->turn_checks % CHECKS_PER_LOOK != 0)
+        return false;
+    int64_t left_ms = s->turn_end_ms - conn_now_mono_ms(s->conn);
+    if (left_ms > TURN_MS - TURN_PUSH_MS)
+        return false;
+    if (!s->turn_pushed)
+        store_push(mail_options(s->server->mail)->store);
+    s->turn_pushed = true;
+    if (left_ms > 0)
         return false;
     conn_yield(s->conn);
     return true;
@@ -489,6 +498,7 @@ static void on_event(struct conn *conn, void *session, unsigned events)
     }
     s->turn_end_ms = conn_now_mono_ms(conn) + TURN_MS;
     s->turn_checks = 0;
+    s->turn_pushed = false;
     if (events & CONN_EOF)
         s->at_eof = true;
     if (events & (CONN_INPUT | CONN_DRAINED)) /* a long upload or download is no idling */

@@ -129,6 +129,7 @@ struct session {
     int64_t progress_ms; /* mono: when to say how far the command is; 0: nothing to say yet */
     int64_t turn_end_ms; /* mono: after it others get their turn, session_must_wait */
     unsigned turn_checks;
+    bool turn_pushed; /* it has lasted: store_push was called */
 };
 
 /* Mailbox names and quoted strings are UTF-8 for this client (RFC 9051, 5.1; RFC 9755, 3). */
