@@ -187,14 +187,28 @@ static int keep_row(void *ctx, struct message *row, struct err *err)
     return 0;
 }
 
-int plan_read(struct plan *p, struct plan_box *box, const struct seqset *uids, struct plan_rows *rows_out,
-              struct err *err)
+static int keep_deleted_row(void *ctx, struct message *row, struct err *err)
+{
+    return row->flags & FLAG_DELETED ? keep_row(ctx, row, err) : 0;
+}
+
+static int read_rows(struct plan *p, struct plan_box *box, const struct seqset *uids, bool only_deleted,
+                     struct plan_rows *rows_out, struct err *err)
 {
     struct seqset_range every = { 1, UID_MAX };
     struct seqset all = { .ranges = &every, .count = 1 };
+    struct snapshot_draft *draft = plan_box_draft(box);
 
+    uids = uids ? uids : &all;
     *rows_out = (struct plan_rows){ .arena = &p->arena };
-    return snapshot_draft_read(plan_box_draft(box), uids ? uids : &all, keep_row, rows_out, err);
+    return only_deleted ? snapshot_draft_read_deleted(draft, uids, keep_deleted_row, rows_out, err)
+                        : snapshot_draft_read(draft, uids, keep_row, rows_out, err);
+}
+
+int plan_read(struct plan *p, struct plan_box *box, const struct seqset *uids, struct plan_rows *rows_out,
+              struct err *err)
+{
+    return read_rows(p, box, uids, false, rows_out, err);
 }
 
 static int compare_u64(const void *a, const void *b)
@@ -263,19 +277,12 @@ int plan_expunge(struct plan *p, struct change *c, struct err *err)
     struct plan_rows rows;
     struct plan_drops drops;
     struct plan_box *box = find_box(p, c->expunge.mailbox_id, err);
-    size_t kept = 0;
 
     if (!box)
         return -ERR_NOT_FOUND;
-    int r = plan_read(p, box, c->expunge.uids, &rows, err);
-    if (r < 0)
+    int r = read_rows(p, box, c->expunge.uids, c->expunge.only_deleted, &rows, err);
+    if (r < 0 || rows.count == 0)
         return r;
-    for (size_t i = 0; i < rows.count; i++)
-        if (!c->expunge.only_deleted || (rows.items[i].flags & FLAG_DELETED))
-            rows.items[kept++] = rows.items[i];
-    rows.count = kept;
-    if (kept == 0)
-        return 0;
     r = plan_release(p, &rows, plan_modseq(p), &deltas, &drops, err);
     if (r < 0)
         return r;

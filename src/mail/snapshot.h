@@ -115,6 +115,11 @@ MUST_USE int snapshot_draft_remove(struct snapshot_draft *d, const struct seqset
 MUST_USE int snapshot_draft_read(struct snapshot_draft *d, const struct seqset *uids, snapshot_edit_fn *fn,
                                  void *ctx, struct err *err);
 
+/* The same, where nobody asks for messages without \Deleted: `fn` is told of those with it, maybe of others near them. Costs what is
+ * marked, not what there is. */
+MUST_USE int snapshot_draft_read_deleted(struct snapshot_draft *d, const struct seqset *uids,
+                                         snapshot_edit_fn *fn, void *ctx, struct err *err);
+
 /* Takes its own reference. */
 void snapshot_draft_set_keywords(struct snapshot_draft *d, struct keyword_table *table);
 const struct keyword_table *snapshot_draft_keywords(const struct snapshot_draft *d);

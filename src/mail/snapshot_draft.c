@@ -376,6 +376,7 @@ enum visit { VISIT_READ, VISIT_EDIT, VISIT_REMOVE };
 struct visitor {
     struct snapshot_draft *d;
     enum visit visit;
+    bool only_deleted; /* pass over nodes and chunks without \Deleted */
     snapshot_edit_fn *fn;
     void *ctx;
     struct draft_node *node; /* where we are */
@@ -466,6 +467,24 @@ static int visit_chunk(struct visitor *v, const struct seqset_range *ranges, siz
     return 0;
 }
 
+/* Nothing there is to be visited: not in this chunk, or not in its whole node, whose last UID that is. `at` goes behind it. */
+static bool pass_over(const struct visitor *v, struct place *at, uint32_t *uid_last)
+{
+    const struct snapshot_node *shared = v->node->shared;
+    struct slot slot = node_slot(v->node, at->chunk);
+    if (!v->only_deleted)
+        return false;
+    if (shared && shared->deleted == 0) {
+        *uid_last = shared->uid_last;
+        *at = (struct place){ at->node + 1, 0 };
+        return true;
+    }
+    if (!slot.chunk || slot.chunk->summary.deleted > 0)
+        return false;
+    at->chunk++;
+    return true;
+}
+
 static int visit_set(struct visitor *v, const struct seqset *uids, struct err *err)
 {
     struct place at = { 0, 0 };
@@ -475,13 +494,13 @@ static int visit_set(struct visitor *v, const struct seqset *uids, struct err *e
         v->chunk = at.chunk;
         struct slot slot = node_slot(v->node, v->chunk);
         uint32_t uid_first = slot_uid_first(&slot), uid_last = slot_uid_last(&slot);
-        if (uids->ranges[k].last >= uid_first) {
+        if (uids->ranges[k].last < uid_first) {
+            uid_last = uids->ranges[k].last; /* this range falls between two chunks */
+        } else if (!pass_over(v, &at, &uid_last)) {
             int r = visit_chunk(v, &uids->ranges[k], uids->count - k, err);
             if (r < 0)
                 return r;
             at.chunk++;
-        } else {
-            uid_last = uids->ranges[k].last; /* this range falls between two chunks */
         }
         while (k < uids->count && uids->ranges[k].last <= uid_last)
             k++;
@@ -500,6 +519,13 @@ int snapshot_draft_read(struct snapshot_draft *d, const struct seqset *uids, sna
                         struct err *err)
 {
     struct visitor v = { .d = d, .visit = VISIT_READ, .fn = fn, .ctx = ctx };
+    return visit_set(&v, uids, err);
+}
+
+int snapshot_draft_read_deleted(struct snapshot_draft *d, const struct seqset *uids, snapshot_edit_fn *fn,
+                                void *ctx, struct err *err)
+{
+    struct visitor v = { .d = d, .visit = VISIT_READ, .only_deleted = true, .fn = fn, .ctx = ctx };
     return visit_set(&v, uids, err);
 }
 

@@ -62,6 +62,12 @@ static struct seqset random_set(struct world *w)
     return set;
 }
 
+/* \Deleted is set in some stretches of UIDs alone, so that there are chunks without. */
+static uint8_t some_flags(uint32_t uid, uint64_t random)
+{
+    return (uint8_t)(random & FLAG_ALL & ((uid >> 9) % 4 == 0 ? FLAG_ALL : ~(unsigned)FLAG_DELETED));
+}
+
 static struct message random_row(struct world *w, uint32_t uid)
 {
     struct message row = {
@@ -70,7 +76,7 @@ static struct message random_row(struct world *w, uint32_t uid)
         .modseq = w->model.modseq,
         .internal_date_s = (int64_t)below(w, 2000000000),
         .internal_zone_min = (int16_t)((int)below(w, 1440) - 720),
-        .flags = (uint8_t)below(w, FLAG_ALL + 1),
+        .flags = some_flags(uid, below(w, FLAG_ALL + 1)),
         .save_date_s = (int64_t)below(w, 2000000000),
         .blob = next_random(w),
         .email_id = uid + 7,
@@ -105,7 +111,7 @@ static int edit_row(uint64_t modseq, struct message *row)
 {
     if ((row->uid + modseq) % 3 == 0)
         return 0;
-    row->flags = (uint8_t)((row->flags ^ (row->uid + modseq)) & FLAG_ALL);
+    row->flags = some_flags(row->uid, row->flags ^ (row->uid + modseq));
     row->modseq = modseq;
     if (row->uid % 5 == 0)
         row->keywords = (struct keyword_set){ 0 };
@@ -152,6 +158,22 @@ static int read_fn(void *ctx, struct message *row, struct err *err)
     return 0;
 }
 
+/* As read_fn, of those with \Deleted. */
+static int read_deleted_fn(void *ctx, struct message *row, struct err *err)
+{
+    struct visit *v = ctx;
+    const struct model *m = &v->w->model;
+    (void)err;
+    if (!(row->flags & FLAG_DELETED))
+        return 0;
+    while (v->at < m->count &&
+           !(m->rows[v->at].flags & FLAG_DELETED && seqset_contains(v->set, m->rows[v->at].uid)))
+        v->at++;
+    assert_true(v->at < m->count && same_row(row, &m->rows[v->at]));
+    v->at++;
+    return 0;
+}
+
 static int edit_fn(void *ctx, struct message *row, struct err *err)
 {
     struct visit *v = ctx;
@@ -172,12 +194,22 @@ static int remove_fn(void *ctx, struct message *row, struct err *err)
     return is_removed(row->uid);
 }
 
+static void do_read_deleted(struct world *w, const struct seqset *set)
+{
+    struct visit v = { .w = w, .set = set };
+    assert_int_equal(snapshot_draft_read_deleted(w->draft, set, read_deleted_fn, &v, NULL), 0);
+    for (; v.at < w->model.count; v.at++)
+        assert_false(seqset_contains(set, w->model.rows[v.at].uid) &&
+                     w->model.rows[v.at].flags & FLAG_DELETED);
+}
+
 static void do_read(struct world *w)
 {
     struct seqset set = random_set(w);
     struct visit v = { .w = w, .set = &set };
     assert_int_equal(snapshot_draft_read(w->draft, &set, read_fn, &v, NULL), 0);
     expect_no_more(&v);
+    do_read_deleted(w, &set);
 }
 
 static void do_edit(struct world *w)
