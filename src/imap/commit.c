@@ -11,7 +11,8 @@ int session_commit(struct session *s, struct account *account, struct change *ch
     if (!s->commit) {
         if (!s->waker)
             s->waker = conn_waker(s->conn);
-        change->arena = &s->arena;
+        if (!change->arena)
+            change->arena = &s->arena;
         s->commit = account_commit_begin(account, change, 1, wake, s->waker);
     }
     return account_commit_is_done(s->commit) ? account_commit_end(&s->commit, err) : -ERR_AGAIN;

@@ -35,7 +35,8 @@ struct fetch_cursor {
     struct record_batch meta, header;
     struct fetch_message *messages; /* BATCH_MESSAGES of them */
     size_t count, next;
-    enum { BATCH_CHOOSE, BATCH_TELL_SEEN, BATCH_LOAD, BATCH_WRITE } step;
+    enum { BATCH_CHOOSE, BATCH_COMMIT_SEEN, BATCH_TELL_SEEN, BATCH_LOAD, BATCH_WRITE } step;
+    struct seqset unseen;   /* its UIDs that `seen` is to change */
     struct change seen;     /* marks the batch \Seen */
     struct seqset seen_now; /* UIDs that it changed */
 
@@ -218,28 +219,33 @@ static void load_records(struct session *s, struct fetch_cursor *c, enum blob_sl
 /* Mark what this batch is about to send. RFC 9051, 6.4.5: \Seen is set, and told in the same answer. */
 static void mark_seen(struct session *s, struct fetch_cursor *c)
 {
-    struct err err;
-    struct seqset unseen;
-    seqset_init(&unseen, &c->batch_arena);
+    seqset_init(&c->unseen, &c->batch_arena);
     for (size_t i = 0; i < c->count; i++)
         if (!(c->messages[i].row.flags & FLAG_SEEN))
-            seqset_add(&unseen, c->messages[i].row.uid);
-    c->step = BATCH_LOAD;
-    if (seqset_is_empty(&unseen) || !(s->rights & RIGHT_SEEN)) /* RFC 4314, 4 (FETCH) */
+            seqset_add(&c->unseen, c->messages[i].row.uid);
+    if (seqset_is_empty(&c->unseen) || !(s->rights & RIGHT_SEEN)) /* RFC 4314, 4 (FETCH) */
         return;
     c->seen = (struct change){ .kind = CHANGE_STORE, .arena = &c->batch_arena };
     c->seen.store.mailbox_id = mailbox_id(s->view.mailbox);
-    c->seen.store.uids = &unseen;
+    c->seen.store.uids = &c->unseen;
     c->seen.store.mode = STORE_ADD;
     c->seen.store.flags = FLAG_SEEN;
     c->seen.store.reader = s->view.reader;
-    if (account_commit(s->selected_account, &c->seen, 1, &err) < 0) {
-        /* A full disk must not stop reading. */
+    c->step = BATCH_COMMIT_SEEN;
+}
+
+static int commit_seen(struct session *s, struct fetch_cursor *c)
+{
+    struct err err;
+    int r = session_commit(s, s->selected_account, &c->seen, &err);
+    if (r == -ERR_AGAIN)
+        return r;
+    c->step = r == 0 ? BATCH_TELL_SEEN : BATCH_LOAD;
+    if (r == 0)
+        c->seen_now = c->seen.uids;
+    else /* a full disk must not stop reading */
         log_warn(&s->log, "seen-not-set", KV("text", (const char *)err.text));
-        return;
-    }
-    c->seen_now = c->seen.uids;
-    c->step = BATCH_TELL_SEEN;
+    return 0;
 }
 
 /* What else is new comes first: the answers of this batch show the messages as they are now. */
@@ -295,6 +301,8 @@ static int next_batch(struct session *s, struct fetch_cursor *c, struct err *err
     int r = 0;
     if (c->step == BATCH_CHOOSE)
         r = choose(s, c, err);
+    if (r == 0 && c->step == BATCH_COMMIT_SEEN)
+        r = commit_seen(s, c);
     if (r == 0 && c->step == BATCH_TELL_SEEN)
         r = tell_seen(s, c);
     if (r < 0 || c->step != BATCH_LOAD)

@@ -210,15 +210,21 @@ int unselect_run(struct session *s, const void *args, struct err *err)
 /* CLOSE expunges without telling. RFC 9051, 6.4.1 */
 int close_run(struct session *s, const void *args, struct err *err)
 {
+    struct change *change = s->cursor;
     (void)args;
     int r = 0;
     if (!s->view.read_only && s->rights & RIGHT_EXPUNGE) { /* without it CLOSE only closes: RFC 4314, 4 */
-        struct change change = { .kind = CHANGE_EXPUNGE, .arena = &s->arena };
-        change.expunge.mailbox_id = mailbox_id(s->view.mailbox);
-        change.expunge.only_deleted = true;
-        r = account_commit(s->selected_account, &change, 1, err);
-        if (r == 0 && s->qresync && change.modseq) /* RFC 7162, 3.2.8 */
-            session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change.modseq);
+        if (!change) {
+            s->cursor = change = arena_new(&s->arena, struct change);
+            *change = (struct change){ .kind = CHANGE_EXPUNGE };
+            change->expunge.mailbox_id = mailbox_id(s->view.mailbox);
+            change->expunge.only_deleted = true;
+        }
+        r = session_commit(s, s->selected_account, change, err);
+        if (r == -ERR_AGAIN)
+            return r;
+        if (r == 0 && s->qresync && change->modseq) /* RFC 7162, 3.2.8 */
+            session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change->modseq);
     }
     session_deselect(s);
     return r;
