@@ -223,6 +223,10 @@ static void test_every_part_of_a_blob_can_be_read(void **state)
             batch_add_blob(&b, id);
             commit(f, anna, &b);
             read_all_parts(f, id, str_make(p, sizes[i]));
+            assert_ok(f, store_blob_write_for(f->store, anna, str_make(p, sizes[i]), BLOB_READ_IN_PARTS, &id,
+                                              &f->err));
+            read_all_parts(f, id, str_make(p, sizes[i]));
+            store_blob_abandon(f->store, anna, id);
             batch_deinit(&b);
         }
     }
@@ -250,6 +254,9 @@ static void test_a_large_blob_is_read_at_random_offsets(void **state)
         }
         if (restart(f))
             check_read(f, id, bytes, 0, UINT64_MAX, &out);
+        assert_ok(f, store_blob_write_for(f->store, anna, bytes, BLOB_READ_IN_PARTS, &id, &f->err));
+        check_read(f, id, bytes, 1000 * 1000, 600 * 1000, &out);
+        check_read(f, id, bytes, 0, UINT64_MAX, &out);
     }
     buf_deinit(&out);
     free(p);

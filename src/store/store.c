@@ -141,8 +141,8 @@ int store_scan(struct store *store, struct account_id account, struct str from, 
     return store->ops->scan(store, account, from, to, version_out, fn, ctx, err);
 }
 
-int store_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
-                     struct str header, struct blob_id *id_out, struct err *err)
+static int blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
+                      struct str header, enum blob_reading reading, struct blob_id *id_out, struct err *err)
 {
     if (bytes.n > STORE_BLOB_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "blob of %zu bytes, above %llu", bytes.n,
@@ -153,7 +153,19 @@ int store_blob_write(struct store *store, struct account_id account, struct str 
     r = check_value("header of a blob", header, err);
     if (r < 0)
         return r;
-    return store->ops->blob_write(store, account, bytes, meta, header, id_out, err);
+    return store->ops->blob_write(store, account, bytes, meta, header, reading, id_out, err);
+}
+
+int store_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
+                     struct str header, struct blob_id *id_out, struct err *err)
+{
+    return blob_write(store, account, bytes, meta, header, BLOB_READ_WHOLE, id_out, err);
+}
+
+int store_blob_write_for(struct store *store, struct account_id account, struct str bytes,
+                         enum blob_reading reading, struct blob_id *id_out, struct err *err)
+{
+    return blob_write(store, account, bytes, STR_NIL, STR_NIL, reading, id_out, err);
 }
 
 void store_blob_abandon(struct store *store, struct account_id account, struct blob_id id)

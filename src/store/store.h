@@ -183,6 +183,14 @@ struct store_commit {
     struct err err;
 };
 
+/* How a blob will be read: mostly whole, or little of it here and there. Then its blocks are smaller, so that less is checked and
+ * decompressed around what is asked for; and they are compressed harder, since who writes it has time. */
+enum blob_reading { BLOB_READ_WHOLE, BLOB_READ_IN_PARTS };
+
+enum {
+    STORE_PART_BYTES = 64 * 1024
+}; /* about what a read of BLOB_READ_IN_PARTS costs at least; at multiples of it */
+
 /* What an engine implements. Call through the store_ functions below. */
 struct store_ops {
     const char *name; /* "rocks", "mem" */
@@ -199,7 +207,7 @@ struct store_ops {
     int (*scan)(struct store *store, struct account_id account, struct str from, struct str to,
                 uint64_t *version_out, store_pair_fn *fn, void *ctx, struct err *err);
     int (*blob_write)(struct store *store, struct account_id account, struct str bytes, struct str meta,
-                      struct str header, struct blob_id *id_out, struct err *err);
+                      struct str header, enum blob_reading reading, struct blob_id *id_out, struct err *err);
     void (*blob_abandon)(struct store *store, struct account_id account, struct blob_id id);
     int (*blob_read)(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
                      uint64_t length, struct buf *out, struct err *err);
@@ -270,6 +278,10 @@ MUST_USE int store_scan(struct store *store, struct account_id account, struct s
  *                 pending blob. */
 MUST_USE int store_blob_write(struct store *store, struct account_id account, struct str bytes,
                               struct str meta, struct str header, struct blob_id *id_out, struct err *err);
+
+/* The same for a blob without records that will be read so. */
+MUST_USE int store_blob_write_for(struct store *store, struct account_id account, struct str bytes,
+                                  enum blob_reading reading, struct blob_id *id_out, struct err *err);
 
 /* Forget a pending blob. One that is live, gone or unknown is left as it is. */
 void store_blob_abandon(struct store *store, struct account_id account, struct blob_id id);

@@ -44,9 +44,10 @@ static int count_scan(struct store *store, struct account_id account, struct str
 }
 
 static int count_blob_write(struct store *store, struct account_id account, struct str body, struct str meta,
-                            struct str header, struct blob_id *id_out, struct err *err)
+                            struct str header, enum blob_reading reading, struct blob_id *id_out,
+                            struct err *err)
 {
-    (void)account, (void)body, (void)meta, (void)header, (void)id_out;
+    (void)account, (void)body, (void)meta, (void)header, (void)reading, (void)id_out;
     return called(store, err);
 }
 

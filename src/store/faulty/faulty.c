@@ -147,13 +147,15 @@ static int faulty_scan(struct store *store, struct account_id account, struct st
 }
 
 static int faulty_blob_write(struct store *store, struct account_id account, struct str bytes,
-                             struct str meta, struct str header, struct blob_id *id_out, struct err *err)
+                             struct str meta, struct str header, enum blob_reading reading,
+                             struct blob_id *id_out, struct err *err)
 {
+    struct store *inner = faulty(store)->inner;
     struct fate fate = count_call(store, FAULTY_BLOB_WRITE);
     struct blob_id id;
     if (fate.before)
         return fail_before(fate, err);
-    int r = store_blob_write(faulty(store)->inner, account, bytes, meta, header, &id, err);
+    int r = inner->ops->blob_write(inner, account, bytes, meta, header, reading, &id, err);
     if (r < 0)
         return r;
     r = finish(fate, r, err);

@@ -81,9 +81,11 @@ static int mem_scan(struct store *store, struct account_id id, struct str from, 
 }
 
 static int mem_blob_write(struct store *store, struct account_id id, struct str bytes, struct str meta,
-                          struct str header, struct blob_id *id_out, struct err *err)
+                          struct str header, enum blob_reading reading, struct blob_id *id_out,
+                          struct err *err)
 {
     (void)err;
+    (void)reading; /* bytes in memory can be read in any way */
     char key[BLOB_KEY_BYTES];
     const struct str part[ITEM_PARTS] = { bytes, meta, header };
     struct mem_store *self = lock(store);

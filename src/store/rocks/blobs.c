@@ -154,21 +154,26 @@ void pending_drop_account(struct engine *e, struct account_id account)
 /* ---- writing ---- */
 
 static int append_record(struct engine *e, struct account_id account, struct blob_id id, struct str bytes,
-                         struct appended *out, struct err *err)
+                         enum blob_reading reading, struct appended *out, struct err *err)
 {
     static const enum codec codecs[] = {
         [ROCKS_LZ4] = CODEC_LZ4,
         [ROCKS_ZSTD] = CODEC_ZSTD,
         [ROCKS_UNCOMPRESSED] = CODEC_RAW,
     };
-    enum codec codec = codecs[e->options.compression];
+    struct packing packing = { codecs[e->options.compression], BLOCK_SHIFT };
+    if (reading == BLOB_READ_IN_PARTS) {
+        packing.block_shift = BLOCK_SHIFT_PARTS;
+        if (packing.codec == CODEC_LZ4)
+            packing.codec = CODEC_ZSTD;
+    }
     struct compressor *c = compressor_take(&e->compressors);
     int r;
     if (segments_is_large(&e->segments, bytes.n)) {
-        r = segments_append_large(&e->segments, c, codec, account, id, bytes, out, err);
+        r = segments_append_large(&e->segments, c, packing, account, id, bytes, out, err);
     } else {
         struct buf *record = compressor_scratch(c, 0);
-        record_encode(c, codec, account, id, bytes, record);
+        record_encode(c, packing, account, id, bytes, record);
         r = segments_append(&e->segments, HEAD_ARRIVAL, record, out, err);
     }
     compressor_give(&e->compressors, &c);
@@ -183,7 +188,7 @@ static void keep_checked(struct buf *out, struct str key, struct str value)
 }
 
 int rocks_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
-                     struct str header, struct blob_id *id_out, struct err *err)
+                     struct str header, enum blob_reading reading, struct blob_id *id_out, struct err *err)
 {
     struct engine *e = engine_of(store);
     struct err local = { 0 };
@@ -197,7 +202,7 @@ int rocks_blob_write(struct store *store, struct account_id account, struct str 
     if (r == 0)
         r = blob_ids_next(e, &id, err);
     if (r == 0) {
-        r = append_record(e, account, id, bytes, &at, err);
+        r = append_record(e, account, id, bytes, reading, &at, err);
         if (r == -ERR_IO)
             engine_fail(e, err);
     }

@@ -166,7 +166,7 @@ void rocks_push(struct store *store);
 int rocks_drop_account(struct store *store, struct account_id account, struct err *err);
 int rocks_finish_drops(struct engine *e, struct err *err); /* that a crash interrupted */
 int rocks_blob_write(struct store *store, struct account_id account, struct str bytes, struct str meta,
-                     struct str header, struct blob_id *id_out, struct err *err);
+                     struct str header, enum blob_reading reading, struct blob_id *id_out, struct err *err);
 void rocks_blob_abandon(struct store *store, struct account_id account, struct blob_id id);
 int rocks_blob_read(struct store *store, struct account_id account, struct blob_id id, uint64_t offset,
                     uint64_t length, struct buf *out, struct err *err);

@@ -40,9 +40,9 @@ static uint64_t block_count_of(uint64_t raw_bytes, unsigned shift)
     return (raw_bytes >> shift) + ((raw_bytes & ((UINT64_C(1) << shift) - 1)) != 0);
 }
 
-size_t record_table_bytes(uint64_t raw_bytes)
+size_t record_table_bytes(uint64_t raw_bytes, unsigned block_shift)
 {
-    return (size_t)block_count_of(raw_bytes, BLOCK_SHIFT) * BLOCK_ENTRY_BYTES;
+    return (size_t)block_count_of(raw_bytes, block_shift) * BLOCK_ENTRY_BYTES;
 }
 
 void record_encode_block(struct compressor *c, enum codec codec, struct str raw_block, char *entry,
@@ -57,13 +57,14 @@ void record_encode_block(struct compressor *c, enum codec codec, struct str raw_
     store_u64(entry + 8, hash_xxh3(out->p + before, out->n - before));
 }
 
-void record_encode_head(struct account_id account, struct blob_id blob, uint64_t raw_bytes,
-                        uint64_t stored_bytes, struct str table, char head[RECORD_HEAD_BYTES])
+void record_encode_head(struct account_id account, struct blob_id blob, unsigned block_shift,
+                        uint64_t raw_bytes, uint64_t stored_bytes, struct str table,
+                        char head[RECORD_HEAD_BYTES])
 {
     memset(head, 0, RECORD_HEAD_BYTES);
     memcpy(head, record_magic, sizeof record_magic);
     head[4] = RECORD_FORMAT;
-    head[5] = BLOCK_SHIFT;
+    head[5] = (char)block_shift;
     store_u64(head + 8, stored_bytes);
     store_u64(head + 16, raw_bytes);
     store_u64(head + 24, account.n);
@@ -71,21 +72,21 @@ void record_encode_head(struct account_id account, struct blob_id blob, uint64_t
     store_u64(head + 40, hash_xxh3(table.p, table.n));
 }
 
-void record_encode(struct compressor *c, enum codec codec, struct account_id account, struct blob_id blob,
-                   struct str bytes, struct buf *out)
+void record_encode(struct compressor *c, struct packing packing, struct account_id account,
+                   struct blob_id blob, struct str bytes, struct buf *out)
 {
-    size_t start = out->n, table_n = record_table_bytes(bytes.n), raw_bytes = bytes.n;
+    size_t start = out->n, table_n = record_table_bytes(bytes.n, packing.block_shift), raw_bytes = bytes.n;
     buf_reserve(out, RECORD_HEAD_BYTES + table_n);
     out->n += RECORD_HEAD_BYTES + table_n;
     for (size_t i = 0; bytes.n > 0; i++) {
-        struct str block = str_sub(bytes, 0, (size_t)1 << BLOCK_SHIFT);
+        struct str block = str_sub(bytes, 0, (size_t)1 << packing.block_shift);
         char entry[BLOCK_ENTRY_BYTES];
-        record_encode_block(c, codec, block, entry, out);
+        record_encode_block(c, packing.codec, block, entry, out);
         memcpy(out->p + start + RECORD_HEAD_BYTES + i * BLOCK_ENTRY_BYTES, entry, sizeof entry);
         bytes = str_skip(bytes, block.n);
     }
     uint64_t stored = out->n - start;
-    record_encode_head(account, blob, raw_bytes, stored,
+    record_encode_head(account, blob, packing.block_shift, raw_bytes, stored,
                        str_make(out->p + start + RECORD_HEAD_BYTES, table_n), out->p + start);
     size_t padding = (size_t)(record_padded(stored) - stored);
     memset(buf_reserve(out, padding + 1), 0, padding + 1);
@@ -198,11 +199,12 @@ static int source_open(struct record_source *s, uint64_t salt, struct account_id
                        struct record_head *head_out, struct err *err)
 {
     const struct place *p = s->place;
-    uint64_t table_end = RECORD_HEAD_BYTES + (uint64_t)record_table_bytes(p->raw_bytes);
+    uint64_t table_end = RECORD_HEAD_BYTES + (uint64_t)record_table_bytes(p->raw_bytes, BLOCK_SHIFT);
     if (p->stored_bytes < RECORD_HEAD_BYTES || p->raw_bytes > STORE_BLOB_BYTES_MAX)
         return corrupt(s, "its place makes no sense", err);
     uint64_t at_once = block_count_of(p->raw_bytes, BLOCK_SHIFT) <= 1 ? p->stored_bytes : table_end;
-    if (at_once > table_end + (UINT64_C(1) << BLOCK_SHIFT))
+    if (at_once > table_end &&
+        at_once > RECORD_HEAD_BYTES + record_table_bytes(p->raw_bytes, BLOCK_SHIFT_MIN) + p->raw_bytes)
         return corrupt(s, "its place makes no sense", err);
     int r = source_fill(s, at_once, err);
     if (r < 0)

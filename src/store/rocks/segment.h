@@ -11,7 +11,7 @@
  * A record
  *   0   4  "LSR1"
  *   4   1  format, 1
- *   5   1  block shift: raw bytes of a block, as a power of two (18: 256 KiB)
+ *   5   1  block shift: raw bytes of a block, as a power of two (18: 256 KiB; 16 of what is read in parts)
  *   6   2  zero
  *   8   8  stored bytes: this head, the table and all blocks, without padding
  *  16   8  raw bytes of the blob
@@ -43,7 +43,8 @@ enum {
     RECORD_HEAD_BYTES = 56,
     BLOCK_ENTRY_BYTES = 16,
     BLOCK_SHIFT = 18,
-    BLOCK_SHIFT_MIN = 12, /* what a reader accepts */
+    BLOCK_SHIFT_PARTS = 16, /* of a blob that is read in parts: STORE_PART_BYTES */
+    BLOCK_SHIFT_MIN = 12,   /* what a reader accepts */
     BLOCK_SHIFT_MAX = 24,
     RECORD_ALIGN = 8,
 };
@@ -79,18 +80,25 @@ bool record_head_decode(const unsigned char in[RECORD_HEAD_BYTES], uint64_t seed
 /* True when `table` (block_count entries) belongs to the head and adds up to its stored bytes. */
 bool record_table_valid(const struct record_head *head, struct str table);
 
+/* How the blocks of a record are made. */
+struct packing {
+    enum codec codec;
+    unsigned block_shift;
+};
+
 /* Append a whole record, padding included, with an open head: record_seal() it once its place is known. */
-void record_encode(struct compressor *c, enum codec codec, struct account_id account, struct blob_id blob,
-                   struct str bytes, struct buf *out);
+void record_encode(struct compressor *c, struct packing packing, struct account_id account,
+                   struct blob_id blob, struct str bytes, struct buf *out);
 /* Writes the checksum of the head for its place; returns it. */
 uint64_t record_seal(char *record, uint64_t seed);
 
 /* The parts of a record that is written block by block because it is too large for memory. */
-size_t record_table_bytes(uint64_t raw_bytes);
+size_t record_table_bytes(uint64_t raw_bytes, unsigned block_shift);
 void record_encode_block(struct compressor *c, enum codec codec, struct str raw_block, char *entry,
                          struct buf *out);
-void record_encode_head(struct account_id account, struct blob_id blob, uint64_t raw_bytes,
-                        uint64_t stored_bytes, struct str table, char head[RECORD_HEAD_BYTES]);
+void record_encode_head(struct account_id account, struct blob_id blob, unsigned block_shift,
+                        uint64_t raw_bytes, uint64_t stored_bytes, struct str table,
+                        char head[RECORD_HEAD_BYTES]);
 
 /* Append raw bytes [offset, offset + length), clipped, of the record at `place` to `out`. `file` is for
  * messages. -ERR_IO; -ERR_CORRUPT naming file and offset; then `out` is as before. */

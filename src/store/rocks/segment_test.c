@@ -52,7 +52,8 @@ static int tear_down(void **state)
 static struct place add(struct bench *b, enum codec codec, uint64_t id, struct str bytes)
 {
     struct place p = { .segment = 3, .offset = b->file.n, .raw_bytes = bytes.n };
-    record_encode(b->c, codec, anna, (struct blob_id){ id }, bytes, &b->file);
+    record_encode(b->c, (struct packing){ codec, BLOCK_SHIFT }, anna, (struct blob_id){ id }, bytes,
+                  &b->file);
     p.stored_bytes = load_u64(b->file.p + p.offset + 8);
     p.check = record_seal(b->file.p + p.offset, salt + p.offset);
     return p;
@@ -262,7 +263,8 @@ static void test_a_record_inside_a_message_is_not_believed(void **state)
     struct buf copy = BUF_INIT;
     /* Right in everything but the salt, which its author cannot know; and a copy of a true record,
      * at another place. */
-    record_encode(b->c, CODEC_RAW, anna, (struct blob_id){ 66 }, STR("forged"), &forged.file);
+    record_encode(b->c, (struct packing){ CODEC_RAW, BLOCK_SHIFT }, anna, (struct blob_id){ 66 },
+                  STR("forged"), &forged.file);
     record_seal(forged.file.p, 0);
     struct place p = add(b, CODEC_RAW, 1, STR("true"));
     buf_add_bytes(&copy, b->file.p + p.offset, b->file.n - p.offset);

@@ -266,25 +266,27 @@ bool segments_is_large(const struct segments *set, uint64_t raw_bytes)
     return raw_bytes > set->segment_bytes / LARGE_PART;
 }
 
-static int write_large(struct segments *set, struct compressor *c, enum codec codec,
+static int write_large(struct segments *set, struct compressor *c, struct packing packing,
                        struct account_id account, struct blob_id blob, struct str bytes, struct appended *a,
                        struct err *err)
 {
-    size_t table_n = record_table_bytes(bytes.n);
+    size_t table_n = record_table_bytes(bytes.n, packing.block_shift),
+           block_bytes = (size_t)1 << packing.block_shift;
     uint64_t start = a->place.offset, at = start + RECORD_HEAD_BYTES + table_n;
     struct buf first = BUF_INIT, *block = compressor_scratch(c, 0); /* head and table, written last */
     char *p = buf_reserve(&first, RECORD_HEAD_BYTES + table_n);
     int r = 0;
     for (size_t i = 0; r == 0 && i * BLOCK_ENTRY_BYTES < table_n; i++) {
         buf_clear(block);
-        record_encode_block(c, codec, str_sub(bytes, i << BLOCK_SHIFT, (size_t)1 << BLOCK_SHIFT),
+        record_encode_block(c, packing.codec, str_sub(bytes, i * block_bytes, block_bytes),
                             p + RECORD_HEAD_BYTES + i * BLOCK_ENTRY_BYTES, block);
         r = set_write(set, a->segment->fd, block->p, block->n, at, a->place.segment, err);
         at += block->n;
     }
     a->place.stored_bytes = at - start;
     a->place.raw_bytes = bytes.n;
-    record_encode_head(account, blob, bytes.n, at - start, str_make(p + RECORD_HEAD_BYTES, table_n), p);
+    record_encode_head(account, blob, packing.block_shift, bytes.n, at - start,
+                       str_make(p + RECORD_HEAD_BYTES, table_n), p);
     a->place.check = record_seal(p, a->segment->salt + start);
     if (r == 0)
         r = set_write(set, a->segment->fd, p, RECORD_HEAD_BYTES + table_n, start, a->place.segment, err);
@@ -292,7 +294,7 @@ static int write_large(struct segments *set, struct compressor *c, enum codec co
     return r;
 }
 
-int segments_append_large(struct segments *set, struct compressor *c, enum codec codec,
+int segments_append_large(struct segments *set, struct compressor *c, struct packing packing,
                           struct account_id account, struct blob_id blob, struct str bytes,
                           struct appended *out, struct err *err)
 {
@@ -308,7 +310,7 @@ int segments_append_large(struct segments *set, struct compressor *c, enum codec
         return r;
     a.place.segment = a.segment->number;
     a.place.offset = SEGMENT_HEAD_BYTES;
-    r = write_large(set, c, codec, account, blob, bytes, &a, err);
+    r = write_large(set, c, packing, account, blob, bytes, &a, err);
     pthread_mutex_lock(&set->lock);
     a.segment->pending_bytes = record_padded(a.place.stored_bytes);
     a.segment->reserved = a.segment->allocated = SEGMENT_HEAD_BYTES + a.segment->pending_bytes;

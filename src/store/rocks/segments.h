@@ -76,7 +76,7 @@ struct appended {
 MUST_USE int segments_append(struct segments *set, enum segments_head head, struct buf *record,
                              struct appended *out, struct err *err);
 /* The same for a blob too large for memory, block by block into a file of its own. */
-MUST_USE int segments_append_large(struct segments *set, struct compressor *c, enum codec codec,
+MUST_USE int segments_append_large(struct segments *set, struct compressor *c, struct packing packing,
                                    struct account_id account, struct blob_id blob, struct str bytes,
                                    struct appended *out, struct err *err);
 bool segments_is_large(const struct segments *set, uint64_t raw_bytes);
