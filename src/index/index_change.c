@@ -159,7 +159,8 @@ static int put_segment(struct index *index, struct str bytes, struct batch *batc
     if (entry.documents > 0) {
         entry.first = index_segment_blob(segment, 0);
         entry.last = index_segment_blob(segment, entry.documents - 1);
-        r = store_blob_write(index->shelf->store, index->account, bytes, STR_NIL, STR_NIL, &entry.blob, err);
+        r = store_blob_write_for(index->shelf->store, index->account, bytes, BLOB_READ_IN_PARTS, &entry.blob,
+                                 err);
     }
     index_segment_unref(&segment);
     if (r < 0 || entry.documents == 0)

@@ -27,7 +27,8 @@
 enum {
     LAYOUT_FOOT_BYTES = 32,
     LAYOUT_DICTIONARY_BLOCK_BYTES = 4096, /* a block ends with the token that reaches this */
-    LAYOUT_HEAP_BLOCK_BYTES = 32 * 1024, /* larger ones have fewer trigrams to list, and more to look through */
+    LAYOUT_HEAP_BLOCK_BYTES = 32 *
+                              1024, /* larger ones have fewer trigrams to list, and more to look through */
     LAYOUT_BLOCK_BYTES_MAX = 256 * 1024, /* that a reader accepts */
     LAYOUT_HEAD_BYTES_MAX = 1 << 28,
 };

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "store/store.h"
 
-enum { PAGES_BYTES = 256 * 1024 }; /* of a page */
+enum { PAGES_BYTES = STORE_PART_BYTES }; /* of a page */
 
 struct pages;
 
