@@ -57,12 +57,10 @@ void session_arm_timer(struct session *s)
 
 /* ---- what commands say ---- */
 
-bool session_must_wait(struct session *s)
+bool session_must_wait_now(struct session *s)
 {
     if (conn_output_full(s->conn) && !conn_flush(s->conn))
         return true;
-    if (++s->turn_checks % CHECKS_PER_LOOK != 0)
-        return false;
     int64_t left_ms = s->turn_end_ms - conn_now_mono_ms(s->conn);
     if (left_ms > TURN_MS - TURN_PUSH_MS)
         return false;
@@ -73,6 +71,13 @@ bool session_must_wait(struct session *s)
         return false;
     conn_yield(s->conn);
     return true;
+}
+
+bool session_must_wait(struct session *s)
+{
+    if (!conn_output_full(s->conn) && ++s->turn_checks % CHECKS_PER_LOOK != 0)
+        return false;
+    return session_must_wait_now(s);
 }
 
 void session_status(struct session *s, struct str tag, const char *kind, struct str code, struct str text)

@@ -147,6 +147,7 @@ static inline struct buf *session_out(struct session *s)
 /* True when a command that takes long or produces much must save its cursor and return -ERR_AGAIN: the client does not read (what the
  * socket takes is written first), or others have waited long enough for this worker. */
 bool session_must_wait(struct session *s);
+bool session_must_wait_now(struct session *s); /* for who works long between two questions */
 
 /* Commit `change` for the command in progress, without holding a worker until it is durable: -ERR_AGAIN, which the
  * command returns, to be run again. Results lie in change->arena; NULL takes the session's. Until the result is there `change` (in the session's arena, say as a part of the

@@ -69,8 +69,6 @@ static int find_chunks(struct search_find *f, struct session *s, struct err *err
                 if (hits.columns->modseq[i] > f->modseq_max)
                     f->modseq_max = hits.columns->modseq[i];
             lane += count;
-            if (lane >= CHUNK_MESSAGES_MAX)
-                break;
         }
     }
     return r;

@@ -69,7 +69,7 @@ static inline void lanes_put(struct lanes *l, uint32_t lane, bool value)
     l->words[lane / 64] = value ? l->words[lane / 64] | bit : l->words[lane / 64] & ~bit;
 }
 
-/* The first lane that is set from `from` on, LANE_NONE when there is none. */
+/* The first lane that is set from `from` (up to LANE_NONE) on, LANE_NONE when there is none. */
 static inline uint32_t lanes_next(const struct lanes *l, uint32_t from)
 {
     for (uint32_t w = from / 64; w < LANE_WORDS; w++) {

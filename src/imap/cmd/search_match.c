@@ -87,6 +87,7 @@ static struct lane_verdicts match_lanes(struct search_program *p, uint32_t i, st
 
 void search_program_begin(struct search_program *p, const struct chunk_columns *columns, uint32_t first_seq)
 {
+    search_scan_end(p);
     p->columns = columns;
     p->first_seq = first_seq;
     p->chunk_number++;
@@ -101,13 +102,16 @@ struct lane_verdicts search_program_look(struct search_program *p)
 
 /* ---- one message ---- */
 
-/* Nothing is known of the message at hand but its chunk's lanes. */
+/* Nothing is known of the message at hand but its chunk's lanes, unless it is that of before. */
 static void begin_message(struct search_program *p, uint32_t lane, const struct search_records *records)
 {
+    p->records = records;
+    if (p->lane == lane)
+        return;
+    search_scan_end(p);
     for (size_t i = 0; p->args->uses_fuzzy && i < p->args->node_count; i++)
         p->prepared[i].score = NO_SCORE;
     p->lane = lane;
-    p->records = records;
     p->has_view = p->has_header = p->has_bytes = false;
     p->error = 0;
 }
@@ -130,20 +134,28 @@ static enum verdict look_closer(struct search_program *p, const struct search_no
     case SEARCH_SENT_SINCE:
         return match_sent(p, node, ready);
     case SEARCH_BODY:
-        return search_match_text(p, TEXT_BODY, ready);
     case SEARCH_TEXT:
-        return search_match_text(p, TEXT_HEADER | TEXT_BODY, ready);
+        return UNKNOWN; /* until it is scanned */
     default:
         return search_match_header(p, ready);
     }
 }
 
+enum verdict search_look_at_leaf(struct search_program *p, uint32_t i)
+{
+    const struct prepared *ready = leaf_lanes(p, i);
+    if (lanes_has(&ready->lanes.open, p->lane))
+        return UNKNOWN;
+    return lanes_has(&ready->lanes.yes, p->lane) ? YES : NO;
+}
+
 static enum verdict match_leaf(struct search_program *p, uint32_t i)
 {
-    struct prepared *ready = leaf_lanes(p, i);
-    if (!lanes_has(&ready->lanes.open, p->lane))
-        return lanes_has(&ready->lanes.yes, p->lane) ? YES : NO;
-    enum verdict v = look_closer(p, &p->args->nodes[i], ready);
+    struct prepared *ready = &p->prepared[i];
+    enum verdict v = search_look_at_leaf(p, i);
+    if (v != UNKNOWN)
+        return v;
+    v = look_closer(p, &p->args->nodes[i], ready);
     if (v != UNKNOWN) {
         lanes_put(&ready->lanes.open, p->lane, false);
         lanes_put(&ready->lanes.yes, p->lane, v == YES);
@@ -181,12 +193,18 @@ static int outcome(struct search_program *p, int r, struct err *err)
 }
 
 int search_program_decide(struct search_program *p, uint32_t lane, const struct search_records *records,
-                          struct err *err)
+                          struct session *s, struct err *err)
 {
     enum verdict v = UNKNOWN;
+    int r = 1;
     begin_message(p, lane, records);
-    for (p->stage = STAGE_RECORDS; v == UNKNOWN && p->stage <= STAGE_BYTES; p->stage++)
+    for (p->stage = STAGE_RECORDS; p->stage < STAGE_BYTES && v == UNKNOWN; p->stage++)
         v = match_node(p, 0);
+    while (v == UNKNOWN && (v = match_node(p, 0)) == UNKNOWN && (r = search_scan(p, s)) == 1)
+        ;
+    if (r == -ERR_AGAIN)
+        return r;
+    search_scan_end(p);
     return outcome(p, v == YES, err);
 }
 
@@ -207,7 +225,7 @@ int search_program_match(struct search_program *p, uint32_t seq, const struct me
                                      .keywords = row->keywords.words };
     search_program_begin(p, &p->one, seq);
     struct lane_verdicts v = search_program_look(p);
-    return lanes_has(&v.open, 0) ? search_program_decide(p, 0, NULL, err) : lanes_has(&v.yes, 0);
+    return lanes_has(&v.open, 0) ? search_program_decide(p, 0, NULL, NULL, err) : lanes_has(&v.yes, 0);
 }
 
 unsigned search_program_slots(const struct search_program *p)
@@ -272,11 +290,14 @@ static unsigned score_node(struct search_program *p, uint32_t i)
 }
 
 int search_program_score(struct search_program *p, uint32_t lane, const struct search_records *records,
-                         unsigned *score_out, struct err *err)
+                         struct session *s, unsigned *score_out, struct err *err)
 {
-    if (p->lane != lane)
-        begin_message(p, lane, records);
+    int r;
+    begin_message(p, lane, records);
     p->stage = STAGE_BYTES;
+    while (p->args->uses_fuzzy && (r = search_scan(p, s)) != 0)
+        if (r == -ERR_AGAIN)
+            return r;
     unsigned score = score_node(p, 0);
     *score_out = score == NO_SCORE ? FUZZY_SCORE_MAX : score ? score : 1;
     return outcome(p, 0, err);

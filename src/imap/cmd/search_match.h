@@ -1,7 +1,7 @@
 /* search_match.h: does a message match a search program?     RFC 9051, 6.4.4
  * Evaluated in stages that cost more and more; each answers yes, no or not known yet, and a message is decided as early as
- * possible: by its row (flags, dates, size), with all others of its chunk at once; by its stored records (header fields,
- * sent date); by its bytes (BODY, TEXT).
+ * possible: by its row (flags, dates, size) with all others of its chunk at once; by its stored records
+ * (header fields, sent date); by its bytes (BODY, TEXT).
  * A FUZZY key (RFC 6203) matches all that the key alone does, and more.
  * Threads: one owner. */
 #ifndef LOFT_IMAP_CMD_SEARCH_MATCH_H
@@ -73,11 +73,12 @@ void search_program_begin(struct search_program *program, const struct chunk_col
 /* What can be said of its messages without reading them. */
 struct lane_verdicts search_program_look(struct search_program *program);
 
-/* An open message, by its place in the chunk: 1 it matches, 0 not, or an error. A message whose bytes are gone meanwhile
+/* An open message, by its place in the chunk: 1 it matches, 0 not, or an error; -ERR_AGAIN when `s` must wait (NULL: nobody): to be
+ * called again with the same. A message whose bytes are gone meanwhile
  * (expunged) matches nothing that needs them.
  *   records  borrows, until the next call; NULL: none were read ahead */
 MUST_USE int search_program_decide(struct search_program *program, uint32_t lane,
-                                   const struct search_records *records, struct err *err);
+                                   const struct search_records *records, struct session *s, struct err *err);
 
 /* The same of one message alone. */
 MUST_USE int search_program_match(struct search_program *program, uint32_t seq, const struct message *row,
@@ -87,6 +88,7 @@ MUST_USE int search_program_match(struct search_program *program, uint32_t seq, 
  * BODY_PERCENT of it; on a date or a size it matches what is near, the less the farther. Of several keys it is the mean; of
  * OR the best. Where nothing is fuzzy it is 100. Otherwise as search_program_decide. */
 MUST_USE int search_program_score(struct search_program *program, uint32_t lane,
-                                  const struct search_records *records, unsigned *score_out, struct err *err);
+                                  const struct search_records *records, struct session *s,
+                                  unsigned *score_out, struct err *err);
 
 #endif

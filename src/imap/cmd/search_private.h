@@ -6,6 +6,7 @@
 #include "mime/charset.h"
 #include "mime/fuzzy.h"
 #include "mime/meta.h"
+#include "mime/text.h"
 
 enum verdict { NO, YES, UNKNOWN };
 
@@ -38,6 +39,15 @@ struct prepared {
 /* What is looked at, what costs little first. */
 enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
 
+/* The text of a message while it is looked through, which may take more than one turn. */
+struct search_scan {
+    bool is_running, is_fuzzy;
+    uint32_t keys[SEARCH_TEXT_KEYS_MAX]; /* nodes */
+    size_t key_count;
+    struct text_reader reader;
+    enum text_scope from; /* of the piece before */
+};
+
 struct search_program {
     struct search_place place;
     struct arena *arena;
@@ -59,6 +69,7 @@ struct search_program {
     bool has_view, has_header, has_bytes;
     struct meta_view view;
     struct str header;
+    struct search_scan scan;
     struct buf meta_bytes, header_bytes, bytes, text; /* records, the message, scratch for decoded text */
     int error;                                        /* of reading; 0: none */
     struct err err;
@@ -74,6 +85,12 @@ static inline enum collation search_collation_of(const struct search_program *p,
 {
     return fuzzy ? COLLATION_UNICODE_CASEMAP : p->place.collation;
 }
+
+/* ---- search_keys.c ---- */
+
+/* errors: -ERR_CHARSET and others of charset_to_utf8 */
+MUST_USE int search_prepare_text(struct search_program *p, const struct search_node *node,
+                                 struct prepared *out, struct err *err);
 
 /* ---- search_rows.c ---- */
 
@@ -91,6 +108,21 @@ unsigned search_score_size(const struct search_node *node, uint64_t size);
 /* What reading a record or the message comes to: an error that is more than "not there" is kept for the caller of the program. */
 MUST_USE int search_need_view(struct search_program *p);
 enum verdict search_match_header(struct search_program *p, struct prepared *ready);
-enum verdict search_match_text(struct search_program *p, unsigned scope, struct prepared *ready);
+MUST_USE int search_need_bytes(struct search_program *p);
+MUST_USE int search_fail(struct search_program *p, int r); /* keeps an error; returns `r` */
+void search_raise_score(struct prepared *ready, unsigned score);
+
+/* ---- search_scan.c ---- */
+
+/* Look through the text of the message at hand until more is known: 1, or 0 when no BODY or TEXT is open any more, or -ERR_AGAIN.
+ *   s  may have to wait; NULL: nobody */
+MUST_USE int search_scan(struct search_program *p, struct session *s);
+/* It is given up: what is still looked for is not there. */
+void search_scan_end(struct search_program *p);
+
+/* ---- search_match.c ---- */
+
+/* What is known of the message at hand so far. */
+enum verdict search_look_at_leaf(struct search_program *p, uint32_t key);
 
 #endif

@@ -5,42 +5,6 @@
 
 /* ---- compiling ---- */
 
-/* "": BODY and TEXT have none. */
-static struct str field_of(const struct search_node *node)
-{
-    switch (node->key) {
-    case SEARCH_FROM:
-        return STR("From");
-    case SEARCH_TO:
-        return STR("To");
-    case SEARCH_CC:
-        return STR("Cc");
-    case SEARCH_BCC:
-        return STR("Bcc");
-    case SEARCH_SUBJECT:
-        return STR("Subject");
-    case SEARCH_HEADER:
-        return node->header;
-    default:
-        return STR("");
-    }
-}
-
-static int fold_needle(struct search_program *p, struct str text, enum collation collation, struct str *out,
-                       struct err *err)
-{
-    struct buf utf8 = BUF_INIT, folded = BUF_INIT;
-    uint8_t charset = str_is_nil(p->args->charset) ? CHARSET_UTF8 : charset_find(p->args->charset);
-    int r = charset_to_utf8(p->charsets, charset, text, &utf8, err);
-    if (r == 0) {
-        collation_fold(collation, buf_str(&utf8), &folded);
-        *out = arena_dup(p->arena, buf_str(&folded));
-    }
-    buf_deinit(&utf8);
-    buf_deinit(&folded);
-    return r;
-}
-
 /* "M123": the number behind the letter, 0 when it is none of ours. */
 static uint64_t parse_id(struct str text, char letter)
 {
@@ -107,16 +71,8 @@ static int prepare_set(struct search_program *p, const struct search_node *node,
 static int prepare(struct search_program *p, const struct search_node *node, struct prepared *out,
                    struct err *err)
 {
-    if (search_is_text_key(node->key)) {
-        out->field = field_of(node);
-        out->field_kept = out->field.n && mime_header_record_keeps(&out->field, 1, NULL);
-        int r = fold_needle(p, node->text, search_collation_of(p, node->fuzzy), &out->needle, err);
-        if (r == 0 && node->fuzzy) {
-            out->fuzzy = arena_new(p->arena, struct fuzzy);
-            fuzzy_init(out->fuzzy, out->needle);
-        }
-        return r;
-    }
+    if (search_is_text_key(node->key))
+        return search_prepare_text(p, node, out, err);
     switch (node->key) {
     case SEARCH_KEYWORD:
     case SEARCH_NO_KEYWORD:
@@ -219,9 +175,11 @@ int search_program_scope(const struct search_program *p, struct seqset *seqs_out
 
 void search_program_rest(struct search_program *p)
 {
-    buf_deinit(&p->bytes);
+    if (!p->scan.is_running) {
+        buf_deinit(&p->bytes);
+        p->has_bytes = false;
+    }
     buf_deinit(&p->text);
-    p->has_bytes = false;
 }
 
 void search_program_free(struct search_program **program)
@@ -229,6 +187,8 @@ void search_program_free(struct search_program **program)
     struct search_program *p = *program;
     if (!p)
         return;
+    if (p->scan.is_running)
+        text_reader_deinit(&p->scan.reader);
     charset_cache_free(&p->charsets);
     buf_deinit(&p->meta_bytes);
     buf_deinit(&p->header_bytes);

@@ -1,4 +1,4 @@
-/* search_text.c: what needs a message's stored records or its bytes: header fields, BODY, TEXT. */
+/* search_text.c: what needs a message's stored records or its bytes, and header fields. */
 #include "imap/cmd/search_private.h"
 #include "mime/header.h"
 #include "mime/text.h"
@@ -15,7 +15,7 @@ static struct blob_id blob_at_hand(const struct search_program *p)
     return (struct blob_id){ p->columns->blob[p->lane] };
 }
 
-static int fail(struct search_program *p, int r)
+int search_fail(struct search_program *p, int r)
 {
     if (r < 0 && r != -ERR_NOT_FOUND && p->error == 0)
         p->error = r;
@@ -34,7 +34,7 @@ static int need_record(struct search_program *p, enum blob_slot slot, struct buf
         ahead = buf_str(bytes);
     }
     *out = ahead;
-    return fail(p, r);
+    return search_fail(p, r);
 }
 
 int search_need_view(struct search_program *p)
@@ -44,7 +44,7 @@ int search_need_view(struct search_program *p)
         return 0;
     int r = need_record(p, BLOB_META, &p->meta_bytes, &record);
     if (r == 0)
-        r = fail(p, mime_meta_view(record, &p->view, &p->err));
+        r = search_fail(p, mime_meta_view(record, &p->view, &p->err));
     p->has_view = r == 0;
     return r;
 }
@@ -58,13 +58,13 @@ static int need_header_record(struct search_program *p)
     return r;
 }
 
-static int need_bytes(struct search_program *p)
+int search_need_bytes(struct search_program *p)
 {
     if (p->has_bytes)
         return 0;
     buf_clear(&p->bytes);
-    int r = fail(p, store_blob_read(store_of(p), account_id(p->place.account), blob_at_hand(p), 0,
-                                    p->columns->size_bytes[p->lane], &p->bytes, &p->err));
+    int r = search_fail(p, store_blob_read(store_of(p), account_id(p->place.account), blob_at_hand(p), 0,
+                                           p->columns->size_bytes[p->lane], &p->bytes, &p->err));
     p->has_bytes = r == 0;
     return r;
 }
@@ -76,7 +76,7 @@ static bool holds(struct str text, struct str needle)
     return str_find(text, needle) >= 0;
 }
 
-static void raise_score(struct prepared *ready, unsigned score)
+void search_raise_score(struct prepared *ready, unsigned score)
 {
     if (ready->score == NO_SCORE || score > ready->score)
         ready->score = score;
@@ -90,7 +90,7 @@ static bool value_holds(struct search_program *p, struct str value, struct prepa
         return holds(buf_str(&p->text), ready->needle);
     fuzzy_begin(ready->fuzzy);
     (void)fuzzy_feed(ready->fuzzy, buf_str(&p->text));
-    raise_score(ready, fuzzy_score(ready->fuzzy));
+    search_raise_score(ready, fuzzy_score(ready->fuzzy));
     return ready->score == FUZZY_SCORE_MAX;
 }
 
@@ -114,70 +114,16 @@ enum verdict search_match_header(struct search_program *p, struct prepared *read
     bool too_large = true;
     if (p->stage < STAGE_RECORDS)
         return UNKNOWN;
-    if (ready->field_kept && (need_header_record(p) < 0 ||
-                              fail(p, mime_header_record_view(p->header, &fields, &too_large, &p->err)) < 0))
+    if (ready->field_kept &&
+        (need_header_record(p) < 0 ||
+         search_fail(p, mime_header_record_view(p->header, &fields, &too_large, &p->err)) < 0))
         return NO;
     if (!too_large)
         return header_holds(p, fields, ready->field, ready);
     if (p->stage < STAGE_BYTES)
         return UNKNOWN;
-    if (search_need_view(p) < 0 || need_bytes(p) < 0)
+    if (search_need_view(p) < 0 || search_need_bytes(p) < 0)
         return NO;
     fields = str_sub(buf_str(&p->bytes), 0, (size_t)p->view.header_bytes);
     return header_holds(p, fields, ready->field, ready);
-}
-
-static int piece_holds(void *ctx, const struct text_piece *piece)
-{
-    return holds(piece->text, *(const struct str *)ctx);
-}
-
-static int piece_is_best(void *ctx, const struct text_piece *piece)
-{
-    return fuzzy_feed(ctx, piece->text);
-}
-
-static enum verdict match_scope(struct search_program *p, unsigned scope, unsigned percent,
-                                struct prepared *ready)
-{
-    size_t overlap = fuzzy_overlap(ready->fuzzy);
-    fuzzy_begin(ready->fuzzy);
-    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope,
-                           overlap < TEXT_OVERLAP_BYTES_MAX ? overlap : TEXT_OVERLAP_BYTES_MAX,
-                           COLLATION_UNICODE_CASEMAP, p->charsets, piece_is_best, ready->fuzzy, &p->err);
-    if (fail(p, r) < 0)
-        return NO;
-    unsigned score = fuzzy_score(ready->fuzzy);
-    raise_score(ready, score ? 1 + (score - 1) * percent / 100 : 0);
-    return score ? YES : NO;
-}
-
-static enum verdict match_fuzzy_text(struct search_program *p, unsigned scope, struct prepared *ready)
-{
-    enum verdict header = NO;
-    ready->score = 0;
-    if (scope & TEXT_HEADER)
-        header = match_scope(p, TEXT_HEADER, 100, ready);
-    if (ready->score > BODY_PERCENT)
-        return YES;
-    enum verdict body = match_scope(p, TEXT_BODY, scope & TEXT_HEADER ? BODY_PERCENT : 100, ready);
-    return header == YES ? YES : body;
-}
-
-enum verdict search_match_text(struct search_program *p, unsigned scope, struct prepared *ready)
-{
-    struct str needle = ready->needle;
-    if (needle.n == 0) {
-        ready->score = FUZZY_SCORE_MAX;
-        return YES;
-    }
-    if (p->stage < STAGE_BYTES)
-        return UNKNOWN;
-    if (needle.n > TEXT_OVERLAP_BYTES_MAX || search_need_view(p) < 0 || need_bytes(p) < 0)
-        return NO;
-    if (ready->fuzzy)
-        return match_fuzzy_text(p, scope, ready);
-    int r = mime_text_each(buf_str(&p->bytes), &p->view, scope, needle.n - 1, p->place.collation, p->charsets,
-                           piece_holds, &needle, &p->err);
-    return fail(p, r) == 1 ? YES : NO;
 }

@@ -156,15 +156,17 @@ static int wait(struct search_walk *walk, struct session *s)
     return -ERR_AGAIN;
 }
 
-/* Does the message match? 1, 0, or an error. */
-static int decide(struct search_walk *walk, uint32_t lane, struct err *err)
+/* Does the message match? 1, 0, -ERR_AGAIN (before it or in the middle of it), or another error. */
+static int decide(struct search_walk *walk, struct session *s, uint32_t lane, struct err *err)
 {
     const bool is_open = lanes_has(&walk->left.open, lane);
     struct search_records records = { STR_NIL, STR_NIL };
     int r = 1;
+    if (is_open && session_must_wait_now(s))
+        return -ERR_AGAIN;
     if (is_open) {
         records = records_of(walk, lane);
-        r = search_program_decide(walk->program, lane, &records, err);
+        r = search_program_decide(walk->program, lane, &records, s, err);
         if (r < 0)
             return r;
         lanes_put(&walk->left.open, lane, false);
@@ -172,7 +174,7 @@ static int decide(struct search_walk *walk, uint32_t lane, struct err *err)
     }
     if (r == 0 || !walk->scores)
         return r;
-    int scored = search_program_score(walk->program, lane, is_open ? &records : NULL, &walk->score, err);
+    int scored = search_program_score(walk->program, lane, is_open ? &records : NULL, s, &walk->score, err);
     return scored < 0 ? scored : 1;
 }
 
@@ -190,9 +192,9 @@ int search_walk_next(struct search_walk *walk, struct session *s, uint32_t *seq_
             step_over_span(walk);
             continue;
         }
-        r = decide(walk, lane, err);
+        r = decide(walk, s, lane, err);
         if (r < 0)
-            return r;
+            return r == -ERR_AGAIN ? wait(walk, s) : r;
         step_over(walk, walk->span.seq + lane);
         if (r == 1) {
             chunk_row(walk->span.columns, lane, row_out);
@@ -215,9 +217,10 @@ int search_walk_next_chunk(struct search_walk *walk, struct session *s, struct s
             return r;
         uint32_t lane = lanes_next(&walk->left.open, walk->next_seq - walk->span.seq);
         if (lane != LANE_NONE) {
-            r = decide(walk, lane, err);
+            walk->next_seq = walk->span.seq + lane;
+            r = decide(walk, s, lane, err);
             if (r < 0)
-                return r;
+                return r == -ERR_AGAIN ? wait(walk, s) : r;
             continue;
         }
         step_over_span(walk);
