@@ -67,6 +67,12 @@ def test_the_better_rival_counts():
     assert met.met
 
 
+def test_reasons_are_told_only_where_a_target_is_missed():
+    found = [row("loft", **{CPU: 1}), row("dovecot", **{CPU: 7})]
+    assert table.reasons(verdicts(found, figure="cpu", times=8, why="the disk")) == "- `lmtp.32`: the disk\n"
+    assert table.reasons(verdicts(found, figure="cpu", times=7, why="the disk")) == ""
+
+
 def test_more_is_better_for_rates():
     (met,) = verdicts([row("loft", rate=500), row("dovecot", rate=90), row("cyrus", rate=100)], figure="rate", times=5)
     assert (met.met, met.target) == (True, "5 times more")

@@ -78,7 +78,9 @@ def target_table(report: dict[str, Any]) -> str:
     if not verdicts:
         return ""
     met = sum(verdict.met for verdict in verdicts)
-    return f"## Targets\n\n{met} of {len(verdicts)} met.\n\n{table.verdict_table(verdicts)}\n"
+    text = f"## Targets\n\n{met} of {len(verdicts)} met.\n\n{table.verdict_table(verdicts)}\n"
+    reasons = table.reasons(verdicts)
+    return f"{text}\nWhat stands in the way of those that are missed, where it is known:\n\n{reasons}" if reasons else text
 
 
 def limit_table(report: dict[str, Any]) -> str:

@@ -95,6 +95,15 @@ def verdict_table(verdicts: list[Verdict]) -> str:
     return render(["work", "messages", "figure", "target", "reached", ""], lines, left=1)
 
 
+def reasons(verdicts: list[Verdict]) -> str:
+    """Where a target is missed, and it is known why: one line for each reason."""
+    rows: dict[str, dict[str, None]] = {}
+    for verdict in verdicts:
+        if verdict.why and not verdict.met:
+            rows.setdefault(verdict.why, {})[f"`{verdict.key.row}`"] = None
+    return "".join(f"- {', '.join(names)}: {why}\n" for why, names in rows.items())
+
+
 def verdicts_of(sections: dict[str, Results], targets: dict[str, Any]) -> list[Verdict]:
     found = [verdict for name, results in sections.items() for verdict in check(name, results, targets)]
     together: Results = {}

@@ -19,6 +19,7 @@ class Verdict:
     target: str  # for people: "5 times less", "at most 3 ms"
     reached: str
     met: bool
+    why: str = ""  # what stands in the way where it is missed
 
 
 def load(path: Path = FILE) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def check(section: str, results: Results, targets: dict[str, Any]) -> list[Verdi
             else:
                 verdict = against_number(section, key, measure, ours, target)
             if verdict:
+                verdict.why = target.get("why", "")
                 verdicts.append(verdict)
     return verdicts
 
