@@ -255,6 +255,8 @@ static int walk(struct round *round, struct err *err)
     int r = add_messages(round, all, err);
     if (r < 0)
         return r;
+    if (round->mark.walked == 0 && round->lookup.count == 0)
+        return 0; /* an account without mail needs no index */
     round->mark.walking = false;
     round->mark.walked = 0;
     return commit(round, err);
@@ -303,7 +305,7 @@ static int bring_up(struct round *round, struct err *err)
     round->builder = index_builder_new();
     indexer_lookup_init(&round->lookup, view);
     int r = round->mark.walking ? walk(round, err) : 0;
-    if (r == 0) { /* what the walk has added */
+    if (r == 0 && !round->mark.walking) { /* what the walk has added */
         indexer_lookup_deinit(&round->lookup);
         index_view_unref(&view);
         view = index_view(round->index);
