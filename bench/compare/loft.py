@@ -21,9 +21,11 @@ OPTIONS = {
 class Loft(Server):
     name = "loft"
 
-    def __init__(self, folder: Path, users: list[str], certificate: Path, key: Path, *, binary: Path, commit: str = ""):
+    def __init__(self, folder: Path, users: list[str], certificate: Path, key: Path, *, binary: Path, commit: str = "",
+                 index: bool = False):
         super().__init__(folder, users)
         self.certificate, self.key, self.binary, self.commit = certificate, key, binary, commit
+        self.index = index  # off where the others have none either
 
     def options(self) -> dict[str, str]:
         return {
@@ -32,6 +34,7 @@ class Loft(Server):
             "lmtp.listen": f"127.0.0.1:{self.lmtp_port}",
             "tls.certificate": str(self.certificate),
             "tls.key": str(self.key),
+            "index.enabled": "yes" if self.index else "no",
         } | OPTIONS
 
     def loft(self, *arguments: str) -> list[str]:
@@ -55,6 +58,8 @@ class Loft(Server):
         return self.shown("\n".join(f"{key} = {value}" for key, value in self.options().items()))
 
     def index_now(self, user: str) -> bool:
+        if not self.index:
+            return False
         done = subprocess.run(self.loft("index", "rebuild", user), capture_output=True, timeout=3600)
         return done.returncode == 0
 

@@ -101,7 +101,8 @@ def machine_table(report: dict[str, Any]) -> str:
 
 
 def settings_text(report: dict[str, Any]) -> str:
-    parts = ["## Settings\n\nWhat is not a server's own default. All have one ECDSA P-256 certificate and 64 users.\n"]
+    parts = ["## Settings\n\nWhat is not a server's own default. All have one ECDSA P-256 certificate and 64 users.\n"
+             "No server has a text index but in the section about it.\n"]
     for name, text in report["settings"].items():
         base, _, variant = name.partition("-")
         if variant:

@@ -50,7 +50,7 @@ class Run:
         try:
             for name in names:
                 if self.factory.has(name):
-                    servers.append(self._start(name))
+                    servers.append(self._start(name, section.index))
                 else:
                     say(f"{name}: left out")
             for turn in range(section.turns):
@@ -60,16 +60,16 @@ class Run:
             for server in servers:
                 server.stop()  # its folder goes with that of the run: removing many files disturbs who comes next
 
-    def _start(self, name: str) -> Server:
+    def _start(self, name: str, index: bool) -> Server:
         folder = self.folder / f"{next(self._numbers)}-{name}"
         folder.mkdir()
-        server = self.factory.make(name, folder)
+        server = self.factory.make(name, folder, index)
         library = self.build / "bench/libflushcount.so"
         server.preload = library if library.exists() else None
         server.prepare()
         server.start()
         self.versions.setdefault(name, server.version())
-        self.settings.setdefault(name, server.settings())
+        self.settings.setdefault(f"{name}-index" if index and "-" not in name else name, server.settings())
         return server
 
     def _turn(self, section: Section, turn: int, server: Server) -> None:

@@ -31,10 +31,12 @@ class Factory:
             return self._cyrus_folder is not None
         return kind == "loft"
 
-    def make(self, name: str, folder: Path) -> Server:
+    def make(self, name: str, folder: Path, index: bool) -> Server:
+        """`index`: the section is about text indexes. Dovecot and Cyrus say so by their names, too."""
         kind, _, variant = name.partition("-")
         if kind == "loft":
-            server: Server = Loft(folder, USERS, self.certificate, self.key, binary=self.binary, commit=self.commit)
+            server: Server = Loft(folder, USERS, self.certificate, self.key, binary=self.binary, commit=self.commit,
+                                  index=index)
         elif kind == "dovecot":
             server = Dovecot(folder, USERS, self.certificate, self.key, index=variant == "xapian",
                              hibernate=variant == "hibernate", mail_format="mdbox" if variant == "mdbox" else "sdbox")
