@@ -242,6 +242,8 @@ struct blob_id index_segment_blob(const struct index_segment *segment, uint32_t 
 uint32_t index_segment_seek(const struct index_segment *segment, struct blob_id blob, uint32_t hint)
 {
     uint32_t low = 0, high = segment->documents, step = 1;
+    if (hint < high && high - hint > 1 && segment->blobs[hint] < blob.n && segment->blobs[hint + 1] >= blob.n)
+        return hint + 1;                                /* the next: most */
     if (hint < high && segment->blobs[hint] < blob.n) { /* from there on, in growing steps */
         for (low = hint + 1; step < high - low && segment->blobs[low + step] < blob.n; step *= 2)
             low += step + 1;
