@@ -15,7 +15,7 @@ enum {
     TRIGRAM_KEY_BITS = 18,
     TRIGRAM_KEYS = 1 << TRIGRAM_KEY_BITS,
     TRIGRAM_PAGE_BYTES = 4096, /* about */
-    TRIGRAM_BLOCKS_MIN = 4,    /* fewer are all looked at: there are no pages */
+    TRIGRAM_BLOCKS_MIN = 16,   /* fewer are all looked at: there are no pages */
 };
 
 enum trigram_section { TRIGRAM_DICTIONARY, TRIGRAM_HEAP, TRIGRAM_SECTIONS };
