@@ -85,8 +85,9 @@ class Scope:
 
 
 class Corpus:
-    def __init__(self, messages):
+    def __init__(self, messages, uids=None):
         self.messages = messages
+        self.uids = uids or list(range(1, len(messages) + 1))
         self.everything = (1 << len(messages)) - 1
         self.text = Scope([m.header_texts + m.body_texts for m in messages])
         self.body = Scope([m.body_texts for m in messages])
@@ -224,7 +225,9 @@ class Queries:
         count = len(c.messages)
         first, last = sorted((rng.randrange(1, count + 1), rng.randrange(1, count + 1)))
         between = ((1 << (last - first + 1)) - 1) << (first - 1)
-        return b"%b%d:%d" % (b"UID " if kind == 5 else b"", first, last), between
+        if kind == 5:
+            return b"UID %d:%d" % (c.uids[first - 1], c.uids[last - 1]), between
+        return b"%d:%d" % (first, last), between
 
     def key(self, depth=0):
         rng = self.rng

@@ -17,7 +17,7 @@ def times_told(client):
 
 @pytest.fixture(scope="module")
 def slow():
-    with loft.Loft({"imap.progress_interval_ms": "1"}) as server:
+    with loft.Loft({"imap.progress_interval_ms": "1", "index.enabled": "no"}) as server:
         user = server.add_user("anna@example.org")
         client = imapwire.Imap(server, user)
         raw = b"Subject: long\r\n\r\n" + b"=C3=A4bcdefghijklmnopqrstuvwxyz, and so on until the end of it\r\n" * (MEGABYTES << 14)
@@ -80,7 +80,7 @@ def test_a_short_search_tells_none(slow):
 
 def test_others_get_their_turn_in_the_middle_of_a_message():
     """However large it is. A machine that is faster needs a larger one."""
-    with loft.Loft({"imap.progress_interval_ms": "1"}) as server:
+    with loft.Loft({"imap.progress_interval_ms": "1", "index.enabled": "no"}) as server:
         client = imapwire.Imap(server, server.add_user("anna@example.org"))
         line = b"=C3=A4bcdefghijklmnopqrstuvwxyz, and so on until the end of it\r\n"
         head = b"Subject: one\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"

@@ -2,12 +2,14 @@
 any decoder; while the index is being built, when it is, and after changes.
 
 LOFT_SEARCH_QUERIES=10000 asks that many, of all mail there is; without it some hundred, of a part of it."""
+import concurrent.futures
 import os
 import random
 
 import corpus
 import imapwire
 import letters_made
+import loft
 import pytest
 import search_oracle
 
@@ -65,9 +67,9 @@ class Box:
         self.corpus = search_oracle.Corpus(messages)
 
 
-def search(client, query):
+def search(client, query, command=b"SEARCH"):
     tag = client.tag()
-    client.send(tag.encode() + b" SEARCH RETURN (ALL) CHARSET UTF-8 " + query + b"\r\n")
+    client.send(tag.encode() + b" " + command + b" RETURN (ALL) CHARSET UTF-8 " + query + b"\r\n")
     untagged, tagged = client.until(tag)
     assert tagged.startswith(b"OK"), (query, tagged)
     for line in untagged:
@@ -96,18 +98,54 @@ def check(box, count, seed):
     return hits
 
 
+def status(box):
+    return box.server.json("index", "status", box.user)[0]
+
+
+def change(box, seed):
+    """Some messages go, some are copied, some are moved away and back."""
+    rng, client, messages = random.Random(seed), box.client, box.corpus.messages
+    count = len(messages)
+    picked = rng.sample(range(count), 30)
+    gone, copied, moved = (set(picked[:10]), picked[10:20], picked[20:])
+
+    def numbers(indexes):
+        return ",".join(str(i + 1) for i in sorted(indexes))
+
+    client.ok(f"COPY {numbers(copied)} INBOX")
+    client.ok(f"MOVE {numbers(moved)} INBOX")
+    messages = messages + [messages[i] for i in sorted(copied)] + [messages[i] for i in sorted(moved)]
+    kept = [m for i, m in enumerate(messages) if i not in moved]
+    client.ok("SELECT INBOX")
+    positions = [i for i, m in enumerate(kept) if any(m is messages[g] for g in gone)]
+    client.ok("UID STORE 1:* -FLAGS.SILENT (\\Deleted)")
+    client.ok(f"STORE {numbers(positions)} +FLAGS.SILENT (\\Deleted)")
+    client.ok("EXPUNGE")
+    kept = [m for i, m in enumerate(kept) if i not in set(positions)]
+    for m in kept:
+        m.flags.discard("DELETED")
+    box.corpus = search_oracle.Corpus(kept, search(client, b"ALL", b"UID SEARCH"))
+
+
 @pytest.fixture(scope="module")
-def real(server, tmp_path_factory):
+def indexing():
+    """A server that indexes when it is told to."""
+    with loft.Loft({"index.delay_s": "3600", "index.cpu_percent": "1"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def real(indexing, tmp_path_factory):
     raws = real_messages()
-    user = server.add_user("oracle-real@example.org")
-    return Box(server, user, decode(raws, str(tmp_path_factory.mktemp("mail"))), raws)
+    user = indexing.add_user("oracle-real@example.org")
+    return Box(indexing, user, decode(raws, str(tmp_path_factory.mktemp("mail"))), raws)
 
 
 @pytest.fixture(scope="module")
-def made(server):
+def made(indexing):
     letters = letters_made.letters(3000 if QUERIES else 300, seed=7)
-    user = server.add_user("oracle-made@example.org")
-    return Box(server, user, [l.message for l in letters], [l.raw for l in letters])
+    user = indexing.add_user("oracle-made@example.org")
+    return Box(indexing, user, [l.message for l in letters], [l.raw for l in letters])
 
 
 def test_fresh_mail_is_found(real, made):
@@ -117,8 +155,33 @@ def test_fresh_mail_is_found(real, made):
 
 
 def test_letters_of_known_text(made):
+    made.server.run("index", "rebuild", made.user)
+    assert status(made)["waiting"] == 0
     assert check(made, QUERIES // 2 or 300, 4) > 0
 
 
 def test_real_mail(real):
+    real.server.run("index", "rebuild", real.user)
+    assert status(real)["waiting"] == 0
     assert check(real, QUERIES // 2 or 200, 6) > 0
+
+
+def test_what_comes_goes_and_is_copied(made):
+    for seed in range(4):
+        change(made, seed)
+        assert check(made, 40, 10 + seed) > 0
+        if seed == 1:
+            made.server.run("index", "rebuild", made.user)
+    assert made.server.json("index", "check", made.user)[0]["found"] == 0
+
+
+def test_a_search_while_the_index_is_made_anew(made):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for _ in range(3):
+            done = pool.submit(made.server.run, "index", "rebuild", made.user)
+            while True:
+                was_done = done.done()
+                check(made, 10, 20)
+                if was_done:
+                    break
+            done.result()

@@ -2,6 +2,7 @@
  * A mailbox is seen as it is when its turn comes; the selected one as its client knows it. */
 #include "imap/cmd/command.h"
 #include "imap/cmd/esearch_targets.h"
+#include "imap/cmd/search_index.h"
 #include "imap/cmd/search_find.h"
 #include "imap/context.h"
 #include "imap/door.h"
@@ -13,6 +14,10 @@ struct esearch_cursor {
     uint32_t done, goal; /* messages of the targets before it, and of all */
     enum { TARGET_OPEN, TARGET_FIND, TARGET_ANSWER } stage;
     bool updates; /* the selected mailbox was among them */
+
+    /* Of the account searched last, so that the mailboxes of one are searched by one index. */
+    struct account *indexed;
+    struct search_index *index;
 
     /* The target at hand. Its memory is in target_arena. */
     struct arena target_arena;
@@ -36,6 +41,7 @@ static void cursor_drop(struct session *s)
 {
     struct esearch_cursor *c = s->cursor;
     leave_target(c);
+    search_index_free(&c->index);
     arena_deinit(&c->target_arena);
     esearch_targets_leave(&c->targets);
 }
@@ -105,6 +111,12 @@ static int open_target(struct session *s, struct esearch_cursor *c, const struct
     int r = place_of(s, c, target, &place, err);
     if (r < 0)
         return r;
+    if (c->indexed != place.account) {
+        c->indexed = place.account;
+        search_index_free(&c->index);
+        c->index = search_index_of(place.account, &a->search);
+    }
+    place.index = c->index;
     buf_add_lit(&source, " MAILBOX ");
     write_mailbox(&source, target->name, session_utf8(s));
     buf_printf(&source, " UIDVALIDITY %u", mailbox_uidvalidity(target->mailbox));

@@ -29,7 +29,12 @@ static struct prepared *leaf_lanes(struct search_program *p, uint32_t i)
     const struct search_node *node = &p->args->nodes[i];
     if (ready->looked != p->chunk_number) {
         ready->looked = p->chunk_number;
+        ready->is_indexed = !p->index || !search_is_text_key(node->key);
         ready->lanes = without_looking(p, node, ready);
+    }
+    if (p->is_found && !ready->is_indexed) {
+        ready->is_indexed = true;
+        search_index_verdicts(p->index, i, ready->is_exact, &p->documents, &ready->lanes);
     }
     return ready;
 }
@@ -92,12 +97,24 @@ void search_program_begin(struct search_program *p, const struct chunk_columns *
     p->first_seq = first_seq;
     p->chunk_number++;
     p->lane = LANE_NONE;
+    p->is_found = false;
+    p->stage = STAGE_ROW;
 }
 
-struct lane_verdicts search_program_look(struct search_program *p)
+bool search_program_look(struct search_program *p, struct lane_verdicts *v)
 {
-    p->stage = STAGE_ROW;
-    return match_lanes(p, 0, all_lanes(p));
+    if (p->stage == STAGE_ROW) {
+        *v = match_lanes(p, 0, all_lanes(p));
+        if (!p->index || lanes_are_empty(v->open))
+            return true;
+        search_index_find(p->index, p->columns, &v->open, &p->documents);
+        p->is_found = true;
+        p->stage = STAGE_INDEX;
+    }
+    if (search_index_ask(p->index, &p->documents))
+        return false;
+    *v = match_lanes(p, 0, all_lanes(p));
+    return true;
 }
 
 /* ---- one message ---- */
@@ -210,6 +227,7 @@ int search_program_decide(struct search_program *p, uint32_t lane, const struct 
 
 int search_program_match(struct search_program *p, uint32_t seq, const struct message *row, struct err *err)
 {
+    struct lane_verdicts v;
     p->one = (struct chunk_columns){ .count = 1,
                                      .keyword_words = KEYWORD_WORDS,
                                      .uid = &row->uid,
@@ -224,7 +242,8 @@ int search_program_match(struct search_program *p, uint32_t seq, const struct me
                                      .flags = &row->flags,
                                      .keywords = row->keywords.words };
     search_program_begin(p, &p->one, seq);
-    struct lane_verdicts v = search_program_look(p);
+    while (!search_program_look(p, &v))
+        ;
     return lanes_has(&v.open, 0) ? search_program_decide(p, 0, NULL, NULL, err) : lanes_has(&v.yes, 0);
 }
 

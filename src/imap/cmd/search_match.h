@@ -1,6 +1,6 @@
 /* search_match.h: does a message match a search program?     RFC 9051, 6.4.4
  * Evaluated in stages that cost more and more; each answers yes, no or not known yet, and a message is decided as early as
- * possible: by its row (flags, dates, size) with all others of its chunk at once; by its stored records
+ * possible: by its row (flags, dates, size) and by the search index, with all others of its chunk at once; by its stored records
  * (header fields, sent date); by its bytes (BODY, TEXT).
  * A FUZZY key (RFC 6203) matches all that the key alone does, and more.
  * Threads: one owner. */
@@ -11,6 +11,7 @@
 #include "imap/session.h"
 #include "imap/wire/search_args.h"
 
+struct search_index;
 struct search_program;
 
 /* Where the messages are. All of it is borrowed. */
@@ -24,6 +25,8 @@ struct search_place {
     /* The program will be asked about later snapshots too: sequence numbers and "$" stand for the messages that
      * they are now (RFC 5267, 4.3); "*" among UIDs follows the mailbox. See search_program_follow. */
     bool lasting;
+    /* Of the account, with what it has answered for the same arguments at other places; NULL: the program takes one of its own. */
+    struct search_index *index;
 };
 
 /* The mailbox that the session has selected, as its client knows it. */
@@ -53,7 +56,11 @@ bool search_program_ages(const struct search_program *program);
 MUST_USE int search_program_scope(const struct search_program *program, struct seqset *seqs_out,
                                   struct err *err);
 
-/* It will not be used for some time: let go of the message read last. */
+/* The search index of an account, for places of it; NULL: there is none. Frees by search_index_free, before the account goes.
+ *   args  of all programs that share it */
+struct search_index *search_index_of(struct account *account, const struct search_args *args);
+
+/* It will not be used for some time: let go of the message read last, and if it is a lasting one, of the index. */
 void search_program_rest(struct search_program *program);
 void search_program_free(struct search_program **program);
 
@@ -70,8 +77,9 @@ unsigned search_program_slots(const struct search_program *program);
 /* A chunk is at hand from now on: `columns` is borrowed until the next, its first message has the number `first_seq`. */
 void search_program_begin(struct search_program *program, const struct chunk_columns *columns,
                           uint32_t first_seq);
-/* What can be said of its messages without reading them. */
-struct lane_verdicts search_program_look(struct search_program *program);
+/* What can be said of its messages without reading them, by their rows and by the search index. False: to be called again with the same
+ * `verdicts`, after others have had their turn. */
+bool search_program_look(struct search_program *program, struct lane_verdicts *verdicts);
 
 /* An open message, by its place in the chunk: 1 it matches, 0 not, or an error; -ERR_AGAIN when `s` must wait (NULL: nobody): to be
  * called again with the same. A message whose bytes are gone meanwhile

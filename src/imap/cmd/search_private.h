@@ -2,6 +2,7 @@
 #ifndef LOFT_IMAP_CMD_SEARCH_PRIVATE_H
 #define LOFT_IMAP_CMD_SEARCH_PRIVATE_H
 
+#include "imap/cmd/search_index.h"
 #include "imap/cmd/search_match.h"
 #include "mime/charset.h"
 #include "mime/fuzzy.h"
@@ -30,14 +31,16 @@ struct prepared {
     uint64_t id;                  /* EMAILID, THREADID; 0: not one of ours */
     struct str field;             /* of header keys: its name ... */
     bool field_kept;              /* ... and whether header records keep it */
+    bool is_exact;                /* the index may be taken at its word */
 
     /* What is known of the messages of the chunk at hand. Who finds out more writes it here. */
     struct lane_verdicts lanes;
     uint32_t looked; /* the number of that chunk */
+    bool is_indexed; /* and the index was asked */
 };
 
 /* What is looked at, what costs little first. */
-enum stage { STAGE_ROW, STAGE_RECORDS, STAGE_BYTES };
+enum stage { STAGE_ROW, STAGE_INDEX, STAGE_RECORDS, STAGE_BYTES };
 
 /* The text of a message while it is looked through, which may take more than one turn. */
 struct search_scan {
@@ -58,10 +61,15 @@ struct search_program {
     bool has_saved_seqs;
     enum stage stage;
 
+    struct search_index *index; /* NULL: there is none, everything is scanned */
+    bool owns_index;            /* else it is the place's */
+
     /* The chunk at hand. */
     const struct chunk_columns *columns;
     uint32_t first_seq, chunk_number;
-    struct chunk_columns one; /* a chunk of one message alone */
+    struct search_documents documents; /* where its messages are in the index, once ... */
+    bool is_found;                     /* ... they were looked for there */
+    struct chunk_columns one;          /* a chunk of one message alone */
 
     /* The message at hand. */
     uint32_t lane;                        /* LANE_NONE: none yet */
@@ -91,6 +99,10 @@ static inline enum collation search_collation_of(const struct search_program *p,
 /* errors: -ERR_CHARSET and others of charset_to_utf8 */
 MUST_USE int search_prepare_text(struct search_program *p, const struct search_node *node,
                                  struct prepared *out, struct err *err);
+
+/* Have the index of the place's account, if there is one and a key could use it, and let go of it. */
+void search_take_index(struct search_program *p);
+void search_leave_index(struct search_program *p);
 
 /* ---- search_rows.c ---- */
 

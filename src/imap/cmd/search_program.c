@@ -126,6 +126,8 @@ int search_program_new(const struct search_place *place, const struct search_arg
             return r;
         }
     }
+    if (!place->lasting) /* else when it is asked again */
+        search_take_index(p);
     *program_out = p;
     return 0;
 }
@@ -180,6 +182,8 @@ void search_program_rest(struct search_program *p)
         p->has_bytes = false;
     }
     buf_deinit(&p->text);
+    if (p->place.lasting)
+        search_leave_index(p);
 }
 
 void search_program_free(struct search_program **program)
@@ -189,6 +193,7 @@ void search_program_free(struct search_program **program)
         return;
     if (p->scan.is_running)
         text_reader_deinit(&p->scan.reader);
+    search_leave_index(p);
     charset_cache_free(&p->charsets);
     buf_deinit(&p->meta_bytes);
     buf_deinit(&p->header_bytes);
@@ -228,6 +233,7 @@ int search_program_follow(struct search_program *p, const struct snapshot *snaps
         else if (ages(node->key))
             ready->limit_s = now_s - (int64_t)node->number;
     }
+    search_take_index(p);
     return r;
 }
 

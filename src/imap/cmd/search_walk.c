@@ -60,12 +60,16 @@ static bool is_in_span(const struct search_walk *walk, uint32_t seq)
            seq - walk->span.seq < walk->span.columns->count; /* also when it is before */
 }
 
-/* Have the chunk of message `next_seq` in walk->span, from its first row on, and what the rows say of it in walk->left. */
+/* Have the chunk of message `next_seq` in walk->span, from its first row on, and what is known of it in walk->left. 1: it is there;
+ * 0: call again. */
 static int load_span(struct search_walk *walk, struct err *err)
 {
     struct chunk_span *span = &walk->span;
-    if (is_in_span(walk, walk->next_seq))
-        return 0;
+    if (is_in_span(walk, walk->next_seq)) {
+        if (!walk->is_looked)
+            walk->is_looked = search_program_look(walk->program, &walk->left);
+        return walk->is_looked;
+    }
     struct snapshot_cursor cursor = snapshot_cursor_at(walk->place.snapshot, walk->next_seq);
     int r = snapshot_cursor_next(&cursor, span, err);
     if (r <= 0)
@@ -73,9 +77,9 @@ static int load_span(struct search_walk *walk, struct err *err)
     span->seq -= span->first;
     span->first = 0;
     search_program_begin(walk->program, span->columns, span->seq);
-    walk->left = search_program_look(walk->program);
+    walk->is_looked = search_program_look(walk->program, &walk->left);
     walk->ahead = (struct lanes){ 0 };
-    return 0;
+    return walk->is_looked;
 }
 
 /* The first message of interest from `next_seq` on in the direction of the walk; LANE_NONE: the chunk has none. */
@@ -187,6 +191,10 @@ int search_walk_next(struct search_walk *walk, struct session *s, uint32_t *seq_
         int r = load_span(walk, err);
         if (r < 0)
             return r;
+        if (r == 0 && session_must_wait_now(s))
+            return wait(walk, s);
+        if (r == 0)
+            continue;
         uint32_t lane = next_lane(walk);
         if (lane == LANE_NONE) {
             step_over_span(walk);
@@ -215,6 +223,10 @@ int search_walk_next_chunk(struct search_walk *walk, struct session *s, struct s
         int r = load_span(walk, err);
         if (r < 0)
             return r;
+        if (r == 0 && session_must_wait_now(s))
+            return wait(walk, s);
+        if (r == 0)
+            continue;
         uint32_t lane = lanes_next(&walk->left.open, walk->next_seq - walk->span.seq);
         if (lane != LANE_NONE) {
             walk->next_seq = walk->span.seq + lane;

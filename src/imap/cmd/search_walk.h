@@ -14,6 +14,7 @@ struct search_walk {
     uint32_t next_seq;  /* 0: at the end */
     uint32_t first_seq; /* nothing before it is looked at */
     struct chunk_span span;
+    bool is_looked;             /* at the span */
     struct lane_verdicts left;  /* of its messages: those that match and those that stay to be looked at */
     uint32_t done_before, goal; /* for the progress that is told: messages of other mailboxes, and of all */
     bool scores;                /* the relevancy is wanted */

@@ -1,0 +1,250 @@
+#include "imap/cmd/search_index.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { NO_SLOT = UINT16_MAX };
+
+/* What a key and a segment come to. */
+struct answer {
+    enum { ANSWER_NONE, ANSWER_KNOWN, ANSWER_FAILED } state;
+    struct index_set sure, maybe;
+};
+
+struct key {
+    struct index_query *query;
+    struct answer *answers; /* one a segment */
+};
+
+struct place {
+    uint64_t first, last; /* blob ids */
+    struct index_segment *segment;
+    bool has_failed;
+    uint32_t hint;   /* where the last document was found */
+    uint32_t group;  /* in the documents at hand */
+    uint32_t search; /* in which that is */
+};
+
+struct search_index {
+    struct index_view *view;
+    size_t place_count, last_place;
+    struct place *places; /* one a segment */
+    uint32_t search;      /* how many chunks were looked for */
+    bool has_missed;
+    size_t key_count, slot_count;
+    uint16_t *slots;  /* of each key; NO_SLOT: it is not asked */
+    struct key *keys; /* by slot */
+    size_t answer_bytes;
+};
+
+static void *new_array(size_t count, size_t size)
+{
+    void *p = calloc(count ? count : 1, size);
+    if (!p)
+        abort();
+    return p;
+}
+
+struct search_index *search_index_new(struct index_view **view, size_t key_count)
+{
+    struct search_index *index = new_array(1, sizeof *index);
+    index->view = *view;
+    *view = NULL;
+    index->place_count = index_view_count(index->view);
+    index->places = new_array(index->place_count, sizeof *index->places);
+    for (size_t i = 0; i < index->place_count; i++) {
+        const struct index_entry *entry = index_view_entry(index->view, i);
+        index->places[i].first = entry->first.n;
+        index->places[i].last = entry->last.n;
+    }
+    index->key_count = key_count;
+    index->slots = new_array(key_count, sizeof *index->slots);
+    for (size_t i = 0; i < key_count; i++)
+        index->slots[i] = NO_SLOT;
+    index->keys = new_array(SEARCH_INDEX_KEYS_MAX, sizeof *index->keys);
+    return index;
+}
+
+static void free_key(struct search_index *index, struct key *key)
+{
+    for (size_t i = 0; i < index->place_count; i++) {
+        index_set_deinit(&key->answers[i].sure);
+        index_set_deinit(&key->answers[i].maybe);
+    }
+    free(key->answers);
+    index_query_free(&key->query);
+}
+
+void search_index_free(struct search_index **index_at)
+{
+    struct search_index *index = *index_at;
+    if (!index)
+        return;
+    for (size_t i = 0; i < index->slot_count; i++)
+        free_key(index, &index->keys[i]);
+    for (size_t i = 0; i < index->place_count; i++)
+        index_segment_unref(&index->places[i].segment);
+    index_view_unref(&index->view);
+    free(index->places);
+    free(index->slots);
+    free(index->keys);
+    free(index);
+    *index_at = NULL;
+}
+
+void search_index_set_key(struct search_index *index, size_t key, struct str needle, unsigned fields,
+                          enum index_kind kind)
+{
+    assert(key < index->key_count);
+    if (index->slots[key] != NO_SLOT || index->slot_count == SEARCH_INDEX_KEYS_MAX)
+        return;
+    index->slots[key] = (uint16_t)index->slot_count;
+    index->keys[index->slot_count++] = (struct key){ index_query_new(needle, fields, kind),
+                                                     new_array(index->place_count, sizeof(struct answer)) };
+}
+
+/* ---- where messages are ---- */
+
+/* The number of `blob` in segment `at`; false: it is not there, or the segment cannot be read. */
+static bool find_in(struct search_index *index, size_t at, uint64_t blob, uint32_t *number_out)
+{
+    struct place *place = &index->places[at];
+    struct err err;
+    if (blob < place->first || blob > place->last || place->has_failed)
+        return false;
+    if (!place->segment && index_view_segment(index->view, at, &place->segment, &err) < 0) {
+        place->has_failed = true;
+        return false;
+    }
+    uint32_t number = index_segment_seek(place->segment, (struct blob_id){ blob }, place->hint);
+    if (number == index_segment_documents(place->segment) ||
+        index_segment_blob(place->segment, number).n != blob)
+        return false;
+    place->hint = *number_out = number;
+    return true;
+}
+
+/* Messages that lie side by side are in one segment, mostly; new ones in the last. */
+static bool find_anywhere(struct search_index *index, uint64_t blob, size_t *at_out, uint32_t *number_out)
+{
+    if (index->last_place < index->place_count && find_in(index, index->last_place, blob, number_out)) {
+        *at_out = index->last_place;
+        return true;
+    }
+    for (size_t at = index->place_count; at-- > 0;)
+        if (at != index->last_place && find_in(index, at, blob, number_out)) {
+            *at_out = index->last_place = at;
+            return true;
+        }
+    return false;
+}
+
+static struct search_documents_group *group_of(struct search_index *index, size_t at,
+                                               struct search_documents *documents)
+{
+    struct place *place = &index->places[at];
+    if (place->search != index->search) {
+        place->search = index->search;
+        place->group = (uint32_t)documents->group_count;
+        documents->groups[documents->group_count++] = (struct search_documents_group){ .segment = at,
+                                                                                       .low = UINT32_MAX };
+    }
+    return &documents->groups[place->group];
+}
+
+void search_index_find(struct search_index *index, const struct chunk_columns *columns,
+                       const struct lanes *asked, struct search_documents *documents)
+{
+    index->search++;
+    documents->group_count = 0;
+    for (uint32_t lane = lanes_next(asked, 0); lane != LANE_NONE; lane = lanes_next(asked, lane + 1)) {
+        uint32_t number;
+        size_t at;
+        if (!find_anywhere(index, columns->blob[lane], &at, &number)) {
+            index->has_missed = true;
+            continue;
+        }
+        struct search_documents_group *group = group_of(index, at, documents);
+        documents->number[lane] = number;
+        lanes_put(&group->lanes, lane, true);
+        group->low = number < group->low ? number : group->low;
+        group->high = number > group->high ? number : group->high;
+    }
+}
+
+bool search_index_has_missed(const struct search_index *index)
+{
+    return index->has_missed;
+}
+
+/* ---- what keys match ---- */
+
+static size_t bytes_of(const struct index_set *set)
+{
+    return set->bits ? set->universe / 8 : (size_t)set->count * sizeof *set->list;
+}
+
+static void ask(struct search_index *index, struct key *key, size_t at)
+{
+    struct answer *answer = &key->answers[at];
+    struct err err;
+    int r = index_query_run(key->query, index->places[at].segment, &answer->sure, &answer->maybe, &err);
+    answer->state = r < 0 ? ANSWER_FAILED : ANSWER_KNOWN;
+    if (r < 0)
+        return;
+    index->answer_bytes += bytes_of(&answer->sure) + bytes_of(&answer->maybe);
+    if (index->answer_bytes <= SEARCH_INDEX_ANSWER_BYTES_MAX)
+        return;
+    index->answer_bytes -= bytes_of(&answer->sure) + bytes_of(&answer->maybe);
+    index_set_deinit(&answer->sure);
+    index_set_deinit(&answer->maybe);
+    answer->state = ANSWER_FAILED;
+}
+
+bool search_index_ask(struct search_index *index, const struct search_documents *documents)
+{
+    for (size_t g = 0; g < documents->group_count; g++)
+        for (size_t i = 0; i < index->slot_count; i++) {
+            size_t at = documents->groups[g].segment;
+            if (index->keys[i].answers[at].state == ANSWER_NONE) {
+                ask(index, &index->keys[i], at);
+                return true;
+            }
+        }
+    return false;
+}
+
+static bool meets(const struct index_set *set, const struct search_documents_group *group)
+{
+    uint32_t number;
+    return index_set_next(set, group->low, &number) && number <= group->high;
+}
+
+static void tell_group(const struct key *key, bool is_exact, const struct search_documents_group *group,
+                       const uint32_t *number, struct lane_verdicts *v)
+{
+    const struct answer *answer = &key->answers[group->segment];
+    const struct lanes open = lanes_and(v->open, group->lanes);
+    if (answer->state != ANSWER_KNOWN)
+        return;
+    v->open = lanes_and_not(v->open, open);
+    if (!meets(&answer->sure, group) && !meets(&answer->maybe, group))
+        return;
+    for (uint32_t lane = lanes_next(&open, 0); lane != LANE_NONE; lane = lanes_next(&open, lane + 1)) {
+        bool is_sure = index_set_has(&answer->sure, number[lane]);
+        if (is_sure && is_exact)
+            lanes_put(&v->yes, lane, true);
+        else if (is_sure || index_set_has(&answer->maybe, number[lane]))
+            lanes_put(&v->open, lane, true);
+    }
+}
+
+void search_index_verdicts(const struct search_index *index, size_t key, bool is_exact,
+                           const struct search_documents *documents, struct lane_verdicts *v)
+{
+    assert(key < index->key_count);
+    if (index->slots[key] == NO_SLOT)
+        return;
+    for (size_t g = 0; g < documents->group_count; g++)
+        tell_group(&index->keys[index->slots[key]], is_exact, &documents->groups[g], documents->number, v);
+}
