@@ -1,6 +1,7 @@
 /* What a query of the index says against what a plain search finds. */
 #include "base/testing.h"
 #include "base/utf8.h"
+#include "index/layout.h"
 #include "index/merge.h"
 #include "index/testing_index.h"
 #include "mime/fuzzy.h"
@@ -71,6 +72,16 @@ static void ask_all(struct fixture *f, struct str bytes, unsigned needles)
     index_segment_unref(&segment);
 }
 
+/* Large enough for that? */
+static bool has_trigrams(struct str bytes)
+{
+    struct index_segment *segment;
+    assert_int_equal(index_segment_open_bytes(bytes, &segment, NULL), 0);
+    bool has = segment->pages.count > 0;
+    index_segment_unref(&segment);
+    return has;
+}
+
 static void test_query_finds_what_a_plain_search_finds(void **state)
 {
     (void)state;
@@ -79,6 +90,7 @@ static void test_query_finds_what_a_plain_search_finds(void **state)
         struct buf bytes = BUF_INIT;
         setup(&f, seed, DOCUMENTS);
         testing_build(&f.documents, 0, f.documents.count, &f.source.source, NULL, &bytes);
+        assert_true(has_trigrams(buf_str(&bytes)));
         ask_all(&f, buf_str(&bytes), NEEDLES);
         assert_true(f.exact > NEEDLES / 4 && f.hits > NEEDLES);
         buf_deinit(&bytes);
@@ -241,6 +253,7 @@ static void test_merge_answers_as_a_segment_built_at_once(void **state)
             testing_build(&f.documents, DOCUMENTS / PARTS * i, DOCUMENTS / PARTS * (i + 1), &f.source.source,
                           NULL, &parts[i]);
         merge(parts, PARTS, keep_most, &merged);
+        assert_true(has_trigrams(buf_str(&merged)));
         testing_build(&f.documents, 0, DOCUMENTS, &f.source.source, keep_most, &whole);
         check_same_documents(buf_str(&merged), buf_str(&whole));
         ask_all(&f, buf_str(&merged), NEEDLES / 2);
