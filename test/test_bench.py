@@ -12,10 +12,10 @@ from loft import BINARY, PASSWORD, Loft
 
 GENERATOR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(BINARY))), "bench", "mail_bench")
 USERS = 32
-QUICK = ["login:count=32", "lmtp:count=100", "append:count=100", "fill:messages=1000", "select:messages=1000,count=5",
-         "fetch:messages=1000,count=20", "store:count=100,messages=100", "search:messages=1000,count=1",
-         "sort:messages=1000,count=1", "thread:messages=1000,count=1", "copy:messages=500", "idle:clients=40",
-         "push:count=3", "mix:count=500"]
+BIG = "messages=1000,bytes=2500"
+QUICK = ["login:count=32", "lmtp:count=100,bytes=2500", "append:count=100,bytes=2500", f"fill:{BIG}", f"select:{BIG},count=5",
+         f"fetch:{BIG},count=20", "store:count=100,messages=100", f"search:{BIG},count=1", f"sort:{BIG},count=1",
+         f"thread:{BIG},count=1", "copy:messages=500", "idle:clients=40", "push:count=3", "mix:count=500"]
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GENERATOR), reason="built without the load generator")
 
@@ -58,7 +58,7 @@ def test_generator_finds_nothing_wrong_with_loft_and_tells_of_all_that_the_manua
 
 
 def test_generator_says_what_is_not_there(loft):
-    code, rows, err = generate(*described(loft), "login:count=32", "select:messages=1000,count=2")
+    code, rows, err = generate(*described(loft), "login:count=32", f"select:{BIG},count=2")
     assert code == 0, err
     missing = {r["row"]: r["unsupported"] for r in rows if "unsupported" in r}
     assert missing == {"login.tls": "--imaps", "login.tls_resumed": "--imaps", "select.cold": "--restart"}
@@ -98,7 +98,7 @@ class Liar:
                 sink.sendall(b"".join(change(line + b"\n") for line in lines))
             sink.shutdown(socket.SHUT_WR)
         except OSError:
-            pass
+            sink.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self):
         return self
@@ -108,16 +108,16 @@ class Liar:
 
 
 LIES = [
-    ("a flag is not told", rb"^(\* 501 FETCH \(UID 501 FLAGS \()\\Seen", rb"\1", "fetch:messages=1000,count=1", "fetch.flags.warm"),
-    ("a message is told twice", rb"^\* 700 FETCH \(UID 700", rb"* 699 FETCH (UID 699", "fetch:messages=1000,count=1", "fetch.flags.warm"),
-    ("a subject belongs to another", rb"message 00000501", rb"message 00000502", "fetch:messages=1000,count=1", "fetch.envelope.warm"),
-    ("one byte of a body is wrong", rb"Message-ID: <00000501", rb"Message-ID: <00000510", "fetch:messages=1000,count=1", "fetch.body.warm"),
-    ("a hit is missing", rb"^\* SEARCH 7 333 777", rb"* SEARCH 7 777", "search:messages=1000,count=1", "search.body_rare"),
-    ("a hit is another", rb"^\* SEARCH 7 333 777", rb"* SEARCH 7 334 777", "search:messages=1000,count=1", "search.text_rare"),
-    ("two messages change places", rb"^\* SORT (\d+) (\d+)", rb"* SORT \2 \1", "sort:messages=1000,count=1", "sort.date"),
-    ("a thread lacks a message", rb"\(1000\)", rb"", "thread:messages=1000,count=1", "thread.refs"),
+    ("a flag is not told", rb"^(\* 501 FETCH \(UID 501 FLAGS \()\\Seen", rb"\1", f"fetch:{BIG},count=1", "fetch.flags.warm"),
+    ("a message comes twice", rb"^\* 700 FETCH \(UID 700", rb"* 699 FETCH (UID 699", f"fetch:{BIG},count=1", "fetch.flags.warm"),
+    ("a subject belongs to another", rb"message 00000501", rb"message 00000502", f"fetch:{BIG},count=1", "fetch.envelope.warm"),
+    ("bytes of a body are wrong", rb"Message-ID: <00000501", rb"Message-ID: <00000510", f"fetch:{BIG},count=1", "fetch.body.warm"),
+    ("a hit is missing", rb"^\* SEARCH 7 333 777", rb"* SEARCH 7 777", f"search:{BIG},count=1", "search.body_rare"),
+    ("a hit is another", rb"^\* SEARCH 7 333 777", rb"* SEARCH 7 334 777", f"search:{BIG},count=1", "search.text_rare"),
+    ("two messages change places", rb"^\* SORT (\d+) (\d+)", rb"* SORT \2 \1", f"sort:{BIG},count=1", "sort.date"),
+    ("a thread lacks a message", rb"\(1000\)", rb"", f"thread:{BIG},count=1", "thread.refs"),
     ("a flag was not set", rb"^(\* 1 FETCH \(.*)\\Answered", rb"\1\\Draft", "store:count=100,messages=100", "store.1"),
-    ("a mailbox is smaller", rb"^\* 1000 EXISTS", rb"* 999 EXISTS", "select:messages=1000,count=2", "select.known"),
+    ("a mailbox is smaller", rb"^\* 1000 EXISTS", rb"* 999 EXISTS", f"select:{BIG},count=2", "select.known"),
     ("copies are missing", rb"MESSAGES 500\)", rb"MESSAGES 499)", "copy:messages=500", "copy"),
     ("a sign-in is refused", rb"^(T1) OK .*", rb"\1 NO not today\r", "login:count=32", "login.plain"),
 ]
@@ -159,9 +159,26 @@ def test_generator_misses_mail_that_was_acknowledged_and_thrown_away(loft):
     assert rows[0]["errors"] == 1 and "arrived" in rows[0]["error"]
 
 
+def test_generator_counts_connections_that_are_closed_and_goes_on(loft):
+    opened = []
+
+    def close_each_tenth(line):
+        if line.startswith(b"* OK"):
+            opened.append(line)
+            if len(opened) % 10 == 0:
+                raise OSError
+        return line
+
+    with Liar(loft.imap_port, close_each_tenth) as liar:
+        code, rows, err = generate(*described(loft, liar.port), "login:count=100,clients=1")
+    plain = rows[0]
+    assert code == 1 and plain["row"] == "login.plain" and plain["count"] == 100, err
+    assert plain["errors"] == 10 and "closed" in plain["error"]
+
+
 def test_generator_tells_of_a_server_that_goes_away(loft):
     with Liar(1, lambda line: line) as nobody:
         nobody.listener.close()
-        code, rows, err = generate(*described(loft, nobody.port), "select:messages=1000,count=2", "login:count=32")
+        code, rows, err = generate(*described(loft, nobody.port), f"select:{BIG},count=2", "login:count=32")
     assert code == 1
     assert [r["errors"] for r in rows] == [1, 1] and "connect" in rows[0]["error"], err

@@ -29,9 +29,10 @@ void bench_die(const char *fmt, ...)
     vsnprintf(text + 1, sizeof text - 1, fmt, ap);
     va_end(ap);
     fflush(stdout);
-    if (die_to < 0 || send(die_to, text, strlen(text), 0) < 0)
-        fprintf(stderr, "mail_bench: %s\n", text + 1);
-    _exit(1);
+    if (die_to >= 0 && send(die_to, text, strlen(text), MSG_NOSIGNAL) > 0)
+        _exit(1);
+    fprintf(stderr, "mail_bench: %s\n", text + 1);
+    exit(1);
 }
 
 void bench_wrong(struct bench *b, const char *fmt, ...)

@@ -72,7 +72,8 @@ static void describe(struct bench *b, struct big *out)
                 : messages > 500000   ? 2
                 : messages > BASE_MAX ? 1
                                       : 0; /* accounts of different size */
-    snprintf(out->name, sizeof out->name, "%s%s%u", b->target.prefix, real ? "real" : "big", out->messages);
+    snprintf(out->name, sizeof out->name, "%s%s%u_%u", b->target.prefix, real ? "real" : "big", out->messages,
+             out->bytes);
 }
 
 void big_deinit(struct big *big)

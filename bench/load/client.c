@@ -36,8 +36,12 @@ static bool would_block(const struct client *c, ssize_t n)
     return e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE;
 }
 
-static void lost(const struct client *c, const char *what)
+static void lost(struct client *c, const char *what)
 {
+    if (c->may_be_lost) {
+        c->state = CLIENT_LOST;
+        return;
+    }
     struct str rest = str_skip(buf_str(&c->in), c->taken);
     bench_die("connection %u lost (%s, %s) %.*s", c->index, what, errno ? strerror(errno) : "closed",
               (int)(rest.n < 200 ? rest.n : 200), rest.p);
@@ -51,8 +55,10 @@ static void flush(struct client *c)
                            : send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
         if (n <= 0 && would_block(c, n))
             return;
-        if (n <= 0)
+        if (n <= 0) {
             lost(c, "write");
+            return;
+        }
         buf_drop(&c->out, (size_t)n);
     }
 }
@@ -185,8 +191,10 @@ static bool advance_opening(struct client *c)
         int r = SSL_do_handshake(c->ssl);
         if (r != 1 && would_block(c, r))
             return false;
-        if (r != 1)
-            bench_die("TLS handshake failed");
+        if (r != 1) {
+            lost(c, "TLS handshake");
+            return true;
+        }
         c->resumed = SSL_session_reused(c->ssl);
         c->state = CLIENT_GREETING;
     }
@@ -347,14 +355,14 @@ bool client_pump(struct client *c)
     if (c->state < CLIENT_GREETING && !advance_opening(c))
         return false;
     flush(c);
-    for (bool more = true;;) {
-        if (take(c))
+    for (bool more = true;; more = fill(c)) {
+        if (c->state == CLIENT_LOST || take(c))
             return true;
-        flush(c); /* what an answer let go */
         if (c->ended)
             lost(c, "read");
-        if (!more)
+        else
+            flush(c); /* what an answer let go */
+        if (!more && c->state != CLIENT_LOST)
             return false;
-        more = fill(c);
     }
 }

@@ -12,7 +12,14 @@
 
 #include <openssl/ssl.h>
 
-enum client_state { CLIENT_CLOSED, CLIENT_CONNECTING, CLIENT_HANDSHAKE, CLIENT_GREETING, CLIENT_READY };
+enum client_state {
+    CLIENT_CLOSED,
+    CLIENT_CONNECTING,
+    CLIENT_HANDSHAKE,
+    CLIENT_GREETING,
+    CLIENT_READY,
+    CLIENT_LOST /* only where may_be_lost; client_close, and begin again */
+};
 enum client_kind { CLIENT_IMAP, CLIENT_IMAPS, CLIENT_LMTP };
 enum client_lmtp { LMTP_NONE, LMTP_LHLO, LMTP_MAIL, LMTP_RCPT, LMTP_DATA, LMTP_SENT };
 
@@ -28,6 +35,7 @@ struct client {
     enum client_kind kind;
     enum client_lmtp lmtp;
     bool resumed;
+    bool may_be_lost;    /* it ends an operation, not the workload: the operation looks */
     bool closing, ended; /* we say LOGOUT: BYE is no error; the server has closed */
     struct buf in, out;
     struct buf held, stops; /* behind synchronizing literals: bytes, and where "+" must come (size_t each) */

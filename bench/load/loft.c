@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { PORT_FIRST = 20000, PORT_COUNT = 12000, PORT_TRIES = 100 };
+
 /* Put the library that counts flushes, if it lies beside this program, into the environment of the server. */
 static void preload_counter(const char *counter)
 {
@@ -27,15 +29,21 @@ static void preload_counter(const char *counter)
     setenv("LOFT_FLUSH_COUNTER", counter, 1);
 }
 
-static int free_port(void)
+/* A port that nobody uses, below those that the kernel gives to clients: one of theirs might sit on it when the
+ * server starts again. */
+static int free_port(unsigned from)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) < 0 || getsockname(fd, (struct sockaddr *)&a, &n) < 0)
-        bench_die("no free port: %s", strerror(errno));
-    close(fd);
-    return ntohs(a.sin_port);
+    for (unsigned i = 0; i < PORT_TRIES; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        unsigned port = PORT_FIRST + (from + i) % PORT_COUNT;
+        a.sin_port = htons((uint16_t)port);
+        bool is_free = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
+        close(fd);
+        if (is_free)
+            return (int)port;
+    }
+    bench_die("no free port: %s", strerror(errno));
 }
 
 void loft_prepare(struct loft *l, const char *binary, const char *folder)
@@ -50,8 +58,9 @@ void loft_prepare(struct loft *l, const char *binary, const char *folder)
         bench_die("%s: %s", l->flush_path, strerror(errno));
     close(fd);
     snprintf(l->lmtp_path, sizeof l->lmtp_path, "%s/lmtp.sock", l->data);
-    l->imap_port = free_port();
-    l->imaps_port = free_port();
+    unsigned any = (unsigned)getpid() * 7919u + (unsigned)(uint64_t)(now_s() * 1e6);
+    l->imap_port = free_port(any);
+    l->imaps_port = free_port(any + PORT_COUNT / 2);
 }
 
 /* Start `loft` with arguments; the pipe to its stdin or from its stderr, whichever is asked for. `counter`: file
@@ -84,10 +93,12 @@ static pid_t spawn(const char *const argv[], const char *counter, int fd, int *p
 static void await_ready(int fd)
 {
     FILE *f = fdopen(fd, "r");
-    char line[4096];
+    char line[4096], last[400] = "nothing";
     while (fgets(line, sizeof line, f)) {
-        if (strcmp(line, "ready\n") != 0)
+        if (strcmp(line, "ready\n") != 0) {
+            snprintf(last, sizeof last, "%.*s", (int)strcspn(line, "\n"), line);
             continue;
+        }
         pid_t reader = fork();
         if (reader == 0) {
             while (fgets(line, sizeof line, f))
@@ -98,7 +109,7 @@ static void await_ready(int fd)
         fclose(f);
         return;
     }
-    bench_die("the server did not become ready");
+    bench_die("the server did not become ready: %s", last);
 }
 
 void loft_start(struct loft *l)

@@ -33,7 +33,9 @@ const struct workload workloads[] = {
     { NULL },
 };
 
-static struct loft loft; /* to be ended with us, whatever happens */
+/* To be ended with us, whatever happens. */
+static struct loft loft;
+static pid_t loft_owner;
 
 /* ---- restarts ---- */
 
@@ -47,9 +49,19 @@ static void use_loft(struct bench *b)
     t->data = loft.data;
 }
 
+static void end_loft(void)
+{
+    if (loft_owner != getpid()) /* a workload */
+        return;
+    loft_owner = 0;
+    loft_remove(&loft);
+}
+
 static void start_loft(struct bench *b, const struct options *o)
 {
     loft_prepare(&loft, o->loft, o->folder);
+    loft_owner = getpid();
+    atexit(end_loft);
     if (strcmp(b->target.name, "server") == 0)
         b->target.name = "loft";
     b->target.flushes = options_map_flushes(loft.flush_path);
@@ -149,12 +161,6 @@ static void raise_file_limit(void)
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-}
-
-static void end_loft(void)
-{
-    if (loft.pid > 0)
-        loft_remove(&loft);
 }
 
 int main(int argc, char **argv)

@@ -257,7 +257,7 @@ static uint64_t disk_bytes; /* nftw has no context */
 static uint64_t written_bytes(const char *path, const struct stat *st)
 {
     uint64_t sum = 0, allocated = (uint64_t)st->st_blocks * 512;
-    int fd = st->st_size > SMALL_FILE_BYTES ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = allocated > SMALL_FILE_BYTES ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
         return allocated;
     for (off_t at = 0, end; (at = lseek(fd, at, SEEK_DATA)) >= 0; at = end) {

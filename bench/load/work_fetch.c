@@ -147,17 +147,19 @@ static void fetch_all(struct client *c, struct walk *w, const char *when, const 
     struct named_row r;
     struct samples samples;
     struct meter m;
+    /* Behind that come copies: whole bodies of a million are much of the same. */
+    unsigned count = w->kind->is_right == body_right ? w->big->base : w->big->messages;
     samples_init(&samples, 1);
     w->next = 1;
     c->ctx = w;
     c->check = check;
     meter_start(c->bench, &m);
-    client_command(c, (int)w->big->messages, "FETCH 1:* %s", w->kind->items);
+    client_command(c, (int)count, "FETCH 1:%u %s", count, w->kind->items);
     meter_hold(&m);
     samples.s[samples.n++] = m.wall_s;
     row_begin(&r, w, when, when_name);
     r.row.unit = "message";
-    meter_stop(c->bench, &m, &r.row, w->big->messages, &samples);
+    meter_stop(c->bench, &m, &r.row, count, &samples);
     samples_deinit(&samples);
     c->check = NULL;
 }

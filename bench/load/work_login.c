@@ -3,8 +3,14 @@
 
 static bool sign_in(struct client *c, enum client_kind kind)
 {
+    if (c->state == CLIENT_LOST) {
+        bench_wrong(c->bench, "a connection was closed at step %u", c->step);
+        client_close(c);
+        return true;
+    }
     switch (c->step) {
     case 0:
+        c->may_be_lost = true;
         client_open(c, kind);
         return false;
     case 1:
