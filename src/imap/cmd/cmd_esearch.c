@@ -2,8 +2,8 @@
  * A mailbox is seen as it is when its turn comes; the selected one as its client knows it. */
 #include "imap/cmd/command.h"
 #include "imap/cmd/esearch_targets.h"
-#include "imap/cmd/search_index.h"
 #include "imap/cmd/search_find.h"
+#include "imap/cmd/search_index.h"
 #include "imap/context.h"
 #include "imap/door.h"
 #include "imap/wire/writer.h"
