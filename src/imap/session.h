@@ -150,8 +150,9 @@ bool session_must_wait(struct session *s);
 bool session_must_wait_now(struct session *s); /* for who works long between two questions */
 
 /* Commit `change` for the command in progress, without holding a worker until it is durable: -ERR_AGAIN, which the
- * command returns, to be run again. Results lie in change->arena; NULL takes the session's. Until the result is there `change` (in the session's arena, say as a part of the
- * cursor) and all it points to stay as they are, and so does the reference to `account` that the session holds. */
+ * command returns, to be run again. Results lie in change->arena; NULL takes the session's. Until the result is there
+ * `change` (in the session's arena, say as a part of the cursor) and all it points to stay as they are, and so does the
+ * reference to `account` that the session holds. */
 MUST_USE int session_commit(struct session *s, struct account *account, struct change *change,
                             struct err *err);
 /* The session ends: wait for what is under way. */
