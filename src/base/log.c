@@ -7,7 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { VALUE_BYTES_MAX = 1024 }; /* of one field: a hostile name must not fill the log */
+enum {
+    VALUE_BYTES_MAX = 1024, /* of one field: a hostile name must not fill the log */
+    LEVEL_WIDTH = 5,        /* of the longest name below */
+};
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
@@ -47,13 +50,37 @@ struct log_field log_field_u64(const char *key, uint64_t u)
     return (struct log_field){ .key = key, .type = LOG_FIELD_UINT, .u = u };
 }
 
+/* `width` decimal digits. A line is written for each delivery: printf would cost more than all the rest of it. */
+static void add_digits(struct buf *line, unsigned number, unsigned width)
+{
+    char *to = buf_reserve(line, width);
+    for (unsigned i = width; i-- > 0; number /= 10)
+        to[i] = (char)('0' + number % 10);
+    line->n += width;
+}
+
 static void add_timestamp(struct buf *line, int64_t wall_ms)
 {
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    buf_printf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-               tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(wall_ms % 1000));
+    const struct {
+        int number;
+        unsigned width;
+        char behind;
+    } parts[] = {
+        { tm.tm_year + 1900, 4, '-' },
+        { tm.tm_mon + 1, 2, '-' },
+        { tm.tm_mday, 2, 'T' },
+        { tm.tm_hour, 2, ':' },
+        { tm.tm_min, 2, ':' },
+        { tm.tm_sec, 2, '.' },
+        { (int)(wall_ms % 1000), 3, 'Z' },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+        add_digits(line, (unsigned)parts[i].number, parts[i].width);
+        buf_add_char(line, parts[i].behind);
+    }
 }
 
 /* U+0080 to U+009F in UTF-8: control characters to a terminal that shows the log. */
@@ -106,10 +133,9 @@ static void add_field(struct buf *line, const struct log_field *f, enum log_form
 {
     if (f->type == LOG_FIELD_NONE)
         return;
-    if (format == LOG_JSON)
-        buf_printf(line, ",\"%s\":", f->key);
-    else
-        buf_printf(line, " %s=", f->key);
+    buf_add(line, format == LOG_JSON ? STR(",\"") : STR(" "));
+    buf_add(line, str_c(f->key));
+    buf_add(line, format == LOG_JSON ? STR("\":") : STR("="));
     if (f->type == LOG_FIELD_INT)
         buf_printf(line, "%lld", (long long)f->i);
     else if (f->type == LOG_FIELD_UINT)
@@ -131,7 +157,10 @@ void log_event(const struct logger *log, enum log_level level, const char *event
         buf_printf(&line, "\",\"level\":\"%s\",\"event\":\"%s\"", level_names[level], event);
     } else {
         add_timestamp(&line, clock_wall_ms(sink->clock));
-        buf_printf(&line, " %-5s %s", level_names[level], event);
+        buf_add_char(&line, ' ');
+        buf_add(&line, str_c(level_names[level]));
+        buf_add(&line, str_sub(STR("     "), 0, LEVEL_WIDTH + 1 - strlen(level_names[level])));
+        buf_add(&line, str_c(event));
     }
     for (size_t i = 0; i < ARRAY_COUNT(log->context); i++)
         add_field(&line, &log->context[i], sink->format);
