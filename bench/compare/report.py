@@ -1,5 +1,6 @@
 """The results of a run: JSON to keep, tables to read, and doc/performance.md."""
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ TITLES = {section.name: section.title for section in SECTIONS} | {"chosen": "Cho
 INTRODUCTION = """\
 # Performance
 
-What Loft costs beside Dovecot and Cyrus, which did the same work on the same machine in the same run. Made by `script/bench`
-(see [bench/README.md](../bench/README.md)); nothing here was written by hand.
+What Loft costs beside Dovecot and Cyrus, which did the same work on the same machine, in turns. Made by `script/bench` (see
+[bench/README.md](../bench/README.md)); nothing here was written by hand.
 
 Server CPU is user and system time of the server's whole process tree for one operation, work in the background included: the
 figure to trust on a machine that does other things too. Rates and latencies are those of this machine under this load.
@@ -48,6 +49,9 @@ def merge(reports: list[dict[str, Any]]) -> dict[str, Any]:
     for name in ("broken", "commands"):
         merged[name] = [text for report in reports for text in report.get(name, [])]
     merged["seconds"] = sum(report.get("seconds", 0) for report in reports)
+    for name, separator in (("command", "\n"), ("load", "; ")):
+        merged[name] = separator.join(dict.fromkeys(report[name] for report in reports if name in report))
+    merged["runs"] = len(reports)
     return merged
 
 
@@ -96,8 +100,12 @@ def tables(report: dict[str, Any]) -> str:
 
 def machine_table(report: dict[str, Any]) -> str:
     lines = table.render(["machine", ""], [[name, value] for name, value in report["machine"].items()], left=2)
-    return (f"{lines}\n\nRun on {report['date']} in {report['seconds'] / 60:.0f} minutes; load average before it "
-            f"{report['load']}.\n")
+    runs = report.get("runs", 1)
+    how = "One run" if runs == 1 else f"{runs} runs, each section of one"
+    text = f"{how}, {report['date']}, {report['seconds'] / 60:.0f} minutes; load average before: {report['load']}."
+    if any(float(part.split()[0]) > (os.cpu_count() or 1) for part in report["load"].split("; ")):
+        text += " The machine was busy with other work: rates and latencies are not those of a quiet one."
+    return f"{lines}\n\n{text}\n"
 
 
 def settings_text(report: dict[str, Any]) -> str:
