@@ -72,8 +72,8 @@ def section_tables(report: dict[str, Any]) -> str:
     parts = []
     for name, results in by_section(report["rows"]).items():
         parts.append(f"## {TITLES.get(name, name.capitalize() or 'Results')}\n")
-        parts.append(table.cpu_table(name, results, targets, limits) + "\n")
-        parts.append(table.figures_table(results) + "\n")
+        parts += [text + "\n" for text in (table.cpu_table(name, results, targets, limits), table.figures_table(results))
+                  if text]
     return "\n".join(parts)
 
 

@@ -64,7 +64,7 @@ def cpu_table(section: str, results: Results, targets: dict[str, Any], limits: d
             limit = limits.get(key.row)
             line.append(f"{limit / ours * 100:.0f} %" if limit and ours else "")
         lines.append(line)
-    return render(header, lines)
+    return render(header, lines) if lines else ""
 
 
 def mark(verdict: Verdict | None) -> str:
