@@ -245,23 +245,21 @@ static void publish_refs(struct plan *p)
 {
     struct account *a = p->account;
 
-    if (p->fresh) {
-        struct str key;
-        void *value;
+    if (p->fresh) { /* all of them: copied blobs are many */
         map_deinit(&a->refs);
-        map_init(&a->refs);
-        for (size_t i = 0; map_next(&p->refs, &i, &key, &value);)
-            if ((uintptr_t)value > 1)
-                map_put(&a->refs, key, value);
+        a->refs = p->refs;
+        p->refs = (struct map){ 0 };
+        if (!a->refs.slots)
+            map_init(&a->refs);
         a->refs_changed_count = 0;
     }
     for (size_t i = 0; i < p->refs_changed_count; i++) {
         struct str key = map_key_u64(&p->refs_changed[i]);
-        void *count = map_get(&p->refs, key);
-        if ((uintptr_t)count > 1)
-            map_put(&a->refs, key, count);
-        else
+        void *count = map_get(p->fresh ? &a->refs : &p->refs, key);
+        if ((uintptr_t)count <= 1)
             map_remove(&a->refs, key);
+        else if (!p->fresh)
+            map_put(&a->refs, key, count);
         list_add_u64(&a->refs_changed, &a->refs_changed_count, &a->refs_changed_cap, p->refs_changed[i]);
     }
 }
