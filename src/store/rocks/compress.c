@@ -118,15 +118,19 @@ enum codec compress_block(struct compressor *c, enum codec want, struct str in, 
     return want;
 }
 
-bool decompress_block(struct compressor *c, enum codec codec, struct str in, char *out, size_t raw_n)
+bool decompress_block(struct compressor *c, enum codec codec, struct str in, char *out, size_t first_n,
+                      size_t raw_n)
 {
+    assert(first_n <= raw_n);
     if (codec == CODEC_RAW) {
         if (in.n != raw_n)
             return false;
-        if (raw_n > 0)
-            memcpy(out, in.p, raw_n);
+        if (first_n > 0)
+            memcpy(out, in.p, first_n);
         return true;
     }
+    if (codec == CODEC_LZ4 && first_n < raw_n)
+        return LZ4_decompress_safe_partial(in.p, out, (int)in.n, (int)first_n, (int)raw_n) == (int)first_n;
     if (codec == CODEC_LZ4)
         return LZ4_decompress_safe(in.p, out, (int)in.n, (int)raw_n) == (int)raw_n;
     if (codec != CODEC_ZSTD)

@@ -30,8 +30,9 @@ struct buf *compressor_scratch(struct compressor *c, unsigned which);
  * CODEC_RAW when `want` saves less than a twentieth. */
 enum codec compress_block(struct compressor *c, enum codec want, struct str in, struct buf *out);
 
-/* Decode `in` to exactly `raw_n` bytes at `out`.
- * False when it is no such thing (damaged; never reads or writes beyond). */
-bool decompress_block(struct compressor *c, enum codec codec, struct str in, char *out, size_t raw_n);
+/* Decode `in`, which is `raw_n` bytes, to `out`: at least the first `first_n` of them; there is room for all.
+ * False when it is no such thing (damaged; never reads or writes beyond), as far as was decoded. */
+bool decompress_block(struct compressor *c, enum codec codec, struct str in, char *out, size_t first_n,
+                      size_t raw_n);
 
 #endif

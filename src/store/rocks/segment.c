@@ -269,13 +269,13 @@ int record_read(int fd, const char *file, uint64_t salt, const struct place *pla
             r = block_load(&s, entry, at, compressor_scratch(c, 1), &stored, err);
             if (r < 0)
                 break;
+            uint64_t first = end < from + raw_n ? end - from : raw_n;
+            uint64_t skip = offset > from ? offset - from : 0, keep = first - skip;
             char *to = buf_reserve(out, (size_t)raw_n);
-            if (!decompress_block(c, (enum codec)entry[4], stored, to, (size_t)raw_n)) {
+            if (!decompress_block(c, (enum codec)entry[4], stored, to, (size_t)first, (size_t)raw_n)) {
                 r = corrupt(&s, "a block of the record does not decompress", err);
                 break;
             }
-            uint64_t skip = offset > from ? offset - from : 0;
-            uint64_t keep = (end < from + raw_n ? end - from : raw_n) - skip;
             if (skip > 0)
                 memmove(to, to + skip, (size_t)keep);
             out->n += (size_t)keep;
