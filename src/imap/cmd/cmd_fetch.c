@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum {
-    BATCH_MESSAGES = 256,
+    BATCH_MESSAGES = 512, /* to begin a range read costs as much as some dozen records */
     BATCH_BODY_BYTES = 1024 * 1024, /* of messages that one batch marks \Seen before they are sent */
 };
 
@@ -33,7 +33,8 @@ struct fetch_cursor {
     /* The batch. */
     struct arena batch_arena;
     struct record_batch meta, header;
-    struct fetch_message *messages; /* BATCH_MESSAGES of them */
+    struct fetch_message *messages; /* room for batch_max */
+    size_t batch_max;
     size_t count, next;
     enum { BATCH_CHOOSE, BATCH_COMMIT_SEEN, BATCH_TELL_SEEN, BATCH_LOAD, BATCH_WRITE } step;
     struct seqset unseen;   /* its UIDs that `seen` is to change */
@@ -121,7 +122,8 @@ struct fetch_cursor *fetch_begin(const struct fetch_args *args, const struct seq
     c->args = args;
     c->seqs = *seqs;
     c->total = (size_t)seqset_count(seqs);
-    c->messages = arena_new_array(arena, struct fetch_message, BATCH_MESSAGES);
+    c->batch_max = c->total == 0 ? 1 : c->total < BATCH_MESSAGES ? c->total : BATCH_MESSAGES;
+    c->messages = arena_new_array(arena, struct fetch_message, c->batch_max);
     c->at = seqset_each(&c->seqs);
     choose_atts(c, arena);
     return c;
@@ -272,7 +274,7 @@ static int choose(struct session *s, struct fetch_cursor *c, struct err *err)
     arena_reset(&c->batch_arena);
     c->count = c->next = 0;
     c->seen_now = (struct seqset){ 0 };
-    while (c->count < BATCH_MESSAGES && bytes < BATCH_BODY_BYTES && (seq = next_seq(c)) != 0) {
+    while (c->count < c->batch_max && bytes < BATCH_BODY_BYTES && (seq = next_seq(c)) != 0) {
         struct fetch_message *m = &c->messages[c->count];
         m->arena = &c->batch_arena;
         m->seq = seq;
