@@ -39,8 +39,9 @@ struct index_builder {
     size_t word_count, word_cap;
     struct buf text; /* of all words */
     struct use *uses;
-    size_t use_count, use_cap, document_uses; /* where the open document begins */
-    uint64_t *blobs;                          /* document -> id */
+    size_t use_count, use_cap;
+    size_t document_uses, document_text; /* where those of the open document begin */
+    uint64_t *blobs;                     /* document -> id */
     bool *partial;
     uint32_t document_count, document_cap;
 };
@@ -178,7 +179,8 @@ static void add_token(void *ctx, struct str token)
 {
     struct index_builder *b = ctx;
     uint32_t document = b->document_count - 1;
-    if (b->use_count - b->document_uses >= INDEX_DOCUMENT_TOKENS_MAX) {
+    if (b->use_count - b->document_uses >= INDEX_DOCUMENT_TOKENS_MAX ||
+        b->text.n - b->document_text > INDEX_DOCUMENT_TEXT_BYTES_MAX) {
         b->partial[document] = true;
         return;
     }
@@ -211,6 +213,7 @@ void index_builder_begin(struct index_builder *b, struct blob_id blob)
     b->blobs[b->document_count] = blob.n;
     b->partial[b->document_count++] = false;
     b->document_uses = b->use_count;
+    b->document_text = b->text.n;
 }
 
 void index_builder_feed(struct index_builder *b, enum index_field field, struct str piece)

@@ -1,6 +1,7 @@
 #include "base/testing.h"
 #include "index/builder.h"
 #include "index/query.h"
+#include "index/token.h"
 
 static void add_tokens(struct index_builder *b, uint64_t blob, unsigned count)
 {
@@ -31,6 +32,36 @@ static void test_builder_bounds_the_tokens_of_a_document(void **state)
     assert_false(index_segment_is_partial(segment, 0));
     assert_false(index_segment_is_partial(segment, 1));
     assert_true(index_segment_is_partial(segment, 2));
+    index_segment_unref(&segment);
+    index_builder_free(&b);
+    buf_deinit(&bytes);
+}
+
+/* Tokens of the greatest length, each another one. */
+static void add_text(struct index_builder *b, uint64_t blob, size_t bytes)
+{
+    static char token[INDEX_TOKEN_BYTES_MAX + 1];
+    index_builder_begin(b, (struct blob_id){ blob });
+    for (size_t at = 0; at < bytes; at += INDEX_TOKEN_BYTES_MAX) {
+        memset(token, 'a', sizeof token);
+        token[snprintf(token, sizeof token, "%zux%llu", at, (unsigned long long)blob)] = 'a';
+        token[INDEX_TOKEN_BYTES_MAX] = ' ';
+        index_builder_feed(b, INDEX_BODY, str_make(token, sizeof token));
+    }
+    index_builder_end(b);
+}
+
+static void test_builder_bounds_the_text_of_a_document(void **state)
+{
+    struct index_builder *b = index_builder_new();
+    struct index_segment *segment;
+    struct buf bytes = BUF_INIT;
+    (void)state;
+    add_text(b, 1, INDEX_DOCUMENT_TEXT_BYTES_MAX);
+    add_text(b, 2, INDEX_DOCUMENT_TEXT_BYTES_MAX + 2 * INDEX_TOKEN_BYTES_MAX);
+    finish(b, &bytes, &segment);
+    assert_false(index_segment_is_partial(segment, 0));
+    assert_true(index_segment_is_partial(segment, 1));
     index_segment_unref(&segment);
     index_builder_free(&b);
     buf_deinit(&bytes);
@@ -121,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_builder_bounds_the_tokens_of_a_document),
+        cmocka_unit_test(test_builder_bounds_the_text_of_a_document),
         cmocka_unit_test(test_builder_keeps_texts_and_fields_apart),
         cmocka_unit_test(test_builder_begins_anew_after_each_segment),
         cmocka_unit_test(test_segment_finds_documents_from_any_hint),

@@ -13,7 +13,8 @@
 
 enum {
     INDEX_DOCUMENTS_MAX = 1u << 24,       /* of a segment */
-    INDEX_DOCUMENT_TOKENS_MAX = 1u << 18, /* different ones of a document; one that has more is partial */
+    INDEX_DOCUMENT_TOKENS_MAX = 1u << 18, /* different ones of a document; one that has more is partial, */
+    INDEX_DOCUMENT_TEXT_BYTES_MAX = 16 * 1024 * 1024, /* or whose tokens take more */
 };
 #define INDEX_SEGMENT_BYTES_MAX (UINT64_C(1) << 30)
 
