@@ -63,8 +63,14 @@ class Box:
         self.client = imapwire.Imap(server, user)
         give_figures(messages, raws, 3)
         append(self.client, messages, raws)
-        self.client.ok("SELECT INBOX")
+        self.reconnect()
         self.corpus = search_oracle.Corpus(messages)
+
+    def reconnect(self):
+        """Others may have been at work for longer than a client may be silent."""
+        self.client.close()
+        self.client = imapwire.Imap(self.server, self.user)
+        self.client.ok("SELECT INBOX")
 
 
 def search(client, query, command=b"SEARCH"):
@@ -83,6 +89,7 @@ def search(client, query, command=b"SEARCH"):
 
 
 def check(box, count, seed):
+    box.reconnect()
     queries = search_oracle.Queries(box.corpus, seed)
     hits = 0
     for i in range(count):
@@ -104,6 +111,7 @@ def status(box):
 
 def change(box, seed):
     """Some messages go, some are copied, some are moved away and back."""
+    box.reconnect()
     rng, client, messages = random.Random(seed), box.client, box.corpus.messages
     count = len(messages)
     picked = rng.sample(range(count), 30)
