@@ -88,3 +88,22 @@ def test_fresh_mail_is_found_at_once(server, user):
     client.ok("SELECT other")
     assert search(client, "BODY cat") == {1} and search(client, "NOT BODY cat") == set()
     client.close()
+
+
+def test_an_index_changes_no_answer(server, user):
+    """All of them once more, when all mail is in the index; then half of it is; and in several mailboxes at once."""
+    client = imapwire.Imap(server, user)
+    client.append_many("INBOX", [raw for _, _, raw in WHOLE])
+    server.run("index", "rebuild", user)
+    client.ok("SELECT INBOX")
+    for keys, found in CASES:
+        assert search(client, keys) == found, keys
+    client.append_many("INBOX", [raw for _, _, raw in WHOLE])
+    client.ok("NOOP")
+    for keys, found in CASES:
+        assert search(client, keys) == found | {n + len(WHOLE) for n in found}, keys
+    client.ok("CREATE other")
+    client.ok("COPY 1:3 other")
+    told = client.ok("ESEARCH IN (personal) RETURN (COUNT) BODY cat")
+    assert sorted(line.split(b") ")[1] for line in told) == [b"UID COUNT 2", b"UID COUNT 4"], told
+    client.close()
