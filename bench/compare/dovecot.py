@@ -143,7 +143,7 @@ class Dovecot(Server):
             internal_group="dovecot" if root else group, login="dovenull" if root else mail,
             chroot="" if root else "chroot =", cores=max(2, os.cpu_count() or 2),
             mail_plugins="$mail_plugins fts fts_xapian" if self.index else "$mail_plugins",
-            plugin=(XAPIAN if self.index else "") + ("imap_hibernate_timeout = 5s\n" if self.hibernate else ""),
+            plugin=(XAPIAN if self.index else "") + ("imap_hibernate_timeout = 1s\n" if self.hibernate else ""),
             imap_extra=HIBERNATE if self.hibernate else "")
 
     def command(self) -> list[str]:

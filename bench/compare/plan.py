@@ -30,8 +30,9 @@ SECTIONS = (
             ("login", "lmtp", "append", "store", "copy", "push", "mix")),
     Section("mailbox", "A big mailbox", ("fill", "select", "fetch", "search", "sort", "thread")),
     Section("text", "Text search with an index", ("fill", "search"), INDEXED, turns=1, index=True),
-    # Without Cyrus: its 2,000 processes do end, but for minutes there is no machine left.
-    Section("idle", "Idle connections", ("idle",), ("loft", "dovecot", "dovecot-hibernate"), turns=1),
+    # Dovecot with hibernation; without, and in Cyrus, each connection is a process (half a megabyte and more), and
+    # thousands of them leave no machine to measure on.
+    Section("idle", "Idle connections", ("idle",), ("loft", "dovecot-hibernate"), turns=1),
     Section("crowd", "A crowd of idle connections", (f"idle:clients={crowd()}",), ("loft",), turns=1, quick=False),
     Section("mailbox100k", "A mailbox of 100,000 messages",
             tuple(f"{name}:messages=100000" for name in ("fill", "select", "fetch", "search", "sort", "thread")),
