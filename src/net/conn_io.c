@@ -154,8 +154,9 @@ static enum io write_some(struct conn *c, const char *p, size_t n, size_t *put_o
         return IO_BYTES;
     }
     ssize_t put;
+    int flags = MSG_NOSIGNAL | (c->phase == PHASE_CLOSING ? MSG_MORE : 0); /* the end of our side follows */
     do
-        put = send(c->fd, p, n, MSG_NOSIGNAL);
+        put = send(c->fd, p, n, flags);
     while (put < 0 && errno == EINTR);
     if (put < 0)
         return errno == EAGAIN ? IO_AGAIN : IO_BROKEN;

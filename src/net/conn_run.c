@@ -165,6 +165,7 @@ static void begin_linger(struct conn *c)
 static void run_closing(struct conn *c)
 {
     size_t before = conn_out_bytes(c);
+    c->tls.socket.closing = true;
     conn_write(c);
     if (conn_out_bytes(c) < before) /* a slow reader is not a dead one */
         c->phase_deadline_mono_ms = conn_now(c) + c->listener->options.close_timeout_ms;
@@ -284,6 +285,7 @@ static void begin_handshake(struct conn *c)
         finish(c);
         return;
     }
+    c->tls.socket.hangup = c->hangup;
     enter(c, PHASE_HANDSHAKE);
 }
 
@@ -474,12 +476,14 @@ void conn_run(struct conn *c, unsigned due)
 {
     if (due & (DUE_INPUT | DUE_OUTPUT | DUE_HANGUP))
         c->armed = 0;
-    if (due & (DUE_INPUT | DUE_HANGUP))
+    if (due & (DUE_INPUT | DUE_HANGUP)) {
         c->readable = true;
+        c->tls.socket.empty = false;
+    }
     if (due & (DUE_OUTPUT | DUE_HANGUP))
         c->write_stuck = false;
     if (due & DUE_HANGUP)
-        c->hangup = true;
+        c->hangup = c->tls.socket.hangup = true;
     if (due & DUE_WAKE)
         c->events_due |= CONN_WOKEN;
     if (due & DUE_SHUTDOWN) {

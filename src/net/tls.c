@@ -25,6 +25,7 @@ struct tls_context {
     struct ref ref;
     enum tls_version min_version;
     struct tls_tickets *tickets;
+    struct bio_method_st *socket_method;
     pthread_mutex_t lock; /* over what follows */
     struct tls_set *set;
     char **paths; /* certificate, key, certificate, key ... */
@@ -355,6 +356,7 @@ int tls_context_new(const struct tls_options *options, struct tls_context **tls_
     pthread_mutex_init(&tls->lock, NULL);
     tls->min_version = options->min_version;
     tls->tickets = tls_tickets_new(options->clock);
+    tls->socket_method = tls_socket_method();
     tls->pair_count = options->pair_count;
     tls->paths = paths_copy(options->pairs, options->pair_count);
     r = set_load(tls, tls->paths, tls->pair_count, &tls->set, err);
@@ -379,6 +381,7 @@ void tls_context_unref(struct tls_context **tls_io)
         return;
     set_unref(&tls->set);
     tls_tickets_free(&tls->tickets);
+    tls_socket_method_free(&tls->socket_method);
     paths_free(tls->paths, tls->pair_count);
     pthread_mutex_destroy(&tls->lock);
     free(tls);
@@ -461,31 +464,35 @@ int tls_session_init(struct tls_session *session, struct tls_context *tls, int f
     ref_get(&set->ref);
     pthread_mutex_unlock(&tls->lock);
 
+    *session = (struct tls_session){ .socket = { .fd = fd } };
     SSL *ssl = SSL_new(set->contexts[0]);
-    if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+    BIO *bio = tls_socket_bio(tls->socket_method, &session->socket);
+    if (!ssl || !bio) {
         SSL_free(ssl);
+        BIO_free(bio);
         set_unref(&set);
         ERR_clear_error();
         return err_set(err, ERR_IO, "cannot begin TLS: out of memory");
     }
+    SSL_set_bio(ssl, bio, bio); /* takes it */
     SSL_set_app_data(ssl, (void *)(uintptr_t)alpn);
     SSL_set_accept_state(ssl);
     tls_context_ref(tls);
-    *session = (struct tls_session){ .ssl = ssl, .tls = tls, .set = set };
+    session->ssl = ssl;
+    session->tls = tls;
+    session->set = set;
     return 0;
 }
 
 int tls_session_write(struct tls_session *session, const char *p, int n)
 {
-    if (session->tls && !session->ticket_due) {
+    if (session->set && !session->ticket_due) {
         session->ticket_due = true;
-        SSL_new_session_ticket(session->ssl); /* does nothing before TLS 1.3 */
+        session->socket.more = SSL_new_session_ticket(session->ssl) == 1; /* does nothing before TLS 1.3 */
     }
     int put = SSL_write(session->ssl, p, n);
-    if (put > 0) {
+    if (put > 0)
         set_unref(&session->set);
-        tls_context_unref(&session->tls);
-    }
     return put;
 }
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "net/tls_socket.h"
 
 struct tls_context;
 struct ssl_st; /* OpenSSL's SSL */
@@ -75,13 +76,15 @@ MUST_USE int tls_alpn_make(struct str names, struct tls_alpn *alpn_out, struct e
 /* The server side of TLS on one connection. In place; ssl NULL while there is none. */
 struct tls_session {
     struct ssl_st *ssl;
-    /* References that the callbacks of handshake and ticket need; NULL once the ticket has gone. */
-    struct tls_context *tls;
-    struct tls_set *set;
+    struct tls_socket socket;
+    struct tls_context *tls; /* own reference */
+    struct tls_set
+        *set;        /* own reference, for the callbacks of handshake and ticket; NULL once that has gone */
     bool ticket_due; /* asked for, and gone with the first bytes written */
 };
 
-/* On the non-blocking `fd`, which it does not own. It sends nothing yet: SSL_do_handshake is the caller's.
+/* On the non-blocking `fd`, which it does not own. It sends nothing yet: SSL_do_handshake is the caller's, who also tells
+ * session->socket what epoll says. The session stays where it is until tls_session_deinit.
  *   alpn     borrows, for the life of the session
  *   returns  0; -ERR_IO when OpenSSL is out of memory */
 MUST_USE int tls_session_init(struct tls_session *session, struct tls_context *tls, int fd,
