@@ -112,6 +112,7 @@ static int open_mail(const struct config *config, struct backend *b, struct err 
                                           .annotation_bytes_max = (uint32_t)config->limits.annotation_bytes,
                                           .annotations_max = (uint32_t)config->limits.annotations_per_mailbox,
                                           .annotations_bytes_max = config->limits.account_annotation_bytes,
+                                          .idle_bytes_max = config->limits.idle_account_bytes,
                                           .key_cache_bytes_max = config->imap.sort_cache_bytes,
                                           .quota = quota,
                                           .index = index_settings(config, b) };

@@ -91,6 +91,7 @@ struct config {
         uint64_t connections, connections_per_address, connections_per_account;
         uint64_t mailboxes_per_account;
         uint64_t annotation_bytes, annotations_per_mailbox, account_annotation_bytes;
+        uint64_t idle_account_bytes;
     } limits;
     struct {
         bool keywords;

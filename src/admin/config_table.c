@@ -234,6 +234,11 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(limits.account_annotation_bytes),
       .help = "All annotations of one account, names and values." },
 
+    { "limits.idle_account_bytes", CONFIG_NUMBER, CONFIG_BYTES, "256M", 1 * M, 1024 * G,
+      .offset = FIELD(limits.idle_account_bytes),
+      .help =
+          "Memory for what was read of the mailboxes of accounts that nobody uses just now: flags, dates, "
+          "sizes, some 60 bytes a message. It is read again when it is needed." },
     { "delivery.keywords", CONFIG_BOOL, .standard = "yes", .offset = FIELD(delivery.keywords),
       .help = "Give mail that arrives the keywords of RFC 9979 that a server can know: $hasattachment or "
               "$hasnoattachment, and $imported where it was imported." },

@@ -16,7 +16,8 @@ struct mailbox *mailbox_new(struct account *account, uint64_t id, uint32_t uidva
         abort();
     ref_init(&mailbox->ref);
     mailbox->account = account;
-    mailbox->source = (struct chunk_source){ account->mail->options.store, account->id, id };
+    mailbox->source = (struct chunk_source){ account->mail->options.store, account->id, id,
+                                             &account->loaded_bytes };
     mailbox->id = id;
     mailbox->uidvalidity = uidvalidity;
     mailbox->recent_uid = 1;

@@ -62,6 +62,7 @@ struct mail_options {
     uint32_t mailboxes_max;       /* an account; 0: 10,000 */
     uint32_t fold_log_records;    /* fold when the log has more records; 0: 1024 */
     uint32_t accounts_cached_max; /* unreferenced accounts kept in memory; 0: 1024 */
+    uint64_t idle_bytes_max;      /* memory for what those have read of their mailboxes; 0: 256 MiB */
     uint64_t message_bytes_max;   /* APPENDLIMIT; 0: 64 MiB */
     /* Of a new account, beside INBOX; borrows; NULL: Drafts, Sent, Trash, Junk, Archive. */
     const struct first_mailbox *first_mailboxes;

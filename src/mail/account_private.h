@@ -69,6 +69,7 @@ struct mail {
     struct map accounts;   /* id -> account */
     struct account *idle_first, *idle_last; /* in memory without a reference, longest first */
     uint32_t idle_count;
+    size_t idle_bytes;                    /* that those have read of their mailboxes */
     struct account *job_first, *job_last; /* each with a reference */
     bool closing;
     pthread_t worker;
@@ -100,6 +101,7 @@ struct account {
     int open_result;
     struct err open_err;
     struct account *idle_next, *idle_previous;
+    size_t idle_bytes; /* what it is counted with in mail->idle_bytes */
     struct account *job_next;
     unsigned jobs; /* enum account_job, queued */
     bool job_queued;
@@ -133,6 +135,8 @@ struct account {
     uint64_t *deleted_ids; /* mailboxes deleted since the fold */
     size_t deleted_count, deleted_cap;
     bool subscriptions_changed, quota_changed; /* since the fold */
+
+    atomic_size_t loaded_bytes; /* chunk_source of its mailboxes */
 
     pthread_mutex_t watch_mutex;
     pthread_cond_t watch_idle;

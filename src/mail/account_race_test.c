@@ -460,6 +460,41 @@ static void test_accounts_come_and_go(void **state)
     bench_deinit(&b);
 }
 
+/* What an account has read of its mailboxes counts while nobody uses it, and it goes when that is too much. */
+static void test_idle_accounts_that_have_read_much_go(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t limit;
+        bool stays;
+    } cases[] = { { 1, false }, { 1 << 20, true } };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct worker w = { .number = 0 };
+        struct bench *b = &w.b;
+        struct mailbox *box;
+        struct message row;
+        bench_init(b, &(struct mail_options){ .idle_bytes_max = cases[i].limit });
+        append(&w, "INBOX");
+        append(&w, "INBOX");
+        assert_int_equal(account_fold(b->account, &b->err), 0);
+        bench_reopen(b);
+        assert_int_equal(atomic_load(&b->account->loaded_bytes), 0);
+        assert_int_equal(account_mailbox(b->account, STR("INBOX"), &box, &b->err), 0);
+        struct snapshot *snapshot = mailbox_snapshot(box);
+        assert_int_equal(snapshot_message(snapshot, 2, &row, &b->err), 0);
+        assert_true(atomic_load(&b->account->loaded_bytes) > 2 * 50);
+        snapshot_unref(&snapshot);
+        mailbox_unref(&box);
+        account_unref(&b->account);
+        assert_row(b->mail->idle_count == cases[i].stays && (b->mail->idle_bytes > 0) == cases[i].stays, i,
+                   "idle");
+        bench_open_account(b);
+        assert_int_equal(b->mail->idle_bytes, 0);
+        assert_row((atomic_load(&b->account->loaded_bytes) > 0) == cases[i].stays, i, "read");
+        bench_deinit(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_views_follow_writers),
         cmocka_unit_test(test_views_follow_another_instance),
         cmocka_unit_test(test_accounts_come_and_go),
+        cmocka_unit_test(test_idle_accounts_that_have_read_much_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

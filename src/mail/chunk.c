@@ -40,7 +40,11 @@ struct chunk *chunk_ref(struct chunk *chunk)
 void chunk_unref(struct chunk **chunk)
 {
     if (*chunk && ref_put(&(*chunk)->ref)) {
-        free(atomic_load_explicit(&(*chunk)->columns, memory_order_relaxed));
+        struct chunk_columns *columns = atomic_load_explicit(&(*chunk)->columns, memory_order_relaxed);
+        const struct chunk_source *source = (*chunk)->source;
+        if (columns && source && source->loaded_bytes)
+            atomic_fetch_sub(source->loaded_bytes, chunk_columns_bytes(columns));
+        free(columns);
         free(*chunk);
     }
     *chunk = NULL;
@@ -121,6 +125,8 @@ int chunk_columns(struct chunk *chunk, const struct chunk_columns **columns_out,
                                                      memory_order_acquire)) {
             free(columns);
             columns = first;
+        } else if (chunk->source->loaded_bytes) {
+            atomic_fetch_add(chunk->source->loaded_bytes, chunk_columns_bytes(columns));
         }
     }
     *columns_out = columns;

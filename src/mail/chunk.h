@@ -58,6 +58,7 @@ struct chunk_source {
     struct store *store;
     struct account_id account;
     uint64_t mailbox_id;
+    atomic_size_t *loaded_bytes; /* counts the memory of columns that were read and are there; may be NULL */
 };
 
 struct chunk {

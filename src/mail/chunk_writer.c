@@ -3,14 +3,22 @@
 #include <assert.h>
 #include <stdlib.h>
 
+static size_t row_bytes(uint32_t keyword_words)
+{
+    return (6 + keyword_words) * sizeof(uint64_t) + 2 * sizeof(uint32_t) + sizeof(int16_t) + sizeof(uint8_t);
+}
+
+size_t chunk_columns_bytes(const struct chunk_columns *columns)
+{
+    return sizeof *columns + columns->count * row_bytes(columns->keyword_words);
+}
+
 /* One allocation: the struct, then the columns from the widest element to the narrowest,
  * so that each is aligned. */
 void chunk_writer_init(struct chunk_writer *w, uint32_t cap, uint32_t keyword_words)
 {
     assert(cap > 0 && cap <= CHUNK_MESSAGES_MAX && keyword_words <= KEYWORD_WORDS);
-    size_t row_bytes = (6 + keyword_words) * sizeof(uint64_t) + 2 * sizeof(uint32_t) + sizeof(int16_t) +
-                       sizeof(uint8_t);
-    struct chunk_columns *columns = malloc(sizeof *columns + cap * row_bytes);
+    struct chunk_columns *columns = malloc(sizeof *columns + cap * row_bytes(keyword_words));
     if (!columns)
         abort();
     *w = (struct chunk_writer){ .columns = columns, .cap = cap };

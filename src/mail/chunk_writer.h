@@ -33,6 +33,9 @@ void chunk_writer_set(struct chunk_writer *w, uint32_t i, const struct message *
 struct chunk_columns *chunk_writer_finish(struct chunk_writer *w);
 struct chunk *chunk_writer_finish_chunk(struct chunk_writer *w);
 
+/* The memory that they take. */
+size_t chunk_columns_bytes(const struct chunk_columns *columns);
+
 /* What the columns say of themselves; id is 0. */
 struct chunk_summary chunk_summarize(const struct chunk_columns *columns);
 

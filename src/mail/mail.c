@@ -17,6 +17,8 @@ static void idle_add(struct mail *mail, struct account *a)
         mail->idle_first = a;
     mail->idle_last = a;
     mail->idle_count++;
+    a->idle_bytes = atomic_load(&a->loaded_bytes);
+    mail->idle_bytes += a->idle_bytes;
 }
 
 static void idle_remove(struct mail *mail, struct account *a)
@@ -30,6 +32,7 @@ static void idle_remove(struct mail *mail, struct account *a)
     else
         mail->idle_last = a->idle_previous;
     mail->idle_count--;
+    mail->idle_bytes -= a->idle_bytes;
 }
 
 static void take_reference(struct account *a)
@@ -56,11 +59,17 @@ static void queue_job(struct account *a, unsigned jobs)
     pthread_cond_signal(&mail->work);
 }
 
-/* The account that has been idle longest, when there are too many; NULL otherwise.
+static bool has_too_many(const struct mail *mail)
+{
+    return mail->idle_count > mail->options.accounts_cached_max ||
+           (mail->idle_count > 0 && mail->idle_bytes > mail->options.idle_bytes_max);
+}
+
+/* The account that has been idle longest, when there are too many or they take too much; NULL otherwise.
  * One with a long log is folded first. */
 static struct account *evict_one(struct mail *mail)
 {
-    while (mail->idle_count > mail->options.accounts_cached_max) {
+    while (has_too_many(mail)) {
         struct account *a = mail->idle_first;
         if (fold_is_worth_it(a) && !a->fold_tried && !mail->closing) {
             a->fold_tried = true;
@@ -234,6 +243,7 @@ static void fill_defaults(struct mail_options *o)
     o->mailboxes_max = o->mailboxes_max ? o->mailboxes_max : 10000;
     o->fold_log_records = o->fold_log_records ? o->fold_log_records : 1024;
     o->accounts_cached_max = o->accounts_cached_max ? o->accounts_cached_max : 1024;
+    o->idle_bytes_max = o->idle_bytes_max ? o->idle_bytes_max : UINT64_C(256) << 20;
     o->message_bytes_max = o->message_bytes_max ? o->message_bytes_max : UINT64_C(64) << 20;
     o->annotation_bytes_max = o->annotation_bytes_max ? o->annotation_bytes_max : 64 << 10;
     o->annotations_max = o->annotations_max ? o->annotations_max : 100;
