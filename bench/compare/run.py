@@ -1,4 +1,5 @@
 """One run: for each section, start its servers, let them do the work in turns, keep what the load generator says."""
+import contextlib
 import os
 import resource
 import signal
@@ -98,8 +99,14 @@ class Run:
             options = ["FOLDER" if option.startswith("/") else option for option in self.extra]
             self.commands.append(" ".join(["mail_bench", "--name", server.name, *options, *workloads]))
         what = f"{server.name}: {' '.join(workloads)}"
-        generator = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-        late = threading.Timer(TURN_SECONDS, generator.kill)
+        generator = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                     start_new_session=True)
+
+        def end() -> None:  # with its workload, which is a process of its own
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(generator.pid, signal.SIGKILL)
+
+        late = threading.Timer(TURN_SECONDS, end)
         late.start()
         rows = []
         try:
@@ -110,8 +117,9 @@ class Run:
             generator.wait()
         finally:
             late.cancel()
-            generator.kill()
-            generator.wait()
+            if generator.poll() is None:
+                end()
+                generator.wait()
             control.close()
         if generator.returncode == -signal.SIGKILL:
             self.broken.append(f"{what} took more than {TURN_SECONDS} s")
