@@ -21,8 +21,15 @@ struct place {
     struct index_segment *segment;
     bool has_failed;
     uint32_t hint;   /* where the last document was found */
-    uint32_t group;  /* in the documents at hand */
-    uint32_t search; /* in which that is */
+    uint32_t group;  /* of the chunk at hand */
+    uint32_t search; /* for which that is */
+};
+
+/* Messages of the chunk that are in one segment. */
+struct group {
+    size_t segment;
+    struct lanes lanes;
+    uint32_t low, high; /* their numbers there */
 };
 
 struct search_index {
@@ -31,6 +38,12 @@ struct search_index {
     struct place *places; /* one a segment */
     uint32_t search;      /* how many chunks were looked for */
     bool has_missed;
+
+    /* The chunk at hand. */
+    uint32_t number[CHUNK_MESSAGES_MAX]; /* of the document */
+    struct group groups[CHUNK_MESSAGES_MAX];
+    size_t group_count;
+
     size_t key_count, slot_count;
     uint16_t *slots;  /* of each key; NO_SLOT: it is not asked */
     struct key *keys; /* by slot */
@@ -139,24 +152,22 @@ static bool find_anywhere(struct search_index *index, uint64_t blob, size_t *at_
     return false;
 }
 
-static struct search_documents_group *group_of(struct search_index *index, size_t at,
-                                               struct search_documents *documents)
+static struct group *group_of(struct search_index *index, size_t at)
 {
     struct place *place = &index->places[at];
     if (place->search != index->search) {
         place->search = index->search;
-        place->group = (uint32_t)documents->group_count;
-        documents->groups[documents->group_count++] = (struct search_documents_group){ .segment = at,
-                                                                                       .low = UINT32_MAX };
+        place->group = (uint32_t)index->group_count;
+        index->groups[index->group_count++] = (struct group){ .segment = at, .low = UINT32_MAX };
     }
-    return &documents->groups[place->group];
+    return &index->groups[place->group];
 }
 
 void search_index_find(struct search_index *index, const struct chunk_columns *columns,
-                       const struct lanes *asked, struct search_documents *documents)
+                       const struct lanes *asked)
 {
     index->search++;
-    documents->group_count = 0;
+    index->group_count = 0;
     for (uint32_t lane = lanes_next(asked, 0); lane != LANE_NONE; lane = lanes_next(asked, lane + 1)) {
         uint32_t number;
         size_t at;
@@ -164,8 +175,8 @@ void search_index_find(struct search_index *index, const struct chunk_columns *c
             index->has_missed = true;
             continue;
         }
-        struct search_documents_group *group = group_of(index, at, documents);
-        documents->number[lane] = number;
+        struct group *group = group_of(index, at);
+        index->number[lane] = number;
         lanes_put(&group->lanes, lane, true);
         group->low = number < group->low ? number : group->low;
         group->high = number > group->high ? number : group->high;
@@ -201,11 +212,11 @@ static void ask(struct search_index *index, struct key *key, size_t at)
     answer->state = ANSWER_FAILED;
 }
 
-bool search_index_ask(struct search_index *index, const struct search_documents *documents)
+bool search_index_ask(struct search_index *index)
 {
-    for (size_t g = 0; g < documents->group_count; g++)
+    for (size_t g = 0; g < index->group_count; g++)
         for (size_t i = 0; i < index->slot_count; i++) {
-            size_t at = documents->groups[g].segment;
+            size_t at = index->groups[g].segment;
             if (index->keys[i].answers[at].state == ANSWER_NONE) {
                 ask(index, &index->keys[i], at);
                 return true;
@@ -214,13 +225,13 @@ bool search_index_ask(struct search_index *index, const struct search_documents 
     return false;
 }
 
-static bool meets(const struct index_set *set, const struct search_documents_group *group)
+static bool meets(const struct index_set *set, const struct group *group)
 {
     uint32_t number;
     return index_set_next(set, group->low, &number) && number <= group->high;
 }
 
-static void tell_group(const struct key *key, bool is_exact, const struct search_documents_group *group,
+static void tell_group(const struct key *key, bool is_exact, const struct group *group,
                        const uint32_t *number, struct lane_verdicts *v)
 {
     const struct answer *answer = &key->answers[group->segment];
@@ -240,11 +251,11 @@ static void tell_group(const struct key *key, bool is_exact, const struct search
 }
 
 void search_index_verdicts(const struct search_index *index, size_t key, bool is_exact,
-                           const struct search_documents *documents, struct lane_verdicts *v)
+                           struct lane_verdicts *v)
 {
     assert(key < index->key_count);
     if (index->slots[key] == NO_SLOT)
         return;
-    for (size_t g = 0; g < documents->group_count; g++)
-        tell_group(&index->keys[index->slots[key]], is_exact, &documents->groups[g], documents->number, v);
+    for (size_t g = 0; g < index->group_count; g++)
+        tell_group(&index->keys[index->slots[key]], is_exact, &index->groups[g], index->number, v);
 }

@@ -15,20 +15,6 @@ enum {
     SEARCH_INDEX_ANSWER_BYTES_MAX = 32 * 1024 * 1024, /* the same of answers that are kept */
 };
 
-/* Messages of a chunk that are in one segment. */
-struct search_documents_group {
-    size_t segment;
-    struct lanes lanes;
-    uint32_t low, high; /* their numbers there */
-};
-
-/* Where the messages of a chunk are in the index. */
-struct search_documents {
-    uint32_t number[CHUNK_MESSAGES_MAX];
-    struct search_documents_group groups[CHUNK_MESSAGES_MAX];
-    size_t group_count;
-};
-
 struct search_index;
 
 /*   view       takes
@@ -41,18 +27,18 @@ void search_index_free(struct search_index **index);
 void search_index_set_key(struct search_index *index, size_t key, struct str needle, unsigned fields,
                           enum index_kind kind);
 
-/* Where are the messages `asked`? */
+/* A chunk is at hand: where are its messages `asked`? */
 void search_index_find(struct search_index *index, const struct chunk_columns *columns,
-                       const struct lanes *asked, struct search_documents *documents_out);
-/* Were there any that are in no segment? */
+                       const struct lanes *asked);
+/* Were there any, in this chunk or others, that are in no segment? */
 bool search_index_has_missed(const struct search_index *index);
 
-/* Ask one key of one segment of what has been found: true, and there may be more to ask; or false. */
-bool search_index_ask(struct search_index *index, const struct search_documents *documents);
+/* Ask one key of one segment that has messages of the chunk: true, and there may be more to ask; or false. */
+bool search_index_ask(struct search_index *index);
 
-/* What is known of the messages that `verdicts` has open.
+/* What is known of the messages of the chunk that `verdicts` has open.
  *   is_exact  whoever holds the needle in those fields matches the key; else it comes into question */
 void search_index_verdicts(const struct search_index *index, size_t key, bool is_exact,
-                           const struct search_documents *documents, struct lane_verdicts *verdicts);
+                           struct lane_verdicts *verdicts);
 
 #endif

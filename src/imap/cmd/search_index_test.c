@@ -61,7 +61,7 @@ static void teardown(struct fixture *f)
     mem_world_free(&f->world);
 }
 
-static struct search_index *ask_all(struct fixture *f, struct search_documents *documents)
+static struct search_index *ask_all(struct fixture *f)
 {
     struct index_view *view = index_view(f->index);
     struct search_index *index = search_index_new(&view, KEYS);
@@ -69,34 +69,32 @@ static struct search_index *ask_all(struct fixture *f, struct search_documents *
     search_index_set_key(index, SUBJECT_KEY, STR("ango"), INDEX_SUBJECT, INDEX_EXACT);
     search_index_set_key(index, BODY_KEY, STR("kiwi"), INDEX_BODY, INDEX_EXACT);
     search_index_set_key(index, PHRASE_KEY, STR("kiwi soup"), INDEX_BODY, INDEX_EXACT);
-    search_index_find(index, &f->columns, &all, documents);
-    while (search_index_ask(index, documents))
+    search_index_find(index, &f->columns, &all);
+    while (search_index_ask(index))
         ;
     return index;
 }
 
-static struct lane_verdicts verdicts(const struct search_index *index, size_t key, bool is_exact,
-                                     const struct search_documents *documents)
+static struct lane_verdicts verdicts(const struct search_index *index, size_t key, bool is_exact)
 {
     struct lane_verdicts v = { .open = lanes_range(0, COUNT - 1) };
-    search_index_verdicts(index, key, is_exact, documents, &v);
+    search_index_verdicts(index, key, is_exact, &v);
     return v;
 }
 
 static void test_what_segments_hold_is_told_and_what_they_do_not_stays_open(void **state)
 {
     struct fixture f;
-    struct search_documents documents;
     (void)state;
     setup(&f);
     add_segment(&f, 0, 100);
     add_segment(&f, 100, 230);
-    struct search_index *index = ask_all(&f, &documents);
+    struct search_index *index = ask_all(&f);
     assert_true(search_index_has_missed(index));
-    struct lane_verdicts subject = verdicts(index, SUBJECT_KEY, true, &documents);
-    struct lane_verdicts candidates = verdicts(index, SUBJECT_KEY, false, &documents);
-    struct lane_verdicts phrase = verdicts(index, PHRASE_KEY, true, &documents);
-    struct lane_verdicts body = verdicts(index, BODY_KEY, true, &documents);
+    struct lane_verdicts subject = verdicts(index, SUBJECT_KEY, true);
+    struct lane_verdicts candidates = verdicts(index, SUBJECT_KEY, false);
+    struct lane_verdicts phrase = verdicts(index, PHRASE_KEY, true);
+    struct lane_verdicts body = verdicts(index, BODY_KEY, true);
     for (uint32_t lane = 0; lane < COUNT; lane++) {
         bool known = lane < 230;
         assert_row(lanes_has(&subject.yes, lane) == (known && lane % 3 == 0), lane, "yes");
@@ -114,7 +112,6 @@ static void test_what_segments_hold_is_told_and_what_they_do_not_stays_open(void
 static void test_a_segment_that_cannot_be_read_says_nothing(void **state)
 {
     struct fixture f;
-    struct search_documents documents;
     (void)state;
     setup(&f);
     add_segment(&f, 0, COUNT);
@@ -123,10 +120,10 @@ static void test_a_segment_that_cannot_be_read_says_nothing(void **state)
     const struct lanes all = lanes_range(0, COUNT - 1);
     assert_int_equal(store_drop_account(f.store, index_account(ACCOUNT), NULL), 0);
     search_index_set_key(index, BODY_KEY, STR("absent"), INDEX_BODY, INDEX_EXACT);
-    search_index_find(index, &f.columns, &all, &documents);
-    while (search_index_ask(index, &documents))
+    search_index_find(index, &f.columns, &all);
+    while (search_index_ask(index))
         ;
-    struct lane_verdicts v = verdicts(index, BODY_KEY, true, &documents);
+    struct lane_verdicts v = verdicts(index, BODY_KEY, true);
     assert_int_equal(lanes_run(&v.open, 0), COUNT);
     search_index_free(&index);
     teardown(&f);
@@ -135,7 +132,6 @@ static void test_a_segment_that_cannot_be_read_says_nothing(void **state)
 static void test_keys_beyond_the_limit_are_left_to_the_scan(void **state)
 {
     struct fixture f;
-    struct search_documents documents;
     (void)state;
     setup(&f);
     add_segment(&f, 0, COUNT);
@@ -144,11 +140,11 @@ static void test_keys_beyond_the_limit_are_left_to_the_scan(void **state)
     const struct lanes all = lanes_range(0, COUNT - 1);
     for (size_t i = 0; i <= SEARCH_INDEX_KEYS_MAX; i++)
         search_index_set_key(index, i, STR("absent"), INDEX_BODY, INDEX_EXACT);
-    search_index_find(index, &f.columns, &all, &documents);
-    while (search_index_ask(index, &documents))
+    search_index_find(index, &f.columns, &all);
+    while (search_index_ask(index))
         ;
-    struct lane_verdicts last = verdicts(index, SEARCH_INDEX_KEYS_MAX - 1, true, &documents);
-    struct lane_verdicts beyond = verdicts(index, SEARCH_INDEX_KEYS_MAX, true, &documents);
+    struct lane_verdicts last = verdicts(index, SEARCH_INDEX_KEYS_MAX - 1, true);
+    struct lane_verdicts beyond = verdicts(index, SEARCH_INDEX_KEYS_MAX, true);
     assert_true(lanes_are_empty(last.open) && lanes_are_empty(last.yes));
     assert_int_equal(lanes_run(&beyond.open, 0), COUNT);
     search_index_free(&index);

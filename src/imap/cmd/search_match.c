@@ -34,7 +34,7 @@ static struct prepared *leaf_lanes(struct search_program *p, uint32_t i)
     }
     if (p->is_found && !ready->is_indexed) {
         ready->is_indexed = true;
-        search_index_verdicts(p->index, i, ready->is_exact, &p->documents, &ready->lanes);
+        search_index_verdicts(p->index, i, ready->is_exact, &ready->lanes);
     }
     return ready;
 }
@@ -107,11 +107,11 @@ bool search_program_look(struct search_program *p, struct lane_verdicts *v)
         *v = match_lanes(p, 0, all_lanes(p));
         if (!p->index || lanes_are_empty(v->open))
             return true;
-        search_index_find(p->index, p->columns, &v->open, &p->documents);
+        search_index_find(p->index, p->columns, &v->open);
         p->is_found = true;
         p->stage = STAGE_INDEX;
     }
-    if (search_index_ask(p->index, &p->documents))
+    if (search_index_ask(p->index))
         return false;
     *v = match_lanes(p, 0, all_lanes(p));
     return true;

@@ -67,9 +67,8 @@ struct search_program {
     /* The chunk at hand. */
     const struct chunk_columns *columns;
     uint32_t first_seq, chunk_number;
-    struct search_documents documents; /* where its messages are in the index, once ... */
-    bool is_found;                     /* ... they were looked for there */
-    struct chunk_columns one;          /* a chunk of one message alone */
+    bool is_found;            /* its open messages were looked for in the index */
+    struct chunk_columns one; /* a chunk of one message alone */
 
     /* The message at hand. */
     uint32_t lane;                        /* LANE_NONE: none yet */
