@@ -1,6 +1,5 @@
 #include "load/usage.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROCESSES_MAX = 65536, PAIRS = 500 };
+enum { PROCESSES_MAX = 65536 };
 
 /* ---- the process tree ---- */
 
@@ -109,8 +108,7 @@ static double process_cpu_s(const struct process *p)
     return s > 0 ? s : p->cpu_s;
 }
 
-/* The number behind `key` at the beginning of a line of a file of /proc. */
-static uint64_t proc_value(const char *path, const char *key)
+uint64_t usage_proc_value(const char *path, const char *key)
 {
     char line[256];
     unsigned long long value = 0;
@@ -142,7 +140,7 @@ void usage_read(const struct target *t, struct usage *out)
         out->cpu_s += process_cpu_s(p) + p->children_s;
         snprintf(path, sizeof path, "/proc/%d/io",
                  (int)p->pid); /* holds what waited-for children wrote, too */
-        out->written_bytes += proc_value(path, "write_bytes: ");
+        out->written_bytes += usage_proc_value(path, "write_bytes: ");
     }
     tree_free(&tree);
 }
@@ -165,87 +163,29 @@ void usage_settle(const struct bench *b)
 
 /* ---- memory ---- */
 
-uint64_t usage_pss_bytes(const struct target *t)
+void usage_each_process(const struct target *t, void (*each)(pid_t pid, void *ctx), void *ctx)
 {
     struct tree tree;
-    char path[64];
-    uint64_t kib = 0;
     tree_read(t, &tree);
-    for (size_t i = 0; i < tree.n; i++) {
-        snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)tree.all[i].pid);
-        kib += tree.all[i].is_server ? proc_value(path, "Pss:") : 0;
-    }
+    for (size_t i = 0; i < tree.n; i++)
+        if (tree.all[i].is_server)
+            each(tree.all[i].pid, ctx);
     tree_free(&tree);
+}
+
+static void add_pss(pid_t pid, void *ctx)
+{
+    uint64_t *kib = ctx;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    *kib += usage_proc_value(path, "Pss:");
+}
+
+uint64_t usage_pss_bytes(const struct target *t)
+{
+    uint64_t kib = 0;
+    usage_each_process(t, add_pss, &kib);
     return kib * 1024;
-}
-
-/* Caches of files grow with whatever anybody reads: they are not what a connection takes. */
-static bool is_file_cache(const char *name)
-{
-    static const char *const prefixes[] = { "dentry",      "ext4",        "jbd2",       "radix_tree",
-                                            "buffer_head", "inode_cache", "proc_inode", "shmem_inode",
-                                            "overlayfs",   "xfs",         "bio",        "kernfs" };
-    for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++)
-        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
-            return true;
-    return false;
-}
-
-static uint64_t slab_bytes(void)
-{
-    char line[512], name[128];
-    unsigned long active, total, size;
-    uint64_t sum = 0;
-    FILE *f = fopen("/proc/slabinfo", "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "%127s %lu %lu %lu", name, &active, &total, &size) == 4 && !is_file_cache(name))
-            sum += (uint64_t)active * size;
-    if (f)
-        fclose(f);
-    return sum;
-}
-
-static uint64_t socket_buffer_bytes(void)
-{
-    char line[256];
-    unsigned long pages = 0;
-    FILE *f = fopen("/proc/net/sockstat", "re");
-    while (f && fgets(line, sizeof line, f)) {
-        const char *mem = strncmp(line, "TCP:", 4) == 0 ? strstr(line, " mem ") : NULL;
-        if (mem)
-            pages = strtoul(mem + 5, NULL, 10);
-    }
-    if (f)
-        fclose(f);
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-uint64_t usage_kernel_bytes(void)
-{
-    return slab_bytes() + socket_buffer_bytes() +
-           1024 * (proc_value("/proc/meminfo", "KernelStack:") + proc_value("/proc/meminfo", "PageTables:"));
-}
-
-double usage_kernel_bytes_of_end(void)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t n = sizeof a;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), ends[2 * PAIRS];
-    if (listener < 0 || bind(listener, (struct sockaddr *)&a, n) < 0 || listen(listener, PAIRS) < 0 ||
-        getsockname(listener, (struct sockaddr *)&a, &n) < 0)
-        bench_die("socket: %s", strerror(errno));
-    uint64_t before = usage_kernel_bytes();
-    for (int i = 0; i < PAIRS; i++) {
-        ends[2 * i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (connect(ends[2 * i], (struct sockaddr *)&a, n) < 0)
-            bench_die("connect: %s", strerror(errno));
-        ends[2 * i + 1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    }
-    double grown = (double)(int64_t)(usage_kernel_bytes() - before);
-    for (int i = 0; i < 2 * PAIRS; i++)
-        close(ends[i]);
-    close(listener);
-    return grown / (2 * PAIRS);
 }
 
 /* ---- disk ---- */

@@ -18,10 +18,10 @@ void usage_settle(const struct bench *b);
 
 uint64_t usage_pss_bytes(const struct target *t);
 
-/* What the kernel of the whole machine holds that connections and processes make it hold. */
-uint64_t usage_kernel_bytes(void);
-/* What of this one open connection takes, at one of its ends. */
-double usage_kernel_bytes_of_end(void);
+/* Call `each` for every process of the server. */
+void usage_each_process(const struct target *t, void (*each)(pid_t pid, void *ctx), void *ctx);
+/* The number behind `key` at the beginning of a line of a file of /proc; 0: none. */
+uint64_t usage_proc_value(const char *path, const char *key);
 
 uint64_t usage_disk_bytes(const char *folder); /* written, links counted once; syncs before */
 

@@ -1,4 +1,5 @@
 /* work_idle.c: connections that wait: what they take, and how fast they hear of a delivery. RFC 2177 */
+#include "load/kernel.h"
 #include "load/workload.h"
 
 #include <stdio.h>
@@ -51,7 +52,7 @@ static void measure_idle(struct bench *b, struct row *r, bool tls, unsigned clie
     crowd_init(&crowd, b, clients);
     sleep(REST_S);
     usage_settle(b);
-    uint64_t pss = usage_pss_bytes(&b->target), kernel = usage_kernel_bytes();
+    uint64_t pss = usage_pss_bytes(&b->target), kernel = kernel_bytes(&b->target);
     for (unsigned i = 0; i < clients; i++)
         crowd.clients[i].value = i;
     double begin = now_s();
@@ -64,7 +65,7 @@ static void measure_idle(struct bench *b, struct row *r, bool tls, unsigned clie
         row_figure(r, "pss_bytes_per_op", (double)(int64_t)(usage_pss_bytes(&b->target) - pss) / clients,
                    "B PSS");
     row_figure(r, "kernel_bytes_per_op",
-               (double)(int64_t)(usage_kernel_bytes() - kernel) / clients - kernel_of_end, "B kernel");
+               (double)(int64_t)(kernel_bytes(&b->target) - kernel) / clients - kernel_of_end, "B kernel");
     row_print(b, r);
     crowd_deinit(&crowd);
     crowd_deinit(&warm);
@@ -75,7 +76,7 @@ void idle_run(struct bench *b)
     unsigned clients = bench_param(b, "clients", 2000, 100), max = connections_max();
     if (clients > max) /* params tell */
         clients = max;
-    double kernel_of_end = usage_kernel_bytes_of_end();
+    double kernel_of_end = kernel_bytes_of_end();
     for (int tls = 0; tls < 2; tls++) {
         struct row r;
         row_init(&r, tls ? "idle.tls" : "idle.plain", "connection", "%u connections in IDLE, %s", clients,
