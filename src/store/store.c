@@ -220,15 +220,20 @@ int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct 
     return store->ops->accounts(store, fn, ctx, err);
 }
 
-int store_drop_account(struct store *store, struct account_id account, struct err *err)
+static int drop_if_there(struct store *store, struct account_id account, struct err *err)
 {
     uint64_t version;
+    int r = store->ops->version(store, account, &version, err);
+    return r < 0 || version == 0 ? r : store->ops->drop_account(store, account, err);
+}
 
+int store_drop_account(struct store *store, struct account_id account, struct err *err)
+{
     int r = store->ops->drop_account(store, account, err);
     if (r < 0 || account_id_is_index(account))
         return r;
-    r = store->ops->version(store, account_id_of_index(account), &version, err);
-    return r < 0 || version == 0 ? r : store->ops->drop_account(store, account_id_of_index(account), err);
+    r = drop_if_there(store, account_id_of_index(account), err);
+    return r < 0 ? r : drop_if_there(store, account_id_of_extracted(account), err);
 }
 
 int store_watch(struct store *store, store_watch_fn *fn, void *ctx, struct err *err)

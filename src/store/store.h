@@ -43,7 +43,7 @@ enum {
 #define STORE_BLOB_BYTES_MAX (UINT64_C(1) << 31)   /* of one blob, uncompressed; from 0 */
 #define STORE_VERSION_MAX    ((uint64_t)INT64_MAX) /* a version is a modseq: 63 bits (RFC 7162, 1) */
 
-/* Chosen by the caller (auth/users.h), never reused, below STORE_INDEX_ACCOUNT_BIT. Account 0 is the directory of accounts
+/* Chosen by the caller (auth/users.h), never reused, below STORE_EXTRACTED_ACCOUNT_BIT. Account 0 is the directory of accounts
  * itself. */
 struct account_id {
     uint64_t n;
@@ -58,7 +58,15 @@ static inline struct account_id account_id_of_index(struct account_id account)
     return (struct account_id){ account.n | STORE_INDEX_ACCOUNT_BIT };
 }
 
-/* Whoever walks store_accounts asks this first. */
+/* The same for the texts of attachments that a program made (mail/extracted.h): they outlive the index. */
+#define STORE_EXTRACTED_ACCOUNT_BIT (UINT64_C(1) << 62)
+
+static inline struct account_id account_id_of_extracted(struct account_id account)
+{
+    return (struct account_id){ account.n | STORE_INDEX_ACCOUNT_BIT | STORE_EXTRACTED_ACCOUNT_BIT };
+}
+
+/* Is it one of those two? Whoever walks store_accounts asks this first. */
 static inline bool account_id_is_index(struct account_id account)
 {
     return (account.n & STORE_INDEX_ACCOUNT_BIT) != 0;
@@ -66,7 +74,7 @@ static inline bool account_id_is_index(struct account_id account)
 
 static inline struct account_id account_id_of_indexed(struct account_id index)
 {
-    return (struct account_id){ index.n & ~STORE_INDEX_ACCOUNT_BIT };
+    return (struct account_id){ index.n & ~(STORE_INDEX_ACCOUNT_BIT | STORE_EXTRACTED_ACCOUNT_BIT) };
 }
 
 /* Given by the engine. Within one account the ids of later writes are greater; an id is never given twice,
@@ -319,7 +327,7 @@ MUST_USE int store_blob_scan(struct store *store, struct account_id account, con
 MUST_USE int store_accounts(struct store *store, store_account_fn *fn, void *ctx, struct err *err);
 
 /* Remove all state and blobs of an account, the pending ones too, durably and at once; its version is 0
- * again, and watchers are told so. Then those of its index, in a second step: after an error, or a crash in between,
+ * again, and watchers are told so. Then those of what is derived from it, in further steps: after an error, or a crash in between,
  * dropping it again ends what was begun. An account that was never committed to is fine. */
 MUST_USE int store_drop_account(struct store *store, struct account_id account, struct err *err);
 
