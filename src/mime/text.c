@@ -100,6 +100,11 @@ int text_reader_init(struct text_reader *r, struct str message, const struct met
     return 0;
 }
 
+void text_reader_add(struct text_reader *r, struct str extra)
+{
+    r->extra = extra;
+}
+
 void text_reader_deinit(struct text_reader *r)
 {
     part_text_deinit(&r->decoder);
@@ -176,6 +181,15 @@ static bool next_body(struct text_reader *r, struct text_piece *piece_out)
 static int next_part(struct text_reader *r, struct err *err)
 {
     int got = meta_next_part(&r->parts, &r->part, err);
+    if (got == 0 && r->extra.n > 0) {
+        r->message = r->extra;
+        r->extra = STR_NIL;
+        r->part =
+            (struct meta_part){ .kind = PART_TEXT, .charset = CHARSET_UTF8, .body_bytes = r->message.n };
+        r->from = TEXT_BODY;
+        r->state = TEXT_READER_BODY_BEGIN;
+        return 1;
+    }
     if (got <= 0)
         return got;
     r->from = r->part.depth == 1 ? TEXT_HEADER : TEXT_BODY;

@@ -91,6 +91,7 @@ struct text_reader {
     size_t body_at;
     bool begins;
     struct buf plain, folded;
+    struct str extra; /* see text_reader_add */
 };
 
 /* As mime_text_each; text_reader_deinit also after an error. */
@@ -98,6 +99,9 @@ MUST_USE int text_reader_init(struct text_reader *r, struct str message, const s
                               unsigned scope, size_t overlap, enum collation collation,
                               struct charset_cache *cache, struct err *err);
 MUST_USE int text_reader_next(struct text_reader *r, struct text_piece *piece_out, struct err *err);
+/* Text in UTF-8 that belongs to the message and is kept elsewhere: told last, as the body of one more part. Borrowed until
+ * text_reader_deinit. "" is none. */
+void text_reader_add(struct text_reader *r, struct str extra);
 void text_reader_deinit(struct text_reader *r);
 
 #endif
