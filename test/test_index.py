@@ -161,6 +161,37 @@ def test_rebuild_and_check_run_with_and_without_a_server():
         assert server.run("index", "rebuild", "nobody@example.org", check=False).returncode == 1
 
 
+def test_text_of_attachments_is_found_once_a_program_has_read_it(tmp_path):
+    program = tmp_path / "extract"
+    program.write_text("#!/bin/sh\n[ \"$CONTENT_TYPE\" = application/pdf ] || exit 1\n"
+                       "tr a-z n-za-m\necho once >>" + str(tmp_path) + "/runs\n")
+    program.chmod(0o755)
+    letter = (b"Subject: see it\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n"
+              b"--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\ncXJzIG5vcGQgeHl6\r\n--b--\r\n")
+    with loft.Loft({**QUICK, "index.extractor": str(program)}) as server:
+        anna = server.add_user("anna@example.org")
+        deliver(server, anna, [letter, message(random.Random(8), 1)])
+        wait_for_index(server, anna)
+
+        def found():
+            client = imapwire.Imap(server, anna)
+            client.ok("EXAMINE INBOX")
+            out = [uids(client, k) for k in ("BODY abcq", "TEXT \"def abcq\"", "SUBJECT abcq", "BODY hello", "NOT BODY klm")]
+            client.close()
+            return out
+
+        want = [[1], [1], [], [1], [2]]
+        assert found() == want
+        program.write_text("#!/bin/sh\necho other\n")  # what was said once stays
+        server.run("index", "rebuild", anna)
+        assert found() == want
+        assert server.json("index", "check", anna)[0]["found"] == 0
+        server._end()
+        server.options["index.enabled"] = "no"
+        server.start()
+        assert found() == want
+
+
 def test_kill_at_any_moment_leaves_an_index_that_is_right():
     rng = random.Random(7)
     server = loft.Loft(QUICK)

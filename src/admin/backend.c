@@ -83,6 +83,7 @@ static struct index_settings index_settings(const struct config *config, struct 
                                     .delay_s = (uint32_t)config->index.delay_s,
                                     .memory_bytes = config->index.memory_bytes,
                                     .cache_bytes = config->index.cache_bytes,
+                                    .extractor = config->index.extractor,
                                     .failed = index_failed,
                                     .failed_ctx = b };
 }

@@ -113,6 +113,7 @@ struct config {
     struct {
         bool enabled;
         uint64_t cpu_percent, delay_s, memory_bytes, cache_bytes;
+        const char *extractor; /* "": none */
     } index;
     struct {
         uint64_t cache_bytes, segment_bytes, watermark_bytes, ballast_bytes;

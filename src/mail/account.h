@@ -50,6 +50,8 @@ struct index_settings { /* of search, indexer.h */
     uint32_t delay_s;      /* few new messages wait so long for more; 0: 300 */
     uint64_t memory_bytes; /* while indexing; 0: 128 MiB */
     uint64_t cache_bytes;  /* of open segments, for all accounts; 0: 64 MiB */
+    const char
+        *extractor; /* borrows; program that makes text of attachments (extractor.h); NULL or "": none */
     /* Something could not be indexed; tried again later. On the indexer's thread. NULL: nobody wants to know. */
     void (*failed)(void *ctx, struct account_id account, const struct err *err);
     void *failed_ctx;

@@ -226,6 +226,7 @@ void indexer_work_end(struct indexer_work *work)
     pthread_mutex_unlock(&indexer->mutex);
     charset_cache_free(&work->charsets);
     buf_deinit(&work->message);
+    buf_deinit(&work->extracted);
 }
 
 static bool must_end(const struct indexer_work *work)

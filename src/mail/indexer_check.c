@@ -262,6 +262,7 @@ int indexer_check_new(struct indexer *indexer, struct account_id account, indexe
     c->work = (struct indexer_work){ .indexer = indexer,
                                      .store = indexer->options->store,
                                      .account = account,
+                                     .checks = true,
                                      .charsets = charset_cache_new() };
     c->fn = fn;
     c->ctx = ctx;
@@ -285,6 +286,7 @@ void indexer_check_free(struct indexer_check **check)
         index_close(&c->index);
     charset_cache_free(&c->work.charsets);
     buf_deinit(&c->work.message);
+    buf_deinit(&c->work.extracted);
     free(c->digests);
     free(c);
 }

@@ -21,9 +21,8 @@ static enum index_field field_of(const struct text_piece *piece)
     return INDEX_HEADER;
 }
 
-static int feed(void *ctx, const struct text_piece *piece)
+static void feed(struct index_builder *builder, const struct text_piece *piece)
 {
-    struct index_builder *builder = ctx;
     enum index_field field = field_of(piece);
     struct str text = piece->text;
 
@@ -35,7 +34,23 @@ static int feed(void *ctx, const struct text_piece *piece)
         text = str_skip(text, piece->value_at);
     }
     index_builder_feed(builder, field, text);
-    return 0;
+}
+
+static int feed_all(struct indexer_work *work, struct index_builder *builder, const struct meta_view *view,
+                    struct err *err)
+{
+    struct text_reader reader;
+    struct text_piece piece;
+
+    int r = text_reader_init(&reader, buf_str(&work->message), view, TEXT_HEADER | TEXT_BODY, 0,
+                             COLLATION_UNICODE_CASEMAP, work->charsets, err);
+    text_reader_add(&reader, buf_str(&work->extracted));
+    while (r == 0 && (r = text_reader_next(&reader, &piece, err)) == 1) {
+        feed(builder, &piece);
+        r = 0;
+    }
+    text_reader_deinit(&reader);
+    return r;
 }
 
 static bool may_pass(int r)
@@ -57,10 +72,14 @@ int indexer_add_document(struct indexer_work *work, struct index_builder *builde
             return r;
         whole = r == 0;
     }
+    buf_clear(&work->extracted);
+    if (whole)
+        r = indexer_extract(work, blob, &work->extracted, err);
+    if (whole && may_pass(r))
+        return r;
     index_builder_begin(builder, blob);
     if (whole)
-        whole = mime_text_each(buf_str(&work->message), &view, TEXT_HEADER | TEXT_BODY, 0,
-                               COLLATION_UNICODE_CASEMAP, work->charsets, feed, builder, err) == 0;
+        whole = feed_all(work, builder, &view, err) == 0;
     if (!whole)
         index_builder_mark_partial(builder);
     index_builder_end(builder);

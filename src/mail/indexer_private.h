@@ -4,6 +4,7 @@
  *   indexer_round.c     one account: what is missing, segments, merges
  *   indexer_missing.c   which messages of an account are no documents
  *   indexer_document.c  a message into a builder
+ *   indexer_extract.c   the text of its attachments
  *   indexer_check.c     figures, and whether an index is right */
 #ifndef LOFT_MAIL_INDEXER_PRIVATE_H
 #define LOFT_MAIL_INDEXER_PRIVATE_H
@@ -62,12 +63,13 @@ struct indexer_work {
     struct store *store;
     struct account_id account;
     bool in_background; /* keeps to its share, and gives way */
+    bool checks;        /* starts no program, changes nothing */
     int64_t until_ms;   /* -ERR_AGAIN from then on; 0: no end */
     struct indexer_claim claim;
     uint64_t looked;      /* documents so far */
     int64_t slice_cpu_us; /* of this thread, when the slice began */
     struct charset_cache *charsets;
-    struct buf message;
+    struct buf message, extracted;
 };
 
 /* Begin; for_ms as in indexer_run. Waits for who works on it; the thread in the background does not: false then. */
@@ -137,6 +139,12 @@ void indexer_alive_init(struct indexer_alive *a, struct store *store, struct acc
 void indexer_alive_deinit(struct indexer_alive *a);
 bool indexer_alive_has(struct indexer_alive *a,
                        struct blob_id blob); /* true as well when it cannot be told */
+
+/* ---- indexer_extract.c ---- */
+
+/* Append the text of the attachments of work->message: what was kept, else what the program says, which is kept then. */
+MUST_USE int indexer_extract(struct indexer_work *work, struct blob_id blob, struct buf *text_out,
+                             struct err *err);
 
 /* ---- indexer_document.c ---- */
 

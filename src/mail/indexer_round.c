@@ -5,6 +5,7 @@
  * An index begins with a walk over all blobs of the account in the order of their ids, which opens no mailbox. What comes
  * meanwhile, with whatever id, has a modseq above the mark's version and is found in the mailboxes afterwards, as all new mail is. */
 #include "base/codec.h"
+#include "mail/extracted.h"
 #include "mail/indexer_private.h"
 
 #include <stdlib.h>
@@ -104,6 +105,8 @@ static int merge(struct round *round, struct index_view *view, const size_t *pos
     indexer_alive_init(&m.alive, work->store, work->account);
     int r = index_merge(round->index, view, positions, count, is_alive, pause_merging, &m,
                         work->indexer->options->spool_folder, err);
+    if (r == 0)
+        r = extracted_sweep(work->store, work->account, is_alive, &m, err);
     indexer_alive_deinit(&m.alive);
     return r;
 }
@@ -361,8 +364,7 @@ static int drop_if_orphaned(struct indexer_work *work, struct err *err)
     uint64_t version;
 
     int r = store_version(work->store, work->account, &version, err);
-    return r < 0 || version > 0 ? r
-                                : store_drop_account(work->store, account_id_of_index(work->account), err);
+    return r < 0 || version > 0 ? r : store_drop_account(work->store, work->account, err);
 }
 
 int indexer_round(struct indexer_work *work, bool afresh, struct err *err)

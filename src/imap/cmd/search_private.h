@@ -77,8 +77,9 @@ struct search_program {
     struct meta_view view;
     struct str header;
     struct search_scan scan;
-    struct buf meta_bytes, header_bytes, bytes, text; /* records, the message, scratch for decoded text */
-    int error;                                        /* of reading; 0: none */
+    struct buf meta_bytes, header_bytes, bytes, extracted,
+        text;  /* records, the message, scratch for decoded text */
+    int error; /* of reading; 0: none */
     struct err err;
 };
 
@@ -120,7 +121,8 @@ unsigned search_score_size(const struct search_node *node, uint64_t size);
 MUST_USE int search_need_view(struct search_program *p);
 enum verdict search_match_header(struct search_program *p, struct prepared *ready);
 MUST_USE int search_need_bytes(struct search_program *p);
-MUST_USE int search_fail(struct search_program *p, int r); /* keeps an error; returns `r` */
+MUST_USE int search_need_extracted(struct search_program *p); /* into p->extracted */
+MUST_USE int search_fail(struct search_program *p, int r);    /* keeps an error; returns `r` */
 void search_raise_score(struct prepared *ready, unsigned score);
 
 /* ---- search_scan.c ---- */

@@ -179,6 +179,7 @@ void search_program_rest(struct search_program *p)
 {
     if (!p->scan.is_running) {
         buf_deinit(&p->bytes);
+        buf_deinit(&p->extracted);
         p->has_bytes = false;
     }
     buf_deinit(&p->text);
@@ -198,6 +199,7 @@ void search_program_free(struct search_program **program)
     buf_deinit(&p->meta_bytes);
     buf_deinit(&p->header_bytes);
     buf_deinit(&p->bytes);
+    buf_deinit(&p->extracted);
     buf_deinit(&p->text);
     free(p);
     *program = NULL;

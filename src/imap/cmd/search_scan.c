@@ -64,10 +64,12 @@ static bool begin(struct search_program *p)
     scan->is_running = true;
     scan->from = TEXT_HEADER;
     overlap = overlap < TEXT_OVERLAP_BYTES_MAX ? overlap : TEXT_OVERLAP_BYTES_MAX;
-    if (search_need_view(p) < 0 || search_need_bytes(p) < 0 ||
+    if (search_need_view(p) < 0 || search_need_bytes(p) < 0 || search_need_extracted(p) < 0 ||
         search_fail(p, text_reader_init(&scan->reader, buf_str(&p->bytes), &p->view, scope, overlap,
                                         search_collation_of(p, scan->is_fuzzy), p->charsets, &p->err)) < 0)
         search_scan_end(p);
+    else
+        text_reader_add(&scan->reader, buf_str(&p->extracted));
     return true;
 }
 

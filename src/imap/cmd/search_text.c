@@ -1,5 +1,6 @@
 /* search_text.c: what needs a message's stored records or its bytes, and header fields. */
 #include "imap/cmd/search_private.h"
+#include "mail/extracted.h"
 #include "mime/header.h"
 #include "mime/text.h"
 
@@ -67,6 +68,14 @@ int search_need_bytes(struct search_program *p)
                                            p->columns->size_bytes[p->lane], &p->bytes, &p->err));
     p->has_bytes = r == 0;
     return r;
+}
+
+/* What a program found in the attachments of the message. */
+int search_need_extracted(struct search_program *p)
+{
+    buf_clear(&p->extracted);
+    return search_fail(
+        p, extracted_get(store_of(p), account_id(p->place.account), blob_at_hand(p), &p->extracted, &p->err));
 }
 
 /* ---- text ---- */
