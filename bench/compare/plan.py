@@ -30,8 +30,8 @@ SECTIONS = (
             ("login", "lmtp", "append", "store", "copy", "push", "mix")),
     Section("mailbox", "A big mailbox", ("fill", "select", "fetch", "search", "sort", "thread")),
     Section("text", "Text search with an index", ("fill", "search"), INDEXED, turns=1, index=True),
-    # Dovecot with hibernation; without, and in Cyrus, each connection is a process (half a megabyte and more), and
-    # thousands of them leave no machine to measure on.
+    # Dovecot with hibernation, which works as far as fs.inotify.max_user_instances goes. Without it, and in Cyrus, each
+    # connection is a process of half a megabyte and more, and thousands of them leave no machine to measure on.
     Section("idle", "Idle connections", ("idle",), ("loft", "dovecot-hibernate"), turns=1),
     Section("crowd", "A crowd of idle connections", (f"idle:clients={crowd()}",), ("loft",), turns=1, quick=False),
     Section("mailbox100k", "A mailbox of 100,000 messages",

@@ -84,7 +84,7 @@ def figures_table(results: Results, names: tuple[str, ...] = MORE) -> str:
                 continue
             note = f"no {row['unsupported']}" if "unsupported" in row else ""
             if row.get("errors"):
-                note = f"{row['errors']:,} of {row.get('count', 0):,} wrong"
+                note = f"{row['errors']:,} wrong"
             lines.append([f"`{key.row}`", name, note, *(cell(row, measure).rstrip(" !") for measure in measures)])
     return render(["work", "server", "", *(measure.title for measure in measures)], lines, left=3)
 
