@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum {
-    BATCH_MESSAGES = 512, /* to begin a range read costs as much as some dozen records */
+    BATCH_MESSAGES = 512,           /* to begin a range read costs as much as some dozen records */
     BATCH_BODY_BYTES = 1024 * 1024, /* of messages that one batch marks \Seen before they are sent */
 };
 
