@@ -82,6 +82,14 @@ def test_indexing_goes_on_after_a_restart():
         loft.wait_until(lambda: status(server, anna)["indexed"] >= 42, timeout_s=30, step_s=0.1)  # many at once
 
 
+def test_a_search_hastens_what_waits():
+    with loft.Loft({"index.delay_s": "3600"}) as server:
+        anna = server.add_user("anna@example.org")
+        deliver(server, anna, [message(random.Random(3), n) for n in range(5)])
+        assert answers(server, anna)
+        assert wait_for_index(server, anna)["indexed"] == 5
+
+
 def test_a_deleted_user_leaves_no_index():
     with loft.Loft(QUICK) as server:
         anna, bert = server.add_user("anna@example.org"), server.add_user("bert@example.org")
