@@ -85,9 +85,9 @@ def test_indexing_goes_on_after_a_restart():
 def test_a_search_hastens_what_waits():
     with loft.Loft({"index.delay_s": "3600"}) as server:
         anna = server.add_user("anna@example.org")
-        deliver(server, anna, [message(random.Random(3), n) for n in range(5)])
+        deliver(server, anna, [message(random.Random(3), n) for n in range(20)])
         assert answers(server, anna)
-        assert wait_for_index(server, anna)["indexed"] == 5
+        assert wait_for_index(server, anna)["indexed"] == 20
 
 
 def test_a_deleted_user_leaves_no_index():
@@ -136,6 +136,7 @@ def test_names_of_attachments_are_found_before_and_after_indexing():
         for header, _ in FILE_NAMES:
             deliver(server, anna, [("Subject: files\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
                                     f"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\n{header}\r\n\r\nxx\r\n--b--\r\n").encode()])
+        deliver(server, anna, [message(random.Random(9), n) for n in range(20)])  # so many that the index is asked
         for _ in range(2):
             client = imapwire.Imap(server, anna)
             client.ok("EXAMINE INBOX")
@@ -178,7 +179,7 @@ def test_text_of_attachments_is_found_once_a_program_has_read_it(tmp_path):
               b"--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\ncXJzIG5vcGQgeHl6\r\n--b--\r\n")
     with loft.Loft({**QUICK, "index.extractor": str(program)}) as server:
         anna = server.add_user("anna@example.org")
-        deliver(server, anna, [letter, message(random.Random(8), 1)])
+        deliver(server, anna, [letter, *(message(random.Random(8), n) for n in range(20))])
         wait_for_index(server, anna)
 
         def found():
@@ -188,7 +189,7 @@ def test_text_of_attachments_is_found_once_a_program_has_read_it(tmp_path):
             client.close()
             return out
 
-        want = [[1], [1], [], [1], [2]]
+        want = [[1], [1], [], [1], list(range(2, 22))]
         assert found() == want
         program.write_text("#!/bin/sh\necho other\n")  # what was said once stays
         server.run("index", "rebuild", anna)

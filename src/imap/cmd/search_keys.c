@@ -2,6 +2,8 @@
 #include "imap/cmd/search_private.h"
 #include "mail/indexer.h"
 
+enum { INDEX_MESSAGES_MIN = 16 }; /* of a mailbox: fewer are read faster than an index is asked */
+
 /* "": BODY and TEXT have none. */
 static struct str field_of(const struct search_node *node)
 {
@@ -111,6 +113,8 @@ struct search_index *search_index_of(struct account *account, const struct searc
 
 void search_take_index(struct search_program *p)
 {
+    if (!p->place.index && p->place.snapshot->exists < INDEX_MESSAGES_MIN)
+        return;
     if (!p->index) {
         p->owns_index = !p->place.index;
         p->index = p->place.index ? p->place.index : search_index_of(p->place.account, p->args);
