@@ -90,6 +90,7 @@ def tell(options: argparse.Namespace, results: dict) -> int:
 
 def main() -> int:
     options = arguments()
+    options.build = options.build.resolve()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped and folders removed
     if options.sources:
         return tell(options, report.merge([json.loads(path.read_text()) for path in options.sources]))
