@@ -111,9 +111,9 @@ struct search_index *search_index_of(struct account *account, const struct searc
     return view ? search_index_new(&view, args->node_count) : NULL;
 }
 
-void search_take_index(struct search_program *p)
+void search_take_index(struct search_program *p, const struct snapshot *snapshot)
 {
-    if (!p->place.index && p->place.snapshot->exists < INDEX_MESSAGES_MIN)
+    if (!p->place.index && snapshot->exists < INDEX_MESSAGES_MIN)
         return;
     if (!p->index) {
         p->owns_index = !p->place.index;

@@ -100,8 +100,8 @@ static inline enum collation search_collation_of(const struct search_program *p,
 MUST_USE int search_prepare_text(struct search_program *p, const struct search_node *node,
                                  struct prepared *out, struct err *err);
 
-/* Have the index of the place's account, if there is one and a key could use it, and let go of it. */
-void search_take_index(struct search_program *p);
+/* Have the index of the place's account, if there is one, a key could use it and `snapshot` is worth asking it for; and let go of it. */
+void search_take_index(struct search_program *p, const struct snapshot *snapshot);
 void search_leave_index(struct search_program *p);
 
 /* ---- search_rows.c ---- */

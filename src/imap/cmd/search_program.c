@@ -127,7 +127,7 @@ int search_program_new(const struct search_place *place, const struct search_arg
         }
     }
     if (!place->lasting) /* else when it is asked again */
-        search_take_index(p);
+        search_take_index(p, place->snapshot);
     *program_out = p;
     return 0;
 }
@@ -235,7 +235,7 @@ int search_program_follow(struct search_program *p, const struct snapshot *snaps
         else if (ages(node->key))
             ready->limit_s = now_s - (int64_t)node->number;
     }
-    search_take_index(p);
+    search_take_index(p, snapshot);
     return r;
 }
 

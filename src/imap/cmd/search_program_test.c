@@ -111,6 +111,8 @@ static void test_a_lasting_program_follows_the_mailbox(void **state)
         append_at(&f.b, 1000);
         assert_string_equal(follow(&f, 1160, 1160), cases[i].aged_of_change);
         assert_string_equal(matches(&f), cases[i].of_change);
+        assert_string_equal(follow(&f, 1160, 1160), ""); /* what it began with is gone */
+        assert_string_equal(matches(&f), cases[i].of_change);
         fixture_deinit(&f);
     }
 }
