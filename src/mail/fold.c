@@ -17,6 +17,8 @@ struct fold_body {
 struct fold_bodies {
     struct fold_body *items;
     size_t count, cap;
+    struct mailbox **mailboxes; /* own references, to keep the sources of the chunks */
+    size_t mailbox_count;
 };
 
 static int encode_chunk(struct chunk *chunk, struct buf *out, struct err *err)
@@ -50,31 +52,35 @@ static int compare_body(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static size_t all_snapshots(struct account *a, struct snapshot ***snapshots_out)
+/* All mailboxes, kept in `bodies`, and their snapshots. */
+static struct snapshot **all_snapshots(struct account *a, struct fold_bodies *bodies)
 {
     struct str key;
     void *value;
     size_t count = 0;
 
     pthread_mutex_lock(&a->mutex);
-    *snapshots_out = calloc(a->mailboxes.count + 1, sizeof **snapshots_out);
-    if (!*snapshots_out)
+    struct snapshot **snapshots = calloc(a->mailboxes.count + 1, sizeof(struct snapshot *));
+    bodies->mailboxes = calloc(a->mailboxes.count + 1, sizeof(struct mailbox *));
+    if (!snapshots || !bodies->mailboxes)
         abort();
-    for (size_t i = 0; map_next(&a->mailboxes, &i, &key, &value);)
-        (*snapshots_out)[count++] = snapshot_ref(mailbox_peek(value));
+    for (size_t i = 0; map_next(&a->mailboxes, &i, &key, &value);) {
+        snapshots[count] = snapshot_ref(mailbox_peek(value));
+        bodies->mailboxes[count++] = mailbox_ref(value);
+    }
     pthread_mutex_unlock(&a->mutex);
-    return count;
+    bodies->mailbox_count = count;
+    return snapshots;
 }
 
 struct fold_bodies *fold_encode_ahead(struct account *a)
 {
     struct fold_bodies *bodies = calloc(1, sizeof *bodies);
-    struct snapshot **snapshots;
-    size_t count = all_snapshots(a, &snapshots);
 
     if (!bodies)
         abort();
-    for (size_t i = 0; i < count; i++) {
+    struct snapshot **snapshots = all_snapshots(a, bodies);
+    for (size_t i = 0; i < bodies->mailbox_count; i++) {
         struct err err; /* a chunk that cannot be encoded here is tried again by the fold, which tells */
         if (snapshot_each_dirty(snapshots[i], encode_body, bodies, &err) < 0) {
             struct fold_body *failed = &bodies->items[--bodies->count];
@@ -97,6 +103,9 @@ void fold_bodies_free(struct fold_bodies **bodies)
         chunk_unref(&(*bodies)->items[i].chunk);
         buf_deinit(&(*bodies)->items[i].bytes);
     }
+    for (size_t i = 0; i < (*bodies)->mailbox_count; i++)
+        mailbox_unref(&(*bodies)->mailboxes[i]);
+    free((*bodies)->mailboxes);
     free((*bodies)->items);
     free(*bodies);
     *bodies = NULL;
