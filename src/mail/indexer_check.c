@@ -161,7 +161,7 @@ static int make_afresh(struct indexer_check *c, struct blob_id blob, struct err 
     if (r < 0)
         return r == -ERR_NOT_FOUND ? 0 : r; /* gone, and not yet out of the index */
     c->work.looked++;
-    if (index_builder_memory_bytes(c->builder) >= c->work.indexer->options->index.memory_bytes / 4)
+    if (indexer_is_full(&c->work, c->builder))
         r = compare(c, err);
     return r < 0 ? r : indexer_pause(&c->work, err);
 }

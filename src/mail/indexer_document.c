@@ -58,6 +58,18 @@ static bool may_pass(int r)
     return r == -ERR_UNAVAILABLE || r == -ERR_IO;
 }
 
+static uint64_t share(const struct indexer_work *work, unsigned part, uint64_t max)
+{
+    uint64_t bytes = work->indexer->options->index.memory_bytes / part;
+    return bytes < max ? bytes : max;
+}
+
+bool indexer_is_full(const struct indexer_work *work, const struct index_builder *builder)
+{
+    return index_builder_memory_bytes(builder) >= share(work, 4, INDEXER_BUILDER_BYTES_MAX) ||
+           index_builder_documents(builder) >= INDEX_DOCUMENTS_MAX;
+}
+
 int indexer_add_document(struct indexer_work *work, struct index_builder *builder, struct blob_id blob,
                          struct str meta, struct err *err)
 {
@@ -65,7 +77,7 @@ int indexer_add_document(struct indexer_work *work, struct index_builder *builde
     bool whole = false;
 
     int r = mime_meta_view(meta, &view, err);
-    if (r == 0 && view.message_bytes <= work->indexer->options->index.memory_bytes / 2) {
+    if (r == 0 && view.message_bytes <= share(work, 2, INDEXER_TEXT_BYTES_MAX)) {
         buf_clear(&work->message);
         r = store_blob_read(work->store, work->account, blob, 0, UINT64_MAX, &work->message, err);
         if (r == -ERR_NOT_FOUND || may_pass(r))

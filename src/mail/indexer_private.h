@@ -25,6 +25,9 @@ enum {
     INDEXER_LOOK_RECORDS = 256,   /* records of messages that are read at once */
     INDEXER_DELAY_S = 300,
     INDEXER_CPU_PERCENT = 25,
+    INDEXER_BUILDER_BYTES_MAX =
+        512 << 20,                      /* however much the setting allows: one more message must fit below */
+    INDEXER_TEXT_BYTES_MAX = 128 << 20, /* INDEX_SEGMENT_BYTES_MAX; larger ones are partial documents */
 };
 
 /* An account that somebody works on; lies on that thread's stack. */
@@ -152,5 +155,8 @@ MUST_USE int indexer_extract(struct indexer_work *work, struct blob_id blob, str
  * partial document. `meta` is its record. -ERR_NOT_FOUND: it is gone (no document then); errors of the store that may pass. */
 MUST_USE int indexer_add_document(struct indexer_work *work, struct index_builder *builder,
                                   struct blob_id blob, struct str meta, struct err *err);
+
+/* It has gathered as much as a segment may, within the memory of the settings. */
+bool indexer_is_full(const struct indexer_work *work, const struct index_builder *builder);
 
 #endif

@@ -166,13 +166,6 @@ static int commit(struct round *round, struct err *err)
     return r < 0 ? r : merge_what_is_due(round, err);
 }
 
-static bool is_full(const struct round *round)
-{
-    return index_builder_memory_bytes(round->builder) >=
-               round->work->indexer->options->index.memory_bytes / 4 ||
-           index_builder_documents(round->builder) >= INDEX_DOCUMENTS_MAX;
-}
-
 /* ---- messages ---- */
 
 /* Records of some messages, read at once. */
@@ -209,7 +202,7 @@ static int add_message(struct round *round, uint64_t id, struct str meta, struct
     work->looked++;
     r = indexer_pause(work, err);
     round->mark.walked = round->mark.walking ? id : 0;
-    if (r == -ERR_AGAIN || (r == 0 && is_full(round))) {
+    if (r == -ERR_AGAIN || (r == 0 && indexer_is_full(work, round->builder))) {
         int committed = commit(round, err);
         r = committed < 0 ? committed : r;
     }
