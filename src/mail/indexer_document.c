@@ -85,10 +85,12 @@ int indexer_add_document(struct indexer_work *work, struct index_builder *builde
         whole = r == 0;
     }
     buf_clear(&work->extracted);
-    if (whole)
+    if (whole) {
         r = indexer_extract(work, blob, &work->extracted, err);
-    if (whole && may_pass(r))
-        return r;
+        if (may_pass(r))
+            return r;
+        whole = r == 0; /* else nobody knows which text a scan sees */
+    }
     index_builder_begin(builder, blob);
     if (whole)
         whole = feed_all(work, builder, &view, err) == 0;

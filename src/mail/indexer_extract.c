@@ -1,4 +1,5 @@
 /* Attachments to text, once a message. */
+#include "base/utf8.h"
 #include "mail/extracted.h"
 #include "mail/extractor.h"
 #include "mail/indexer_private.h"
@@ -87,5 +88,6 @@ int indexer_extract(struct indexer_work *work, struct blob_id blob, struct buf *
     if (r != 0 || !program || !*program || work->checks)
         return r < 0 ? r : 0;
     r = extract(work, text_out, err);
+    text_out->n = utf8_prefix(buf_str(text_out), EXTRACTED_BYTES_MAX).n; /* what is indexed is what is kept */
     return r < 0 ? r : extracted_put(work->store, work->account, blob, buf_str(text_out), err);
 }

@@ -1,5 +1,7 @@
+#include "base/file.h"
 #include "index/builder.h"
 #include "index/query.h"
+#include "mail/extracted.h"
 #include "mail/testing_mail.h"
 #include "mime/meta.h"
 
@@ -107,6 +109,51 @@ static struct index *open_index(struct bench *b, struct index_shelf **shelf_out)
     assert_int_equal(index_open(*shelf_out, account, &index, &b->err), 0);
     return index;
 }
+
+/* ---- a program that reads attachments ---- */
+
+struct reader_program {
+    char folder[40], path[64];
+};
+
+static void write_program(const struct reader_program *p, const char *script)
+{
+    struct buf text = BUF_INIT;
+    struct err err;
+    buf_printf(&text, "#!/bin/sh\n%s\n", script);
+    assert_int_equal(file_replace(p->path, buf_str(&text), 0755, &err), 0);
+    buf_deinit(&text);
+}
+
+static void init_with_program(struct bench *b, struct reader_program *p, const char *script)
+{
+    strcpy(p->folder, "/tmp/indexer-test-XXXXXX");
+    assert_non_null(mkdtemp(p->folder));
+    snprintf(p->path, sizeof p->path, "%s/program", p->folder);
+    write_program(p, script);
+    bench_init(b, &(struct mail_options){ .index.extractor = p->path });
+}
+
+static void deinit_with_program(struct bench *b, struct reader_program *p)
+{
+    bench_deinit(b);
+    unlink(p->path);
+    rmdir(p->folder);
+}
+
+/* Is the word in the text that is kept of the message, which a scan reads? */
+static bool is_kept(struct bench *b, uint64_t blob, const char *word)
+{
+    struct buf text = BUF_INIT;
+    assert_true(extracted_get(b->store, account, (struct blob_id){ blob }, &text, &b->err) >= 0);
+    bool found = str_find(buf_str(&text), str_c(word)) >= 0;
+    buf_deinit(&text);
+    return found;
+}
+
+static const char two_attachments[] = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+                                      "--b\r\nContent-Type: application/pdf; name=one\r\n\r\nx\r\n"
+                                      "--b\r\nContent-Type: application/pdf; name=two\r\n\r\ny\r\n--b--\r\n";
 
 /* ---- tests ---- */
 
@@ -380,9 +427,26 @@ static void test_the_thread_keeps_up_with_mail(void **state)
     bench_deinit(&b);
 }
 
+static void test_text_of_attachments_beyond_what_is_kept_is_not_indexed(void **state)
+{
+    struct bench b;
+    struct reader_program p;
+    (void)state;
+    init_with_program(&b, &p, "yes filler | head -c 3000000; echo; echo word$FILE_NAME");
+    append_text(&b, "INBOX", two_attachments);
+    assert_int_equal(run(&b), 0);
+    assert_true(is_kept(&b, 1, "wordone"));
+    assert_int_equal(count_hits(&b, "wordone", INDEX_BODY), 1);
+    assert_false(is_kept(&b, 1, "wordtwo"));
+    assert_int_equal(count_hits(&b, "wordtwo", INDEX_BODY), 0);
+    assert_whole(&b, 1);
+    deinit_with_program(&b, &p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text_of_attachments_beyond_what_is_kept_is_not_indexed),
         cmocka_unit_test(test_messages_become_documents_with_their_fields),
         cmocka_unit_test(test_only_what_is_new_is_indexed),
         cmocka_unit_test(test_documents_of_deleted_messages_fall_out),
