@@ -83,6 +83,11 @@ MUST_USE int index_set_mark(struct index *index, struct str mark, struct err *er
 MUST_USE int index_merge_due(const struct index_view *view, size_t positions_out[INDEX_MERGE_SEGMENTS_MAX],
                              size_t *count_out);
 
+/* The same for all segments, those that are large already too, to make them anew one group after the other: the next to merge from
+ * position `*at` on, which moves behind them. As many as one segment may surely hold, one at least; 0 at the end. */
+MUST_USE int index_merge_all(const struct index_view *view, size_t *at,
+                             size_t positions_out[INDEX_MERGE_SEGMENTS_MAX], size_t *count_out);
+
 /* Merge these segments of the view and put the result in their place, in one commit.
  *   keep, pause, ctx  as in struct index_merge; may be NULL
  *   folder            where the result may lie meanwhile, in a file without a name

@@ -10,6 +10,7 @@ enum {
     PAGES_A_SEGMENT = 3,
 };
 #define MERGED_BYTES_MAX (INDEX_SEGMENT_BYTES_MAX / 4)
+#define REMADE_BYTES_MAX (INDEX_SEGMENT_BYTES_MAX / 2) /* a merged one may take more than its parts */
 
 static void *checked(void *p)
 {
@@ -258,6 +259,23 @@ int index_merge_due(const struct index_view *view, size_t positions_out[INDEX_ME
         positions_out[(*count_out)++] = i;
     }
     return *count_out > 1;
+}
+
+int index_merge_all(const struct index_view *view, size_t *at, size_t positions_out[INDEX_MERGE_SEGMENTS_MAX],
+                    size_t *count_out)
+{
+    uint64_t bytes = 0, documents = 0;
+    size_t count = 0;
+    for (; *at < view->count && count < INDEX_MERGE_SEGMENTS_MAX; ++*at) {
+        const struct index_entry *entry = &view->segments[*at]->entry;
+        bytes += entry->bytes;
+        documents += entry->documents;
+        if (count > 0 && (bytes > REMADE_BYTES_MAX || documents > INDEX_DOCUMENTS_MAX))
+            break;
+        positions_out[count++] = *at;
+    }
+    *count_out = count;
+    return count > 0;
 }
 
 struct merging {

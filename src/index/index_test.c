@@ -1,6 +1,7 @@
 /* The index of an account: what is added is found, whatever is merged, removed, or fails meanwhile. */
 #include "base/testing.h"
 #include "index/index.h"
+#include "index/record.h"
 #include "index/testing_index.h"
 #include "store/faulty/faulty.h"
 #include "store/mem/mem.h"
@@ -215,6 +216,45 @@ static void test_index_refuses_what_is_too_much(void **state)
     teardown(&f);
 }
 
+/* A list of segments of these sizes, which nobody wrote. */
+static void list_sizes(struct fixture *f, const uint64_t *mib, size_t count)
+{
+    struct index_entry entries[INDEX_SEGMENTS_MAX] = { 0 };
+    struct index_record record = { .entries = entries, .entry_count = count };
+    struct batch batch = BATCH_INIT;
+    struct buf bytes = BUF_INIT;
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (struct index_entry){ { i + 1 }, 1, mib[i] << 20, { i + 1 }, { i + 1 } };
+    index_record_encode(&record, &bytes);
+    batch_put(&batch, INDEX_RECORD_KEY, buf_str(&bytes));
+    assert_int_equal(store_commit(f->store, index_account(ACCOUNT), 0, 1, &batch, NULL), 0);
+    buf_deinit(&bytes);
+    batch_deinit(&batch);
+    close_all(f);
+    open_all(f);
+}
+
+static void test_index_makes_all_anew_in_groups_that_fit(void **state)
+{
+    static const uint64_t mib[] = { 200, 200, 200, 1000, 10, 20 };
+    static const size_t expected[] = { 2, 1, 1, 2 };
+    size_t positions[INDEX_MERGE_SEGMENTS_MAX], count, at = 0, seen = 0;
+    struct fixture f;
+    (void)state;
+    setup(&f);
+    list_sizes(&f, mib, ARRAY_COUNT(mib));
+    struct index_view *view = index_view(f.index);
+    for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
+        assert_int_equal(index_merge_all(view, &at, positions, &count), 1);
+        assert_row(count == expected[i], i, "segments at once");
+        for (size_t k = 0; k < count; k++)
+            assert_int_equal(positions[k], seen++);
+    }
+    assert_int_equal(index_merge_all(view, &at, positions, &count), 0);
+    index_view_unref(&view);
+    teardown(&f);
+}
+
 static void test_index_notices_that_another_instance_changed_it(void **state)
 {
     struct fixture f, g;
@@ -339,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_index_drops_what_is_gone_when_it_merges),
         cmocka_unit_test(test_index_removes_segments_and_all),
         cmocka_unit_test(test_index_refuses_what_is_too_much),
+        cmocka_unit_test(test_index_makes_all_anew_in_groups_that_fit),
         cmocka_unit_test(test_index_notices_that_another_instance_changed_it),
         cmocka_unit_test(test_index_is_whole_whichever_call_fails),
         cmocka_unit_test(test_index_is_searched_while_it_changes),

@@ -25,9 +25,9 @@ enum {
     INDEXER_LOOK_RECORDS = 256,   /* records of messages that are read at once */
     INDEXER_DELAY_S = 300,
     INDEXER_CPU_PERCENT = 25,
-    INDEXER_BUILDER_BYTES_MAX =
-        512 << 20,                      /* however much the setting allows: one more message must fit below */
-    INDEXER_TEXT_BYTES_MAX = 128 << 20, /* INDEX_SEGMENT_BYTES_MAX; larger ones are partial documents */
+    /* However much the setting allows: a full builder and one more message stay below INDEX_SEGMENT_BYTES_MAX. */
+    INDEXER_BUILDER_BYTES_MAX = 512 << 20,
+    INDEXER_TEXT_BYTES_MAX = 128 << 20,
 };
 
 /* An account that somebody works on; lies on that thread's stack. */

@@ -131,19 +131,15 @@ static int merge_what_is_due(struct round *round, struct err *err)
 /* Documents whose messages are gone, and more of them than of the others. */
 static int merge_what_is_gone(struct round *round, struct err *err)
 {
-    size_t positions[INDEX_MERGE_SEGMENTS_MAX], count = 0;
+    size_t positions[INDEX_MERGE_SEGMENTS_MAX], count, at = 0;
     struct index_view *view = index_view(round->index);
     struct index_stats stats;
     int r = 0;
 
     index_stats(view, &stats);
-    if (stats.documents > 2 * round->messages + GONE_DOCUMENTS_MIN) {
-        while (count < index_view_count(view) && count < INDEX_MERGE_SEGMENTS_MAX) {
-            positions[count] = count;
-            count++;
-        }
-        r = merge(round, view, positions, count, err);
-    }
+    if (stats.documents > 2 * round->messages + GONE_DOCUMENTS_MIN)
+        while (r == 0 && index_merge_all(view, &at, positions, &count) == 1)
+            r = merge(round, view, positions, count, err);
     index_view_unref(&view);
     return r;
 }
