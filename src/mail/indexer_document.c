@@ -74,16 +74,14 @@ int indexer_add_document(struct indexer_work *work, struct index_builder *builde
                          struct str meta, struct err *err)
 {
     struct meta_view view;
-    bool whole = false;
 
     int r = mime_meta_view(meta, &view, err);
-    if (r == 0 && view.message_bytes <= share(work, 2, INDEXER_TEXT_BYTES_MAX)) {
-        buf_clear(&work->message);
-        r = store_blob_read(work->store, work->account, blob, 0, UINT64_MAX, &work->message, err);
-        if (r == -ERR_NOT_FOUND || may_pass(r))
-            return r;
-        whole = r == 0;
-    }
+    bool fits = r == 0 && view.message_bytes <= share(work, 2, INDEXER_TEXT_BYTES_MAX);
+    buf_clear(&work->message);
+    r = store_blob_read(work->store, work->account, blob, 0, fits ? UINT64_MAX : 0, &work->message, err);
+    if (r == -ERR_NOT_FOUND || may_pass(r))
+        return r;
+    bool whole = fits && r == 0;
     buf_clear(&work->extracted);
     if (whole) {
         r = indexer_extract(work, blob, &work->extracted, err);

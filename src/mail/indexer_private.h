@@ -3,6 +3,7 @@
  *   indexer.c           life, who waits, the thread
  *   indexer_round.c     one account: what is missing, segments, merges
  *   indexer_missing.c   which messages of an account are no documents
+ *   indexer_records.c   records of messages, over those that are damaged
  *   indexer_document.c  a message into a builder
  *   indexer_extract.c   the text of its attachments
  *   indexer_check.c     figures, and whether an index is right */
@@ -142,6 +143,20 @@ void indexer_alive_init(struct indexer_alive *a, struct store *store, struct acc
 void indexer_alive_deinit(struct indexer_alive *a);
 bool indexer_alive_has(struct indexer_alive *a,
                        struct blob_id blob); /* true as well when it cannot be told */
+
+/* ---- indexer_records.c ---- */
+
+/* Records of some messages, read at once: of ids[i] the bytes from ends[i - 1] to ends[i]. */
+struct indexer_records {
+    uint64_t ids[INDEXER_LOOK_RECORDS];
+    size_t ends[INDEXER_LOOK_RECORDS];
+    size_t count;
+    struct buf bytes;
+    unsigned damaged; /* met so far */
+};
+/* The first of the range, none at its end. One that is damaged stands for itself as "", as long as they are few. Errors of the store. */
+MUST_USE int indexer_records_read(struct indexer_work *work, const struct blob_range *range,
+                                  struct indexer_records *records, struct err *err);
 
 /* ---- indexer_extract.c ---- */
 

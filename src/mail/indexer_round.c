@@ -12,10 +12,9 @@
 
 enum {
     MARK_FORMAT = 1,
-    MARK_ROWS = 4096,            /* looked at in vain: worth a new mark */
-    RECORDS_BYTES_MAX = 1 << 20, /* of messages that are read at once */
-    GONE_DOCUMENTS_MIN = 1000,   /* more, and more than are alive: all segments are made anew */
-    REPAIRS_MAX = 16,            /* damaged segments taken out in a round */
+    MARK_ROWS = 4096,          /* looked at in vain: worth a new mark */
+    GONE_DOCUMENTS_MIN = 1000, /* more, and more than are alive: all segments are made anew */
+    REPAIRS_MAX = 16,          /* damaged segments taken out in a round */
 };
 
 /* ---- the mark ---- */
@@ -77,8 +76,15 @@ struct round {
     struct index_builder *builder;
     struct indexer_lookup lookup; /* of the view that the round began with */
     size_t damaged_at;            /* in it; SIZE_MAX: none */
+    bool change_failed;           /* an error came from changing the index */
     uint64_t messages;            /* in the account */
 };
+
+/* It was the index that could not be read, and not the mail. */
+static bool is_damaged(const struct round *round)
+{
+    return round->damaged_at != SIZE_MAX || round->change_failed;
+}
 
 struct merging {
     struct indexer_work *work;
@@ -105,6 +111,7 @@ static int merge(struct round *round, struct index_view *view, const size_t *pos
     indexer_alive_init(&m.alive, work->store, work->account);
     int r = index_merge(round->index, view, positions, count, is_alive, pause_merging, &m,
                         work->indexer->options->spool_folder, err);
+    round->change_failed = r < 0;
     if (r == 0)
         r = extracted_sweep(work->store, work->account, is_alive, &m, err);
     indexer_alive_deinit(&m.alive);
@@ -157,30 +164,13 @@ static int commit(struct round *round, struct err *err)
     } else {
         r = index_set_mark(round->index, buf_str(&mark), err);
     }
+    round->change_failed = r < 0;
     buf_deinit(&segment);
     buf_deinit(&mark);
     return r < 0 ? r : merge_what_is_due(round, err);
 }
 
 /* ---- messages ---- */
-
-/* Records of some messages, read at once. */
-struct records {
-    uint64_t ids[INDEXER_LOOK_RECORDS];
-    size_t ends[INDEXER_LOOK_RECORDS];
-    size_t count;
-    struct buf bytes;
-};
-
-static int take_record(void *ctx, struct blob_id id, struct str record, struct err *err)
-{
-    struct records *records = ctx;
-    (void)err;
-    buf_add(&records->bytes, record);
-    records->ids[records->count] = id.n;
-    records->ends[records->count++] = records->bytes.n;
-    return records->count == INDEXER_LOOK_RECORDS || records->bytes.n >= RECORDS_BYTES_MAX;
-}
 
 static int add_message(struct round *round, uint64_t id, struct str meta, struct err *err)
 {
@@ -208,25 +198,26 @@ static int add_message(struct round *round, uint64_t id, struct str meta, struct
 /* Index what is in the range and no document yet. */
 static int add_messages(struct round *round, struct blob_range range, struct err *err)
 {
-    struct records *records = calloc(1, sizeof *records);
-    size_t count = 1;
-    int r = 0;
+    struct indexer_records *records = calloc(1, sizeof *records);
+    int r;
 
     if (!records)
         abort();
-    while (r == 0 && count > 0) {
-        records->count = 0;
-        buf_clear(&records->bytes);
-        r = store_blob_scan(round->work->store, round->work->account, &range, take_record, records, err);
-        count = records->count;
+    while ((r = indexer_records_read(round->work, &range, records, err)) == 0 && records->count > 0) {
         size_t from = 0;
-        for (size_t i = 0; r == 0 && i < count; i++) {
+        for (size_t i = 0; r == 0 && i < records->count; i++) {
             r = add_message(round, records->ids[i],
                             str_sub(buf_str(&records->bytes), from, records->ends[i] - from), err);
             from = records->ends[i];
         }
-        if (count > 0)
-            range.first.n = records->ids[count - 1] + 1;
+        if (r < 0)
+            break;
+        range.first.n = records->ids[records->count - 1] + 1;
+    }
+    if (r == -ERR_CORRUPT &&
+        !is_damaged(round)) { /* the mail is, and more than can be stepped over: go on behind it */
+        int kept = commit(round, NULL);
+        (void)kept;
     }
     buf_deinit(&records->bytes);
     free(records);
@@ -292,6 +283,7 @@ static int bring_up(struct round *round, struct err *err)
     struct index_view *view = index_view(round->index);
 
     round->damaged_at = SIZE_MAX;
+    round->change_failed = false;
     if (indexer_mark_decode(index_view_mark(view), &round->mark, NULL) < 0)
         round->mark = (struct indexer_mark){ .walking = true };
     round->builder = index_builder_new();
@@ -366,7 +358,7 @@ int indexer_round(struct indexer_work *work, bool afresh, struct err *err)
         return r;
     for (int repairs = 0; repairs < REPAIRS_MAX; repairs++) {
         r = bring_up(&round, err);
-        if (r != -ERR_CORRUPT && !(r == -ERR_NOT_FOUND && (repairs > 0 || round.damaged_at != SIZE_MAX)))
+        if ((r != -ERR_CORRUPT && r != -ERR_NOT_FOUND) || !is_damaged(&round))
             break;
         int repaired = take_out_damaged(&round, &ignored);
         if (repaired == 0 && repairs > 0) /* the store has lost what the list names: trust nothing */

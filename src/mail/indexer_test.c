@@ -289,6 +289,33 @@ static void test_indexing_goes_on_after_every_failure(void **state)
     }
 }
 
+/* All records are, so that each is looked for: what can be had of the messages is indexed, and no id is met forever. */
+static void test_damaged_records_are_stepped_over(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, NULL);
+    append_numbered(&b, 0, 3);
+    const struct faulty_plan plan = {
+        .ops = FAULTY_BLOB_SCAN, .nth = 1, .error = ERR_CORRUPT, .when = FAULTY_BEFORE, .stay = true
+    };
+    faulty_store_plan(b.store, &plan);
+    assert_int_equal(run(&b), -ERR_CORRUPT); /* they do not end */
+    faulty_store_plan(b.store, &(struct faulty_plan){ .ops = FAULTY_ALL });
+    assert_int_equal(status_of(&b).documents, 3);
+    assert_int_equal(run(&b), 0);
+    append_numbered(&b, 3, 5);
+    faulty_store_plan(b.store, &plan);
+    assert_int_equal(run(&b), 0);
+    faulty_store_plan(b.store, &(struct faulty_plan){ .ops = FAULTY_ALL });
+    assert_int_equal(status_of(&b).waiting, 0);
+    append_numbered(&b, 5, 6);
+    assert_int_equal(run(&b), 0);
+    assert_int_equal(status_of(&b).documents, 6);
+    assert_int_equal(count_hits(&b, "all", INDEX_BODY), 1);
+    bench_deinit(&b);
+}
+
 static void test_a_segment_that_is_lost_is_made_anew(void **state)
 {
     struct index_shelf *shelf;
@@ -453,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_an_index_goes_with_its_account),
         cmocka_unit_test(test_no_index_is_made_when_it_is_off),
         cmocka_unit_test(test_indexing_goes_on_after_every_failure),
+        cmocka_unit_test(test_damaged_records_are_stepped_over),
         cmocka_unit_test(test_a_segment_that_is_lost_is_made_anew),
         cmocka_unit_test(test_a_list_that_cannot_be_read_is_made_anew),
         cmocka_unit_test(test_check_finds_what_is_wrong),
