@@ -324,13 +324,16 @@ const struct config_setting config_settings[] = {
       .help = "Memory for those parts of indexes that searches need again." },
 
     { "index.extractor", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(index.extractor),
-      .help = "Program that makes text of attachments (PDF, office documents), so that searches find what "
-              "they say. It reads one "
-              "from standard input and writes text in UTF-8; CONTENT_TYPE and FILE_NAME in its environment "
-              "say what it is. It runs "
-              "without network and with limits on time, memory and output. What it said is kept: a message "
-              "is found by it from "
-              "the time it is indexed; *loft index rebuild* does that for older ones. Empty: none." },
+      .help =
+          "Program that makes text of attachments (PDF, office documents), so that searches find what "
+          "they say. It reads one "
+          "from standard input and writes text in UTF-8; CONTENT_TYPE and FILE_NAME in its environment "
+          "say what it is. It runs "
+          "without network and with limits on time, memory and output. What it said is kept: a message "
+          "is found by it from "
+          "the time it is indexed; *loft index rebuild* does that for older ones, and asks again for what it "
+          "failed with (its exit status was not 0, it took more than 30 seconds, or it could not be "
+          "started). Empty: none." },
 
     { "store.cache_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 1 * M, 1024 * G,
       .offset = FIELD(store.cache_bytes), .help = "Memory for what was read of state and meta." },

@@ -52,7 +52,8 @@ struct index_settings { /* of search, indexer.h */
     uint64_t cache_bytes;  /* of open segments, for all accounts; 0: 64 MiB */
     const char
         *extractor; /* borrows; program that makes text of attachments (extractor.h); NULL or "": none */
-    /* Something could not be indexed; tried again later. On the indexer's thread. NULL: nobody wants to know. */
+    /* Something could not be indexed; tried again later. Or index.extractor could not be started: told once.
+     * On the indexer's thread, or that of indexer_run. NULL: nobody wants to know. */
     void (*failed)(void *ctx, struct account_id account, const struct err *err);
     void *failed_ctx;
 };

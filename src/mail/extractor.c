@@ -19,7 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 64 * 1024, OPEN_FILES_MAX = 64, NAME_BYTES_MAX = 1024, WAIT_US = 2000 };
+enum {
+    READ_BYTES = 64 * 1024,
+    OPEN_FILES_MAX = 64,
+    NAME_BYTES_MAX = 1024,
+    WAIT_US = 2000,
+    SLICE_MS = 100,
+    NOT_STARTED = 127
+};
 
 /* All that the child needs, made before: between fork and exec it may call nothing that takes a lock. */
 struct child {
@@ -91,18 +98,18 @@ static void run_child(const struct child *c)
     int nowhere = open("/dev/null", O_WRONLY);
     if (dup2(c->ends[0], 0) < 0 || dup2(c->ends[1], 1) < 0 || dup2(nowhere, 2) < 0 ||
         close_range(3, ~0u, 0) < 0)
-        _exit(127);
+        _exit(NOT_STARTED);
     if (setrlimit(RLIMIT_CPU, &c->cpu) < 0 || setrlimit(RLIMIT_AS, &c->memory) < 0 ||
         setrlimit(RLIMIT_FSIZE, &c->file) < 0 || setrlimit(RLIMIT_NOFILE, &c->files) < 0 ||
         setrlimit(RLIMIT_CORE, &c->core) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        _exit(127);
+        _exit(NOT_STARTED);
     if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 && unshare(CLONE_NEWNET) < 0) {
         /* not allowed here: the filter does it */
     }
     if (chdir("/") < 0 || !refuse_calls())
-        _exit(127);
+        _exit(NOT_STARTED);
     execve(c->program, arguments, c->environment);
-    _exit(127);
+    _exit(NOT_STARTED);
 }
 
 /* ---- in the parent ---- */
@@ -147,16 +154,34 @@ static int start(const char *program, const struct extractor_limits *limits, cha
     return 0;
 }
 
-/* Feed and read until it has said all, or too much, or its time is up. True: it has said all. */
-static bool talk(int *to, int from, struct str input, int64_t until_ms, uint64_t output_bytes,
-                 struct buf *out)
+struct watch {
+    const struct extractor_limits *limits;
+    int64_t until_ms;
+    bool stopped;
+};
+
+/* So long it may be waited for before this is asked again; 0: no longer. */
+static int may_wait_ms(struct watch *w)
 {
+    int64_t left_ms = w->until_ms - clock_mono_ms(&clock_system);
+
+    if (w->limits->must_stop && w->limits->must_stop(w->limits->ctx))
+        w->stopped = true;
+    if (w->stopped || left_ms <= 0)
+        return 0;
+    return left_ms < SLICE_MS ? (int)left_ms : SLICE_MS;
+}
+
+/* Feed and read until it has said all, or too much, or may not go on. True: it has said all. */
+static bool talk(int *to, int from, struct str input, struct watch *watch, struct buf *out)
+{
+    uint64_t output_bytes = watch->limits->output_bytes;
     size_t before = out->n;
 
     for (;;) {
         struct pollfd fds[] = { { from, POLLIN, 0 }, { *to, POLLOUT, 0 } };
-        int64_t left_ms = until_ms - clock_mono_ms(&clock_system);
-        if (left_ms <= 0 || (poll(fds, 2, (int)left_ms) < 0 && errno != EINTR))
+        int wait_ms = may_wait_ms(watch);
+        if (wait_ms == 0 || (poll(fds, 2, wait_ms) < 0 && errno != EINTR))
             return false;
         if (fds[1].revents) {
             ssize_t n = input.n ? send(*to, input.p, input.n, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
@@ -181,14 +206,14 @@ static bool talk(int *to, int from, struct str input, int64_t until_ms, uint64_t
 
 /* Its exit status, or -1 when it had to be killed. What it started ends with it: the group is killed before the process is
  * forgotten, so that its number cannot be another's by then. */
-static int end(pid_t pid, bool at_once, int64_t until_ms)
+static int end(pid_t pid, bool at_once, struct watch *watch)
 {
     siginfo_t info = { .si_pid = 0 };
     int status;
 
     while (!at_once) {
         int r = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
-        if ((r < 0 && errno != EINTR) || info.si_pid == pid || clock_mono_ms(&clock_system) >= until_ms)
+        if ((r < 0 && errno != EINTR) || info.si_pid == pid || may_wait_ms(watch) == 0)
             break;
         usleep(WAIT_US);
     }
@@ -198,12 +223,21 @@ static int end(pid_t pid, bool at_once, int64_t until_ms)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static int failure(const struct watch *watch, const char *program, int status, struct err *err)
+{
+    if (watch->stopped)
+        return err_set(err, ERR_UNAVAILABLE, "the extractor was stopped");
+    if (status == NOT_STARTED)
+        return err_set(err, ERR_IO, "index.extractor %s: cannot be run", program);
+    return err_set(err, ERR_CANNOT, "the extractor failed");
+}
+
 int extractor_run(const char *program, const struct extractor_limits *limits, struct str content_type,
                   struct str file_name, struct str input, struct buf *text_out, struct err *err)
 {
     struct buf type = BUF_INIT, name = BUF_INIT;
     size_t before = text_out->n;
-    int64_t until_ms = clock_mono_ms(&clock_system) + limits->time_ms;
+    struct watch watch = { limits, clock_mono_ms(&clock_system) + limits->time_ms, false };
     int to = -1, from = -1;
     pid_t pid = -1;
 
@@ -215,14 +249,16 @@ int extractor_run(const char *program, const struct extractor_limits *limits, st
     char *const environment[] = { path, language, type.p, name.p, NULL };
     int r = start(program, limits, environment, &to, &from, &pid, err);
     if (r == 0) {
-        bool all = talk(&to, from, input, until_ms, limits->output_bytes, text_out);
+        bool all = talk(&to, from, input, &watch, text_out);
         bool enough = all && text_out->n - before >= limits->output_bytes;
         if (to >= 0)
             close(to);
         close(from);
-        int status = end(pid, !all || enough, until_ms);
-        if (!enough && (!all || status != 0))
+        int status = end(pid, !all || enough, &watch);
+        if (!enough && (!all || status != 0)) {
             text_out->n = before;
+            r = failure(&watch, program, status, err);
+        }
     }
     buf_deinit(&type);
     buf_deinit(&name);

@@ -14,15 +14,18 @@
 #include "base/err.h"
 
 struct extractor_limits {
-    uint32_t time_ms;      /* from start to end */
-    uint32_t cpu_s;        /* of each process */
-    uint64_t memory_bytes; /* address space of each process */
-    uint64_t output_bytes; /* of text: the rest is cut */
-    uint64_t file_bytes;   /* of each file that it writes */
+    uint32_t time_ms;             /* from start to end */
+    uint32_t cpu_s;               /* of each process */
+    uint64_t memory_bytes;        /* address space of each process */
+    uint64_t output_bytes;        /* of text: the rest is cut */
+    uint64_t file_bytes;          /* of each file that it writes */
+    bool (*must_stop)(void *ctx); /* asked many times a second while it runs; NULL: nobody stops it */
+    void *ctx;
 };
 
-/* Run `program` (an absolute path) over `input` and append what it writes; "" when it failed.
- *   returns  0, also for a program that failed or was killed; -ERR_IO: it could not be started */
+/* Run `program` (an absolute path) over `input` and append what it writes; nothing when it failed.
+ *   returns  0: it ended with exit status 0, or had said as much as it may; -ERR_CANNOT: it failed, was killed or took too long;
+ *            -ERR_UNAVAILABLE: must_stop said so; any other: it could not be started */
 MUST_USE int extractor_run(const char *program, const struct extractor_limits *limits,
                            struct str content_type, struct str file_name, struct str input,
                            struct buf *text_out, struct err *err);

@@ -34,20 +34,22 @@ static void test_a_program_makes_text_of_bytes(void **state)
 {
     static const struct {
         const char *script, *out;
+        int r;
     } cases[] = {
-        { "tr a-z A-Z", "HELLO" },
-        { "cat >/dev/null; echo \"$CONTENT_TYPE $FILE_NAME\"", "application/pdf a b.pdf\n" },
-        { "echo early", "early\n" }, /* and reads nothing */
-        { "cat; exit 1", "" },       /* it failed: nothing that it said counts */
-        { "kill -9 $$", "" },
-        { "exit 0", "" },
-        { "echo out; echo err >&2", "out\n" },
-        { "echo there; exec >&-; sleep 0.1", "there\n" },
+        { "tr a-z A-Z", "HELLO", 0 },
+        { "cat >/dev/null; echo \"$CONTENT_TYPE $FILE_NAME\"", "application/pdf a b.pdf\n", 0 },
+        { "echo early", "early\n", 0 },     /* and reads nothing */
+        { "cat; exit 1", "", -ERR_CANNOT }, /* nothing that it said counts */
+        { "cat; exit 127", "", -ERR_IO },   /* as when it cannot be executed */
+        { "exec /nonexistent", "", -ERR_IO },
+        { "exit 0", "", 0 },
+        { "echo out; echo err >&2", "out\n", 0 },
+        { "echo there; exec >&-; sleep 0.1", "there\n", 0 },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct buf out = BUF_INIT;
-        assert_row(run(cases[i].script, &few, STR("hello"), &out) == 0, i, cases[i].script);
+        assert_row(run(cases[i].script, &few, STR("hello"), &out) == cases[i].r, i, cases[i].script);
         assert_row(str_eq(buf_str(&out), str_c(cases[i].out)), i, cases[i].script);
         buf_deinit(&out);
     }
@@ -68,25 +70,40 @@ static void test_large_inputs_and_outputs_pass(void **state)
     buf_deinit(&out);
 }
 
+static bool stops_soon(void *ctx)
+{
+    return ++*(unsigned *)ctx > 3;
+}
+
 static void test_a_program_is_held_to_its_limits(void **state)
 {
     struct extractor_limits hasty = few;
     hasty.time_ms = 300;
+    unsigned asked = 0;
+    struct extractor_limits stopped = few;
+    stopped.time_ms = 60000;
+    stopped.must_stop = stops_soon;
+    stopped.ctx = &asked;
     const struct {
         const char *script, *out;
         const struct extractor_limits *limits;
+        int r;
     } cases[] = {
-        { "echo x; sleep 60", "", &hasty },
-        { "exec >&-; sleep 60", "", &hasty },           /* has said all, and stays */
-        { "while :; do :; done", "", &few },            /* processor time */
-        { "ulimit -v", "524288\n", &few },              /* memory, in KB */
-        { "sleep 60 >&- & echo left", "left\n", &few }, /* what it started ends with it */
-        { "ulimit -f", "8\n", &few },                   /* files, in blocks of 512 bytes */
+        { "echo x; sleep 60", "", &hasty, -ERR_CANNOT },
+        { "exec >&-; sleep 60", "", &hasty, -ERR_CANNOT }, /* has said all, and stays */
+        { "while :; do :; done", "", &few, -ERR_CANNOT },  /* processor time */
+        { "echo x; sleep 60", "", &stopped, -ERR_UNAVAILABLE },
+        { "exec >&-; sleep 60", "", &stopped, -ERR_UNAVAILABLE },
+        { "ulimit -v", "524288\n", &few, 0 },              /* memory, in KB */
+        { "sleep 60 >&- & echo left", "left\n", &few, 0 }, /* what it started ends with it */
+        { "ulimit -f", "8\n", &few, 0 },                   /* files, in blocks of 512 bytes */
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct buf out = BUF_INIT;
-        assert_row(run(cases[i].script, cases[i].limits, STR("hello"), &out) == 0, i, cases[i].script);
+        asked = 0;
+        assert_row(run(cases[i].script, cases[i].limits, STR("hello"), &out) == cases[i].r, i,
+                   cases[i].script);
         assert_row(str_eq(buf_str(&out), str_c(cases[i].out)), i, cases[i].script);
         buf_deinit(&out);
     }

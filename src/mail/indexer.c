@@ -269,6 +269,26 @@ int indexer_pause(void *ctx, struct err *err)
     return 0;
 }
 
+bool indexer_must_end(struct indexer_work *work)
+{
+    pthread_mutex_lock(&work->indexer->mutex);
+    bool ends = must_end(work);
+    pthread_mutex_unlock(&work->indexer->mutex);
+    return ends;
+}
+
+void indexer_tell_no_extractor(struct indexer_work *work, const struct err *why)
+{
+    struct indexer *indexer = work->indexer;
+
+    pthread_mutex_lock(&indexer->mutex);
+    bool tell = !indexer->told_no_extractor;
+    indexer->told_no_extractor = true;
+    pthread_mutex_unlock(&indexer->mutex);
+    if (tell && indexer->options->index.failed)
+        indexer->options->index.failed(indexer->options->index.failed_ctx, work->account, why);
+}
+
 /* ---- the thread ---- */
 
 static void take_up(struct indexer *indexer, struct account_id account)

@@ -58,6 +58,7 @@ struct indexer {
     size_t heap_count, heap_cap;
     struct indexer_claim *claims;
     bool running, stopping;
+    bool told_no_extractor; /* that index.extractor could not be started */
     pthread_t thread;
 };
 
@@ -80,8 +81,12 @@ struct indexer_work {
 bool indexer_work_begin(struct indexer_work *work, struct indexer *indexer, struct account_id account,
                         bool in_background, uint32_t for_ms);
 void indexer_work_end(struct indexer_work *work);
+/* Is it to give up what it is doing? -ERR_UNAVAILABLE then. */
+bool indexer_must_end(struct indexer_work *work);
 /* After each message, say: sleeps, so that the share of the processor is kept. -ERR_UNAVAILABLE: stop; -ERR_AGAIN: the time is up. */
 MUST_USE int indexer_pause(void *work, struct err *err);
+/* index.extractor could not be started: the first time, `failed` is told. */
+void indexer_tell_no_extractor(struct indexer_work *work, const struct err *why);
 
 /* ---- indexer_round.c ---- */
 
@@ -160,7 +165,8 @@ MUST_USE int indexer_records_read(struct indexer_work *work, const struct blob_r
 
 /* ---- indexer_extract.c ---- */
 
-/* Append the text of the attachments of work->message: what was kept, else what the program says, which is kept then. */
+/* Append the text of the attachments of work->message: what was kept, else what the program says, which is kept then. A
+ * program that fails or cannot be started says nothing. -ERR_UNAVAILABLE: stop; errors of the store. */
 MUST_USE int indexer_extract(struct indexer_work *work, struct blob_id blob, struct buf *text_out,
                              struct err *err);
 

@@ -74,8 +74,8 @@ int search_need_bytes(struct search_program *p)
 int search_need_extracted(struct search_program *p)
 {
     buf_clear(&p->extracted);
-    return search_fail(
-        p, extracted_get(store_of(p), account_id(p->place.account), blob_at_hand(p), &p->extracted, &p->err));
+    return search_fail(p, extracted_get(store_of(p), account_id(p->place.account), blob_at_hand(p),
+                                        &p->extracted, NULL, &p->err));
 }
 
 /* ---- text ---- */
