@@ -23,7 +23,8 @@ static void *checked(void *p)
 struct draft {
     struct listed **segments;
     size_t count;
-    struct listed **gone; /* borrowed from the view before */
+    const struct listed *added; /* one of them, whose blob is pending; or NULL */
+    struct listed **gone;       /* borrowed from the view before */
     size_t gone_count;
     struct str mark;
 };
@@ -35,9 +36,18 @@ static void add_dead(struct index_record *record, struct blob_id blob)
     record->dead[record->dead_count++] = blob;
 }
 
-/* Drop those that nobody reads any more; the others stay dead. What is gone now is read by its view at least. */
-static struct listed **bury(struct index *index, const struct draft *d, struct index_record *record,
-                            struct batch *batch)
+static bool is_in_store(struct index *index, struct blob_id blob)
+{
+    struct buf nothing = BUF_INIT;
+    int r = store_blob_read(index->shelf->store, index->account, blob, 0, 0, &nothing, NULL);
+    buf_deinit(&nothing);
+    return r != -ERR_NOT_FOUND && r != -ERR_CORRUPT;
+}
+
+/* Drop those that nobody reads any more; the others stay dead. What is gone now is read by its view at least.
+ * looks: forget those that the store has lost. */
+static struct listed **bury(struct index *index, const struct draft *d, bool looks,
+                            struct index_record *record, struct batch *batch)
 {
     struct listed **dead = checked(calloc(index->dead_count + d->gone_count + 1, sizeof(struct listed *)));
     record->dead = checked(calloc(index->dead_count + d->gone_count + 1, sizeof *record->dead));
@@ -45,7 +55,8 @@ static struct listed **bury(struct index *index, const struct draft *d, struct i
         struct listed *listed = index->dead[i];
         if (atomic_load_explicit(&listed->ref.n, memory_order_acquire) == 1 ||
             record->dead_count == INDEX_DEAD_MAX / 2) {
-            batch_drop_blob(batch, listed->entry.blob);
+            if (!looks || is_in_store(index, listed->entry.blob))
+                batch_drop_blob(batch, listed->entry.blob);
             continue;
         }
         dead[record->dead_count] = listed;
@@ -58,28 +69,39 @@ static struct listed **bury(struct index *index, const struct draft *d, struct i
     return dead;
 }
 
-static int write_draft(struct index *index, const struct draft *d, struct index_record *record,
-                       struct batch *batch, struct err *err)
+/* The record, and who is dead then, are the caller's. */
+static int write_draft(struct index *index, const struct draft *d, bool looks, struct index_record *record,
+                       struct listed ***dead_out, struct err *err)
 {
+    struct batch batch = BATCH_INIT;
     struct buf bytes = BUF_INIT;
     uint64_t version = index->view->version;
-    record->mark = d->mark;
-    record->entry_count = d->count;
+    *record = (struct index_record){ .mark = d->mark, .entry_count = d->count };
+    *dead_out = bury(index, d, looks, record, &batch);
     record->entries = checked(calloc(d->count + 1, sizeof *record->entries));
     for (size_t i = 0; i < d->count; i++)
         record->entries[i] = d->segments[i]->entry;
+    if (d->added)
+        batch_add_blob(&batch, d->added->entry.blob);
     index_record_encode(record, &bytes);
-    batch_put(batch, INDEX_RECORD_KEY, buf_str(&bytes));
+    batch_put(&batch, INDEX_RECORD_KEY, buf_str(&bytes));
+    int r = store_commit(index->shelf->store, index->account, version, version + 1, &batch, err);
     buf_deinit(&bytes);
-    return store_commit(index->shelf->store, index->account, version, version + 1, batch, err);
+    batch_deinit(&batch);
+    return r;
 }
 
-/* Commit and show. `batch` adds what is new. After an error the list is read anew: it may have moved on. */
-static int commit(struct index *index, struct draft *d, struct batch *batch, struct err *err)
+/* Commit and show. After an error the list is read anew: it may have moved on. */
+static int commit(struct index *index, struct draft *d, struct err *err)
 {
-    struct index_record record = { .mark = d->mark };
-    struct listed **dead = bury(index, d, &record, batch);
-    int r = write_draft(index, d, &record, batch, err);
+    struct index_record record;
+    struct listed **dead;
+    int r = write_draft(index, d, false, &record, &dead, err);
+    if (r == -ERR_NOT_FOUND || r == -ERR_CORRUPT) { /* one that is dead cannot be dropped, it may be */
+        free(dead);
+        index_record_deinit(&record);
+        r = write_draft(index, d, true, &record, &dead, err);
+    }
     if (r == 0) {
         for (size_t i = 0; i < record.dead_count; i++)
             ref_get(&dead[i]->ref);
@@ -104,7 +126,7 @@ static int commit(struct index *index, struct draft *d, struct batch *batch, str
 /* All segments of the view that is shown; `added` (may be NULL) among them, ascending by their first documents. */
 static void draft_init(struct draft *d, const struct index_view *view, struct listed *added, struct str mark)
 {
-    *d = (struct draft){ .mark = mark };
+    *d = (struct draft){ .added = added, .mark = mark };
     d->segments = checked(calloc(view->count + 2, sizeof(struct listed *)));
     d->gone = checked(calloc(view->count + 1, sizeof(struct listed *)));
     for (size_t i = 0; i < view->count; i++) {
@@ -145,8 +167,7 @@ static int draft_remove(struct draft *d, const struct index_view *view, const si
 /* ---- a new segment ---- */
 
 /* Write it as a pending blob; without documents there is none, and NULL. */
-static int put_segment(struct index *index, struct str bytes, struct batch *batch, struct listed **listed_out,
-                       struct err *err)
+static int put_segment(struct index *index, struct str bytes, struct listed **listed_out, struct err *err)
 {
     struct index_segment *segment;
     struct index_entry entry = { .bytes = bytes.n };
@@ -166,7 +187,6 @@ static int put_segment(struct index *index, struct str bytes, struct batch *batc
     index_segment_unref(&segment);
     if (r < 0 || entry.documents == 0)
         return r;
-    batch_add_blob(batch, entry.blob);
     *listed_out = listed_new(&entry);
     return 0;
 }
@@ -175,25 +195,23 @@ static int put_segment(struct index *index, struct str bytes, struct batch *batc
 static int replace(struct index *index, struct index_view *view, const size_t *positions, size_t count,
                    struct str bytes, struct str mark, struct err *err)
 {
-    struct batch batch = BATCH_INIT;
     struct listed *added = NULL;
     struct draft d = { 0 };
     if (mark.n > INDEX_MARK_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "index: a mark of %zu bytes", mark.n);
-    int r = put_segment(index, bytes, &batch, &added, err);
+    int r = put_segment(index, bytes, &added, err);
     if (r == 0) {
         draft_init(&d, index->view, added, mark);
         r = draft_remove(&d, view, positions, count, err);
         if (r == 0 && d.count > INDEX_SEGMENTS_MAX)
             r = err_set(err, ERR_LIMIT, "index: more than %d segments", INDEX_SEGMENTS_MAX);
         if (r == 0)
-            r = commit(index, &d, &batch, err);
+            r = commit(index, &d, err);
         if (r < 0 && added)
             store_blob_abandon(index->shelf->store, index->account, added->entry.blob);
         draft_deinit(&d);
     }
     listed_unref(&added);
-    batch_deinit(&batch);
     return r;
 }
 

@@ -255,6 +255,30 @@ static void test_index_makes_all_anew_in_groups_that_fit(void **state)
     teardown(&f);
 }
 
+static void test_index_forgets_dead_segments_that_are_lost(void **state)
+{
+    struct batch batch = BATCH_INIT;
+    uint64_t version;
+    size_t first = 0;
+    struct fixture f;
+    (void)state;
+    setup(&f);
+    assert_int_equal(add(&f, 0, A_SEGMENT, STR("a"), NULL), 0);
+    struct index_view *view = index_view(f.index);
+    batch_drop_blob(&batch, index_view_entry(view, 0)->blob);
+    assert_int_equal(index_remove(f.index, view, &first, 1, STR("b"), NULL), 0);
+    index_view_unref(&view);
+    assert_int_equal(store_version(f.store, index_account(ACCOUNT), &version, NULL), 0);
+    assert_int_equal(store_commit(f.store, index_account(ACCOUNT), version, version + 1, &batch, NULL), 0);
+    batch_deinit(&batch);
+    close_all(&f);
+    open_all(&f);
+    for (uint32_t n = 0; n < 3; n++)
+        assert_int_equal(add(&f, n * A_SEGMENT, (n + 1) * A_SEGMENT, STR("c"), NULL), 0);
+    check(&f, 3 * A_SEGMENT, NULL);
+    teardown(&f);
+}
+
 static void test_index_notices_that_another_instance_changed_it(void **state)
 {
     struct fixture f, g;
@@ -380,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_index_removes_segments_and_all),
         cmocka_unit_test(test_index_refuses_what_is_too_much),
         cmocka_unit_test(test_index_makes_all_anew_in_groups_that_fit),
+        cmocka_unit_test(test_index_forgets_dead_segments_that_are_lost),
         cmocka_unit_test(test_index_notices_that_another_instance_changed_it),
         cmocka_unit_test(test_index_is_whole_whichever_call_fails),
         cmocka_unit_test(test_index_is_searched_while_it_changes),

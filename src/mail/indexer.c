@@ -291,6 +291,12 @@ void indexer_tell_no_extractor(struct indexer_work *work, const struct err *why)
 
 /* ---- the thread ---- */
 
+static bool is_gone(const struct indexer *indexer, struct account_id account)
+{
+    uint64_t version;
+    return store_version(indexer->options->store, account, &version, NULL) == 0 && version == 0;
+}
+
 static void take_up(struct indexer *indexer, struct account_id account)
 {
     struct indexer_work work;
@@ -303,7 +309,7 @@ static void take_up(struct indexer *indexer, struct account_id account)
     int r = indexer_round(&work, false, &err);
     bool gave_way = work.claim.wanted;
     indexer_work_end(&work);
-    if (r == 0 || r == -ERR_NOT_FOUND)
+    if (r == 0 || (r == -ERR_NOT_FOUND && is_gone(indexer, account)))
         return;
     bool stopped = r == -ERR_UNAVAILABLE || r == -ERR_CONFLICT;
     if (!stopped && indexer->options->index.failed)
