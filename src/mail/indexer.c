@@ -213,7 +213,7 @@ bool indexer_work_begin(struct indexer_work *work, struct indexer *indexer, stru
     return !other;
 }
 
-void indexer_work_end(struct indexer_work *work)
+bool indexer_work_end(struct indexer_work *work)
 {
     struct indexer *indexer = work->indexer;
     struct indexer_claim **c = &indexer->claims;
@@ -222,11 +222,13 @@ void indexer_work_end(struct indexer_work *work)
     while (*c != &work->claim)
         c = &(*c)->next;
     *c = work->claim.next;
+    bool wanted = work->claim.wanted;
     pthread_cond_broadcast(&indexer->changed);
     pthread_mutex_unlock(&indexer->mutex);
     charset_cache_free(&work->charsets);
     buf_deinit(&work->message);
     buf_deinit(&work->extracted);
+    return wanted;
 }
 
 static bool must_end(const struct indexer_work *work)
@@ -307,8 +309,7 @@ static void take_up(struct indexer *indexer, struct account_id account)
         return;
     }
     int r = indexer_round(&work, false, &err);
-    bool gave_way = work.claim.wanted;
-    indexer_work_end(&work);
+    bool gave_way = indexer_work_end(&work);
     if (r == 0 || (r == -ERR_NOT_FOUND && is_gone(indexer, account)))
         return;
     bool stopped = r == -ERR_UNAVAILABLE || r == -ERR_CONFLICT;
@@ -450,7 +451,9 @@ int indexer_start(struct indexer *indexer, struct err *err)
     int errnum = pthread_create(&indexer->thread, NULL, run, indexer);
     if (errnum == 0)
         return 0;
+    pthread_mutex_lock(&indexer->mutex);
     indexer->running = false;
+    pthread_mutex_unlock(&indexer->mutex);
     return err_set_errno(err, errnum, "start the indexer's thread");
 }
 

@@ -34,7 +34,7 @@ enum {
 /* An account that somebody works on; lies on that thread's stack. */
 struct indexer_claim {
     struct account_id account;
-    bool wanted; /* another waits for it: the thread in the background gives way */
+    bool wanted; /* under the mutex: another waits for it: the thread in the background gives way */
     struct indexer_claim *next;
 };
 
@@ -80,7 +80,7 @@ struct indexer_work {
 /* Begin; for_ms as in indexer_run. Waits for who works on it; the thread in the background does not: false then. */
 bool indexer_work_begin(struct indexer_work *work, struct indexer *indexer, struct account_id account,
                         bool in_background, uint32_t for_ms);
-void indexer_work_end(struct indexer_work *work);
+bool indexer_work_end(struct indexer_work *work); /* true: another waits for the account */
 /* Is it to give up what it is doing? -ERR_UNAVAILABLE then. */
 bool indexer_must_end(struct indexer_work *work);
 /* After each message, say: sleeps, so that the share of the processor is kept. -ERR_UNAVAILABLE: stop; -ERR_AGAIN: the time is up. */
