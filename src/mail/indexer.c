@@ -99,8 +99,9 @@ static void waiting_remove(struct indexer *indexer, struct indexer_waiting *w)
     free(w);
 }
 
-/* The account is to be taken up in so many ms, or at once when enough messages wait. */
-static void wait_for(struct indexer *indexer, struct account_id account, uint64_t added, int64_t in_ms)
+/* The account is to be taken up in so many ms, or at once when enough messages wait. suspect: its segments are to be checked. */
+static void wait_with(struct indexer *indexer, struct account_id account, uint64_t added, bool suspect,
+                      int64_t in_ms)
 {
     pthread_mutex_lock(&indexer->mutex);
     if (indexer->running && !indexer->stopping) {
@@ -108,6 +109,7 @@ static void wait_for(struct indexer *indexer, struct account_id account, uint64_
         if (!w)
             w = waiting_add(indexer, account);
         w->added += added;
+        w->suspect |= suspect;
         int64_t due_ms = now_ms(indexer) + (w->added >= INDEXER_BATCH_MESSAGES ? 0 : in_ms);
         if (due_ms < w->due_ms) {
             w->due_ms = due_ms;
@@ -119,8 +121,13 @@ static void wait_for(struct indexer *indexer, struct account_id account, uint64_
     pthread_mutex_unlock(&indexer->mutex);
 }
 
+static void wait_for(struct indexer *indexer, struct account_id account, uint64_t added, int64_t in_ms)
+{
+    wait_with(indexer, account, added, false, in_ms);
+}
+
 /* The next account that is due; waits for it. False: the end. */
-static bool next_due(struct indexer *indexer, struct account_id *account_out)
+static bool next_due(struct indexer *indexer, struct account_id *account_out, bool *suspect_out)
 {
     bool found = false;
 
@@ -134,6 +141,7 @@ static bool next_due(struct indexer *indexer, struct account_id *account_out)
             wait_us(indexer, in_ms * 1000);
         } else {
             account_out->n = first->account;
+            *suspect_out = first->suspect;
             waiting_remove(indexer, first);
             found = true;
         }
@@ -161,6 +169,12 @@ void account_index_wanted(struct account *account)
 {
     if (account->mail->indexer->shelf)
         wait_for(account->mail->indexer, account->id, 0, INDEXER_WANTED_MS);
+}
+
+void account_index_damaged(struct account *account)
+{
+    if (account->mail->indexer->shelf)
+        wait_with(account->mail->indexer, account->id, 0, true, INDEXER_WANTED_MS);
 }
 
 struct index_view *account_index_view(struct account *account)
@@ -299,15 +313,16 @@ static bool is_gone(const struct indexer *indexer, struct account_id account)
     return store_version(indexer->options->store, account, &version, NULL) == 0 && version == 0;
 }
 
-static void take_up(struct indexer *indexer, struct account_id account)
+static void take_up(struct indexer *indexer, struct account_id account, bool suspect)
 {
     struct indexer_work work;
     struct err err = { 0 };
 
     if (!indexer_work_begin(&work, indexer, account, true, 0)) {
-        wait_for(indexer, account, 0, INDEXER_WANTED_MS);
+        wait_with(indexer, account, 0, suspect, INDEXER_WANTED_MS);
         return;
     }
+    work.suspect = suspect;
     int r = indexer_round(&work, false, &err);
     bool gave_way = indexer_work_end(&work);
     if (r == 0 || (r == -ERR_NOT_FOUND && is_gone(indexer, account)))
@@ -315,7 +330,7 @@ static void take_up(struct indexer *indexer, struct account_id account)
     bool stopped = r == -ERR_UNAVAILABLE || r == -ERR_CONFLICT;
     if (!stopped && indexer->options->index.failed)
         indexer->options->index.failed(indexer->options->index.failed_ctx, account, &err);
-    wait_for(indexer, account, 0, gave_way ? INDEXER_WANTED_MS : INDEXER_RETRY_MS);
+    wait_with(indexer, account, 0, suspect, gave_way ? INDEXER_WANTED_MS : INDEXER_RETRY_MS);
 }
 
 struct all_accounts {
@@ -382,12 +397,13 @@ static void *run(void *ctx)
 {
     struct indexer *indexer = ctx;
     struct account_id account;
+    bool suspect;
 
     prctl(PR_SET_NAME, "indexer", 0, 0, 0);
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     look_at_all(indexer);
-    while (next_due(indexer, &account))
-        take_up(indexer, account);
+    while (next_due(indexer, &account, &suspect))
+        take_up(indexer, account, suspect);
     return NULL;
 }
 

@@ -33,6 +33,9 @@ struct index_view *account_index_view(struct account *account);
 /* A search had to scan messages because no segment has them: take the account up soon. Cheap. */
 void account_index_wanted(struct account *account);
 
+/* A search met a segment that cannot be read, or says what it cannot mean: check them soon, and take out what is damaged. Cheap. */
+void account_index_damaged(struct account *account);
+
 /* ---- in the background ---- */
 
 /* Start the thread; it looks first which accounts are behind. Does nothing when indexes are off. */

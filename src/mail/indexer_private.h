@@ -42,6 +42,7 @@ struct indexer_claim {
 struct indexer_waiting {
     uint64_t account;
     uint64_t added;
+    bool suspect; /* a search met a segment that is damaged */
     int64_t due_ms;
     size_t at; /* its place in the heap */
 };
@@ -68,6 +69,7 @@ struct indexer_work {
     struct store *store;
     struct account_id account;
     bool in_background; /* keeps to its share, and gives way */
+    bool suspect;       /* look for damaged segments first */
     bool checks;        /* starts no program, changes nothing */
     int64_t until_ms;   /* -ERR_AGAIN from then on; 0: no end */
     struct indexer_claim claim;

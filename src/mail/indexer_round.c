@@ -323,6 +323,14 @@ static int take_out_damaged(struct round *round, struct err *err)
     return r;
 }
 
+static int take_out_all_damaged(struct round *round, struct err *err)
+{
+    int r = 1;
+    for (int repairs = 0; r == 1 && repairs < REPAIRS_MAX; repairs++)
+        r = take_out_damaged(round, err);
+    return r < 0 ? r : 0;
+}
+
 /* The list of segments: an empty one when it cannot be read, or is to go. */
 static int open_index(struct indexer_work *work, bool afresh, struct index **index_out, struct err *err)
 {
@@ -348,6 +356,25 @@ static int drop_if_orphaned(struct indexer_work *work, struct err *err)
     return r < 0 || version > 0 ? r : store_drop_account(work->store, work->account, err);
 }
 
+/* Until it is done, or no damage can be mended. */
+static int bring_up_and_mend(struct round *round, struct err *err)
+{
+    struct err ignored;
+    int r = 0;
+
+    for (int repairs = 0; repairs < REPAIRS_MAX; repairs++) {
+        r = bring_up(round, err);
+        if ((r != -ERR_CORRUPT && r != -ERR_NOT_FOUND) || !is_damaged(round))
+            break;
+        int repaired = take_out_damaged(round, &ignored);
+        if (repaired == 0 && repairs > 0) /* the store has lost what the list names: trust nothing */
+            repaired = index_drop(round->index, &ignored) == 0;
+        if (repaired != 1)
+            break;
+    }
+    return r;
+}
+
 int indexer_round(struct indexer_work *work, bool afresh, struct err *err)
 {
     struct round round = { .work = work };
@@ -356,16 +383,10 @@ int indexer_round(struct indexer_work *work, bool afresh, struct err *err)
     int r = open_index(work, afresh, &round.index, err);
     if (r < 0)
         return r;
-    for (int repairs = 0; repairs < REPAIRS_MAX; repairs++) {
-        r = bring_up(&round, err);
-        if ((r != -ERR_CORRUPT && r != -ERR_NOT_FOUND) || !is_damaged(&round))
-            break;
-        int repaired = take_out_damaged(&round, &ignored);
-        if (repaired == 0 && repairs > 0) /* the store has lost what the list names: trust nothing */
-            repaired = index_drop(round.index, &ignored) == 0;
-        if (repaired != 1)
-            break;
-    }
+    if (work->suspect)
+        r = take_out_all_damaged(&round, err);
+    if (r == 0)
+        r = bring_up_and_mend(&round, err);
     index_close(&round.index);
     int gone = drop_if_orphaned(work, &ignored);
     return r < 0 ? r : gone;

@@ -324,32 +324,58 @@ static void test_damaged_records_are_stepped_over(void **state)
     bench_deinit(&b);
 }
 
-static void test_a_segment_that_is_lost_is_made_anew(void **state)
+/* The store loses the first segment. */
+static void lose_segment(struct bench *b)
 {
     struct index_shelf *shelf;
-    struct bench b;
-    uint64_t version;
-    (void)state;
-    bench_init(&b, NULL);
-    append_numbered(&b, 0, 5);
-    assert_int_equal(run(&b), 0);
-    struct index *index = open_index(&b, &shelf);
+    struct index *index = open_index(b, &shelf);
     struct index_view *view = index_view(index);
     struct batch batch = BATCH_INIT;
+    uint64_t version;
     batch_drop_blob(&batch, index_view_entry(view, 0)->blob);
-    assert_int_equal(store_version(b.store, account_id_of_index(account), &version, &b.err), 0);
+    assert_int_equal(store_version(b->store, account_id_of_index(account), &version, &b->err), 0);
     assert_int_equal(
-        store_commit(b.store, account_id_of_index(account), version, version + 1, &batch, &b.err), 0);
+        store_commit(b->store, account_id_of_index(account), version, version + 1, &batch, &b->err), 0);
     batch_deinit(&batch);
     index_view_unref(&view);
     index_close(&index);
     index_shelf_free(&shelf);
-    bench_reopen(&b);
+    bench_reopen(b);
+}
+
+static void test_a_segment_that_is_lost_is_made_anew(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, NULL);
+    append_numbered(&b, 0, 5);
+    assert_int_equal(run(&b), 0);
+    lose_segment(&b);
     assert_true(check(&b) > 0);
     append_numbered(&b, 5, 6); /* or nobody looks */
     assert_int_equal(store_flags(&b, "INBOX", "1", STORE_ADD, FLAG_SEEN), 0);
     assert_int_equal(run(&b), 0);
     assert_whole(&b, 6);
+    bench_deinit(&b);
+}
+
+static void test_a_segment_that_a_search_finds_damaged_is_made_anew(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, NULL);
+    append_numbered(&b, 0, 5);
+    assert_int_equal(run(&b), 0);
+    lose_segment(&b);
+    assert_int_equal(indexer_start(mail_indexer(b.mail), &b.err), 0);
+    account_index_damaged(b.account);
+    for (unsigned i = 0; status_of(&b).documents < 5; i++) {
+        assert_true(i < 3000);
+        clock_fake_advance(b.clock, 1000);
+        usleep(10 * 1000);
+    }
+    bench_reopen(&b);
+    assert_whole(&b, 5);
     bench_deinit(&b);
 }
 
@@ -556,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_indexing_goes_on_after_every_failure),
         cmocka_unit_test(test_damaged_records_are_stepped_over),
         cmocka_unit_test(test_a_segment_that_is_lost_is_made_anew),
+        cmocka_unit_test(test_a_segment_that_a_search_finds_damaged_is_made_anew),
         cmocka_unit_test(test_a_list_that_cannot_be_read_is_made_anew),
         cmocka_unit_test(test_check_finds_what_is_wrong),
         cmocka_unit_test(test_merged_segments_say_what_the_messages_say),

@@ -37,7 +37,7 @@ struct search_index {
     size_t place_count, last_place;
     struct place *places; /* one a segment */
     uint32_t search;      /* how many chunks were looked for */
-    bool has_missed;
+    bool has_missed, is_damaged;
 
     /* The chunk at hand. */
     uint32_t number[CHUNK_MESSAGES_MAX]; /* of the document */
@@ -116,6 +116,12 @@ void search_index_set_key(struct search_index *index, size_t key, struct str nee
                                                      new_array(index->place_count, sizeof(struct answer)) };
 }
 
+/* A read that failed for another reason may go well next time. */
+static void note_failure(struct search_index *index, int r)
+{
+    index->is_damaged |= r == -ERR_CORRUPT || r == -ERR_NOT_FOUND;
+}
+
 /* ---- where messages are ---- */
 
 /* The number of `blob` in segment `at`; false: it is not there, or the segment cannot be read. */
@@ -125,7 +131,9 @@ static bool find_in(struct search_index *index, size_t at, uint64_t blob, uint32
     struct err err;
     if (blob < place->first || blob > place->last || place->has_failed)
         return false;
-    if (!place->segment && index_view_segment(index->view, at, &place->segment, &err) < 0) {
+    int r = place->segment ? 0 : index_view_segment(index->view, at, &place->segment, &err);
+    if (r < 0) {
+        note_failure(index, r);
         place->has_failed = true;
         return false;
     }
@@ -188,6 +196,11 @@ bool search_index_has_missed(const struct search_index *index)
     return index->has_missed;
 }
 
+bool search_index_is_damaged(const struct search_index *index)
+{
+    return index->is_damaged;
+}
+
 /* ---- what keys match ---- */
 
 static size_t bytes_of(const struct index_set *set)
@@ -201,8 +214,10 @@ static void ask(struct search_index *index, struct key *key, size_t at)
     struct err err;
     int r = index_query_run(key->query, index->places[at].segment, &answer->sure, &answer->maybe, &err);
     answer->state = r < 0 ? ANSWER_FAILED : ANSWER_KNOWN;
-    if (r < 0)
+    if (r < 0) {
+        note_failure(index, r);
         return;
+    }
     index->answer_bytes += bytes_of(&answer->sure) + bytes_of(&answer->maybe);
     if (index->answer_bytes <= SEARCH_INDEX_ANSWER_BYTES_MAX)
         return;

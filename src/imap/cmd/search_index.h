@@ -32,6 +32,8 @@ void search_index_find(struct search_index *index, const struct chunk_columns *c
                        const struct lanes *asked);
 /* Were there any, in this chunk or others, that are in no segment? */
 bool search_index_has_missed(const struct search_index *index);
+/* Was a segment met, so far, that is damaged or gone? */
+bool search_index_is_damaged(const struct search_index *index);
 
 /* Ask one key of one segment that has messages of the chunk: true, and there may be more to ask; or false. */
 bool search_index_ask(struct search_index *index);

@@ -118,6 +118,7 @@ static void test_a_segment_that_cannot_be_read_says_nothing(void **state)
     struct index_view *view = index_view(f.index);
     struct search_index *index = search_index_new(&view, KEYS);
     const struct lanes all = lanes_range(0, COUNT - 1);
+    assert_false(search_index_is_damaged(index));
     assert_int_equal(store_drop_account(f.store, index_account(ACCOUNT), NULL), 0);
     search_index_set_key(index, BODY_KEY, STR("absent"), INDEX_BODY, INDEX_EXACT);
     search_index_find(index, &f.columns, &all);
@@ -125,6 +126,7 @@ static void test_a_segment_that_cannot_be_read_says_nothing(void **state)
         ;
     struct lane_verdicts v = verdicts(index, BODY_KEY, true);
     assert_int_equal(lanes_run(&v.open, 0), COUNT);
+    assert_true(search_index_is_damaged(index));
     search_index_free(&index);
     teardown(&f);
 }

@@ -128,6 +128,8 @@ void search_leave_index(struct search_program *p)
 {
     if (p->index && search_index_has_missed(p->index))
         account_index_wanted(p->place.account);
+    if (p->index && search_index_is_damaged(p->index))
+        account_index_damaged(p->place.account);
     if (p->owns_index)
         search_index_free(&p->index);
     p->index = NULL;
