@@ -1,5 +1,6 @@
 /* A program in a cage: started, fed, read, killed. */
 #include "mail/extractor.h"
+#include "mail/extractor_private.h"
 
 #include "base/clock.h"
 
@@ -48,7 +49,7 @@ struct child {
 #define REFUSE(call)                                                                                         \
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES)
 
-/* What makes a socket, or looks into other processes, or gets around this filter. */
+/* What makes a socket, or looks into other processes or signals them, or gets around this filter. */
 static bool refuse_calls(void)
 {
     static const struct sock_filter rows[] = {
@@ -70,6 +71,12 @@ static bool refuse_calls(void)
         REFUSE(__NR_setsid),
         REFUSE(__NR_kill),
         REFUSE(__NR_tkill),
+        REFUSE(__NR_tgkill),
+        REFUSE(__NR_rt_sigqueueinfo),
+        REFUSE(__NR_rt_tgsigqueueinfo),
+        REFUSE(__NR_pidfd_send_signal),
+        REFUSE(__NR_pidfd_open),
+        REFUSE(__NR_pidfd_getfd),
         REFUSE(__NR_bpf),
         REFUSE(__NR_mount),
         REFUSE(__NR_unshare),
@@ -106,7 +113,7 @@ static void run_child(const struct child *c)
     if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 && unshare(CLONE_NEWNET) < 0) {
         /* not allowed here: the filter does it */
     }
-    if (chdir("/") < 0 || !refuse_calls())
+    if (chdir("/") < 0 || !extractor_hold_files(c->program) || !refuse_calls())
         _exit(NOT_STARTED);
     execve(c->program, arguments, c->environment);
     _exit(NOT_STARTED);

@@ -4,7 +4,11 @@
  *
  * Attachments are chosen by strangers, and programs that read them have holes. So each runs in a process group of its own, with
  * limits on time, processor, memory, files and output; without network (a seccomp filter refuses sockets, and a network
- * namespace of its own holds it where the kernel lets us); without privileges to gain, and with no file open but its two ends.
+ * namespace of its own holds it where the kernel lets us); without privileges to gain or processes to signal, and with no file
+ * open but its two ends. Where the kernel has Landlock (from 6.2 on wholly) it sees no files but those of programs (/usr,
+ * /opt and the like, itself, some of /etc, /proc) and temporary ones (/tmp, /var/tmp), which it may also write: so not the
+ * mail, unless that lies in one of these. Not guarded: attributes of files (mode, times) that belong to the server's user, and,
+ * without Landlock, whatever that user may read or write.
  * When it ends, or its time is up, all that it started is killed.
  * Threads: any. */
 #ifndef LOFT_MAIL_EXTRACTOR_H

@@ -3,8 +3,10 @@
 
 #include "base/file.h"
 
+#include <linux/landlock.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const struct extractor_limits few = { .time_ms = 5000,
@@ -120,6 +122,30 @@ static void test_a_program_has_no_network(void **state)
     buf_deinit(&out);
 }
 
+static void test_a_program_sees_few_files(void **state)
+{
+    static const struct {
+        const char *script, *out;
+    } cases[] = {
+        { "ls / >/dev/null 2>&1 || echo refused", "refused\n" },
+        { "cat /etc/hostname /etc/hosts /sys/kernel/uevent_seqnum 2>/dev/null || echo refused", "refused\n" },
+        { "(echo x >/dev/shm/extractor-test) 2>/dev/null || echo refused", "refused\n" },
+        { "cat /proc/$PPID/environ 2>/dev/null || echo refused", "refused\n" },
+        { "(kill -0 $PPID) 2>/dev/null || echo refused", "refused\n" },
+        { "f=$(mktemp) && echo text >$f && cat $f && rm $f", "text\n" },
+        { "ls /usr/bin/env; python3 -c 'print(1)'", "/usr/bin/env\n1\n" },
+    };
+    (void)state;
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 3)
+        skip();
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct buf out = BUF_INIT;
+        assert_row(run(cases[i].script, &few, STR(""), &out) == 0, i, cases[i].script);
+        assert_row(str_eq(buf_str(&out), str_c(cases[i].out)), i, cases[i].script);
+        buf_deinit(&out);
+    }
+}
+
 static void test_a_program_that_is_not_there_is_an_error(void **state)
 {
     struct buf out = BUF_INIT;
@@ -137,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_large_inputs_and_outputs_pass),
         cmocka_unit_test(test_a_program_is_held_to_its_limits),
         cmocka_unit_test(test_a_program_has_no_network),
+        cmocka_unit_test(test_a_program_sees_few_files),
         cmocka_unit_test(test_a_program_that_is_not_there_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
