@@ -85,6 +85,8 @@ static void flush(struct index_writer *w)
 /* What was added to `pending` from `from` on. */
 static void sent(struct index_writer *w, size_t from)
 {
+    if (w->pending.n == from) /* nothing, and maybe no memory either */
+        return;
     w->written += w->pending.n - from;
     XXH3_64bits_update(w->hash, w->pending.p + from, w->pending.n - from);
     if (w->pending.n >= FLUSH_BYTES)
