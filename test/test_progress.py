@@ -84,8 +84,8 @@ def test_others_get_their_turn_in_the_middle_of_a_message():
         client = imapwire.Imap(server, server.add_user("anna@example.org"))
         line = b"=C3=A4bcdefghijklmnopqrstuvwxyz, and so on until the end of it\r\n"
         head = b"Subject: one\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-        keys = " ".join(f"NOT BODY nothing-of-kind-{i}" for i in range(60))
-        for megabytes in (2, 8, 32):
+        keys = " ".join(f'NOT BODY "and so on until the end-{i}"' for i in range(60))
+        for megabytes in (2, 8, 32, 60):
             raw = head + line * (megabytes << 14)
             client.ok("CREATE one")
             client.ok(b"APPEND one {%d+}\r\n%b" % (len(raw), raw))
