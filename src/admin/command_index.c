@@ -152,11 +152,11 @@ int admin_index_check(struct admin_call *call, json_t **result_out, struct err *
 
     if (!str_is_nil(call_text(call, "user")))
         r = begin_check(call, err);
-    else if (!call->session->check)
-        r = err_set(err, ERR_STATE, "no check is under way");
+    struct check_session *s = call->session->check;
     if (r < 0)
         return r;
-    struct check_session *s = call->session->check;
+    if (!s)
+        return err_set(err, ERR_STATE, "no check is under way");
     s->findings = json_array();
     s->count = 0;
     r = indexer_check_step(s->check, STEP_MS, &looked, err);
