@@ -160,6 +160,20 @@ static int wait(struct search_walk *walk, struct session *s)
     return -ERR_AGAIN;
 }
 
+/* load_span to its end, or as far as the turn goes: -ERR_AGAIN. */
+static int have_span(struct search_walk *walk, struct session *s, struct err *err)
+{
+    int r = 0;
+    while (r == 0) {
+        if (session_must_wait(s))
+            return wait(walk, s);
+        r = load_span(walk, err);
+        if (r == 0 && session_must_wait_now(s))
+            return wait(walk, s);
+    }
+    return r < 0 ? r : 0;
+}
+
 /* Does the message match? 1, 0, -ERR_AGAIN (before it or in the middle of it), or another error. */
 static int decide(struct search_walk *walk, struct session *s, uint32_t lane, struct err *err)
 {
@@ -186,15 +200,9 @@ int search_walk_next(struct search_walk *walk, struct session *s, uint32_t *seq_
                      struct err *err)
 {
     while (walk->next_seq) {
-        if (session_must_wait(s))
-            return wait(walk, s);
-        int r = load_span(walk, err);
+        int r = have_span(walk, s, err);
         if (r < 0)
             return r;
-        if (r == 0 && session_must_wait_now(s))
-            return wait(walk, s);
-        if (r == 0)
-            continue;
         uint32_t lane = next_lane(walk);
         if (lane == LANE_NONE) {
             step_over_span(walk);
@@ -218,15 +226,9 @@ int search_walk_next_chunk(struct search_walk *walk, struct session *s, struct s
 {
     assert(!walk->backward && !walk->scores);
     while (walk->next_seq) {
-        if (session_must_wait(s))
-            return wait(walk, s);
-        int r = load_span(walk, err);
+        int r = have_span(walk, s, err);
         if (r < 0)
             return r;
-        if (r == 0 && session_must_wait_now(s))
-            return wait(walk, s);
-        if (r == 0)
-            continue;
         uint32_t lane = lanes_next(&walk->left.open, walk->next_seq - walk->span.seq);
         if (lane != LANE_NONE) {
             walk->next_seq = walk->span.seq + lane;
