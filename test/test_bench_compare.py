@@ -134,6 +134,12 @@ def test_a_later_run_replaces_sections_of_an_earlier():
     assert merged["versions"] == {"loft": "1", "cyrus": "3"} and merged["seconds"] == 11
 
 
+@pytest.mark.parametrize(("broken", "told"), [([], False), (["interrupted"], True)])
+def test_the_document_says_when_a_run_came_to_no_end(broken, told):
+    lines = report.machine_table({"machine": {}, "date": "2026-01-01", "seconds": 60, "load": "0.1 0.1 0.1", "broken": broken})
+    assert ("Not all came to its end (interrupted)" in lines) == told
+
+
 def test_chosen_workloads_make_one_section():
     (section,) = plan.chosen([], ["lmtp:count=5"], quick=False)
     assert section.workloads == ("lmtp:count=5",)

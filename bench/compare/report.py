@@ -105,6 +105,8 @@ def machine_table(report: dict[str, Any]) -> str:
     text = f"{how}, {report['date']}, {report['seconds'] / 60:.0f} minutes; load average before: {report['load']}."
     if any(float(part.split()[0]) > (os.cpu_count() or 1) for part in report["load"].split("; ")):
         text += " The machine was busy with other work: rates and latencies are not those of a quiet one."
+    if report.get("broken"):
+        text += f" Not all came to its end ({', '.join(dict.fromkeys(report['broken']))}): empty figures were not measured."
     return f"{lines}\n\n{text}\n"
 
 
