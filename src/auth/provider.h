@@ -1,0 +1,78 @@
+/* provider.h: where people's credentials are kept: our own records, a file, LDAP, PAM, an OAuth issuer.
+ *
+ * auth.c asks the providers of `auth.providers` in their order. The first that knows the name decides:
+ *   0                 it is that user's, and right
+ *   -ERR_NOT_FOUND    no user of this provider: the next one is asked
+ *   -ERR_AUTH         its user, and the credential is wrong: nobody else is asked
+ *   -ERR_UNAVAILABLE  it cannot be asked now. Nobody else is asked either, or a weaker provider would decide for it;
+ *                     no failure is counted, and the client is told UNAVAILABLE, never that its password is wrong
+ * A function that is NULL is a kind of credential that the provider does not know: as -ERR_NOT_FOUND.
+ * Names come normalised (users_normalise_name) and may hold any other character: each provider escapes them for its own
+ * filter, path, query. No provider caches a yes: auth.c does, and keyed by everything that went into the answer.
+ * Threads: any number call at once; a call may block, auth.c bounds how many do. */
+#ifndef LOFT_AUTH_PROVIDER_H
+#define LOFT_AUTH_PROVIDER_H
+
+#include "auth/peer.h"
+#include "auth/users.h"
+#include "base/buf.h"
+
+enum {
+    SCRAM_SALT_BYTES_MAX = 64,
+    SCRAM_KEY_BYTES_MAX = 32, /* SHA-256 */
+    PROVIDER_GROUPS_MAX = 256,
+};
+
+enum scram_hash { SCRAM_SHA_1, SCRAM_SHA_256 };
+
+/* What a server keeps for SCRAM (RFC 5802, 3). A secret: wipe it. */
+struct scram_verifier {
+    enum scram_hash hash;
+    uint32_t iterations;
+    size_t salt_bytes;
+    unsigned char salt[SCRAM_SALT_BYTES_MAX];
+    unsigned char stored_key[SCRAM_KEY_BYTES_MAX], server_key[SCRAM_KEY_BYTES_MAX];
+};
+
+/* What is known of a user beside the yes. Zeroed by the caller; a provider fills what it knows. */
+struct provider_answer {
+    char name[USER_NAME_BYTES_MAX +
+              1];       /* as the provider spells the user; "": as asked. Normalised by auth.c */
+    bool disabled;      /* known, may not sign in */
+    bool expired;       /* the password was right, but is too old (RFC 5530 EXPIRED) */
+    bool locked;        /* for a while, by the provider (an LDAP policy, say) */
+    bool second_factor; /* the provider itself asked for it (an OAuth issuer): ours is not asked again */
+    bool groups_known;  /* `groups` is the whole truth: memberships that it lacks end */
+    struct buf
+        groups; /* names, each with a NUL behind it, at most PROVIDER_GROUPS_MAX; the caller frees it */
+    /* Our own provider: the app password that it was; 0: none. See credential.h. */
+    uint64_t app_password_id;
+    uint32_t scopes; /* enum credential_scope, what it may do; 0: everything */
+    bool read_only;
+};
+
+struct provider_ops {
+    const char
+        *name; /* as in auth.providers and in the audit log: "own", "passwd-file", "ldap", "pam", "oauth" */
+    /* Is there such a user? For deliveries, and for credentials that are proved elsewhere (certificates, SCRAM). */
+    int (*find)(void *provider, struct str name, struct provider_answer *answer, struct err *err);
+    /* `password` is not prepared: each provider has rules of its own (OpaqueString, bytes as they are). */
+    int (*verify)(void *provider, struct str name, struct str password, const struct auth_peer *peer,
+                  struct provider_answer *answer, struct err *err);
+    int (*scram)(void *provider, struct str name, enum scram_hash hash, struct scram_verifier *verifier_out,
+                 struct provider_answer *answer, struct err *err);
+    /* A bearer token (RFC 7628). `name`: whom the client claims to be; "": answer->name says it. */
+    int (*token)(void *provider, struct str name, struct str token, const struct auth_peer *peer,
+                 struct provider_answer *answer, struct err *err);
+    /* A number that changes whenever an earlier yes for any user may no longer hold; NULL: answers are known good for
+     * auth.known_good_s only. */
+    uint64_t (*generation)(void *provider);
+    void (*free)(void *provider);
+};
+
+struct provider {
+    const struct provider_ops *ops;
+    void *ctx; /* first argument of each; owned by whoever holds the struct provider */
+};
+
+#endif
