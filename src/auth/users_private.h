@@ -7,6 +7,9 @@
 
 #include <pthread.h>
 
+#define USERS_FROM STR("U/")
+#define USERS_TO   STR("U0") /* '0' follows '/' */
+
 struct users {
     struct users_params params;
     pthread_mutex_t change_lock; /* one change at a time here, so that only other machines conflict */
@@ -27,6 +30,10 @@ MUST_USE int users_change(struct users *users, users_plan_fn *plan, void *args, 
 /* The next id of an account or a group: neither is ever given twice. */
 MUST_USE int users_next_id(struct users *users, uint64_t *id_out, struct err *err);
 void users_put_next_id(uint64_t next, struct batch *batch);
+
+/* users_record.c: "U/" name, and the value. -ERR_CORRUPT. */
+void users_key(const char *name, struct buf *key);
+MUST_USE int users_decode(struct str name, struct str value, struct user *user_out, struct err *err);
 
 /* By its normalised name, from the store. -ERR_NOT_FOUND. */
 MUST_USE int users_read(struct users *users, const char *name, struct user *user_out, struct err *err);
