@@ -149,6 +149,24 @@ struct conn_tls_info conn_tls_info(struct conn *conn)
     return info;
 }
 
+const char *conn_tls_version(struct conn *conn)
+{
+    return conn->tls.ssl ? SSL_get_version(conn->tls.ssl) : NULL;
+}
+
+int conn_tls_binding(struct conn *conn, enum tls_binding_type type, struct tls_binding *binding_out,
+                     struct err *err)
+{
+    if (!conn->tls.ssl)
+        return err_set(err, ERR_CANNOT, "no TLS");
+    return tls_binding_get(conn->tls.ssl, type, binding_out, err);
+}
+
+bool conn_tls_client(struct conn *conn, struct tls_client *client_out)
+{
+    return conn->tls.ssl && tls_client_get(conn->tls.ssl, tls_context_client_name(conn->tls.tls), client_out);
+}
+
 /* ---- compression ---- */
 
 bool conn_is_deflated(const struct conn *conn)

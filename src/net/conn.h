@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "net/addr.h"
+#include "net/tls_peer.h"
 
 struct conn;
 
@@ -144,6 +145,14 @@ struct conn_tls_info { /* views borrow the connection; NIL where there is none *
     bool resumed;
 };
 struct conn_tls_info conn_tls_info(struct conn *conn); /* all NIL without TLS */
+const char *conn_tls_version(struct conn *conn);       /* static: "TLSv1.3"; NULL without TLS */
+
+/* For signing in: tls_peer.h says what they are.
+ *   returns  0; -ERR_CANNOT: this connection has no such binding, or no TLS */
+MUST_USE int conn_tls_binding(struct conn *conn, enum tls_binding_type type, struct tls_binding *binding_out,
+                              struct err *err);
+/* The certificate that the client has shown and we have verified. False: none, or no TLS. */
+bool conn_tls_client(struct conn *conn, struct tls_client *client_out);
 
 /* ---- who and where ---- */
 

@@ -1,5 +1,6 @@
 #include "net/net_testing.h"
 
+#include "base/codec.h"
 #include "base/testing.h"
 #include "net/openssl.h"
 
@@ -76,6 +77,30 @@ static void tell_who(struct conn *conn)
                STR_ARG(tls.version), STR_ARG(tls.sni), STR_ARG(tls.alpn), tls.resumed);
 }
 
+static void tell_bindings(struct conn *conn)
+{
+    struct tls_binding binding;
+    struct err err;
+    for (unsigned type = 0; type < TLS_BINDING_COUNT; type++) {
+        int r = conn_tls_binding(conn, type, &binding, &err);
+        assert_true(r == 0 || r == -ERR_CANNOT);
+        if (r == 0)
+            hex_encode(str_make(binding.bytes, binding.n), conn_out(conn));
+        else
+            buf_add_char(conn_out(conn), '-');
+        buf_add(conn_out(conn), type + 1 < TLS_BINDING_COUNT ? STR(" ") : STR("\r\n"));
+    }
+}
+
+static void tell_certificate(struct conn *conn)
+{
+    struct tls_client client;
+    if (conn_tls_client(conn, &client))
+        buf_printf(conn_out(conn), "%s %s\r\n", client.name, client.fingerprint);
+    else
+        buf_add_lit(conn_out(conn), "none\r\n");
+}
+
 static bool number_after(struct str line, struct str word, uint64_t *n_out)
 {
     return str_starts(line, word) && str_to_u64(str_skip(line, word.n), UINT64_MAX, n_out);
@@ -114,6 +139,10 @@ static void run_line(struct conn *conn, struct echo *echo, struct str line)
         conn_pause_input(conn, true);
     } else if (str_eq(line, STR("who"))) {
         tell_who(conn);
+    } else if (str_eq(line, STR("bindings"))) {
+        tell_bindings(conn);
+    } else if (str_eq(line, STR("certificate"))) {
+        tell_certificate(conn);
     } else if (str_eq(line, STR("quit"))) {
         buf_add_lit(out, "bye\r\n");
         conn_close_after_flush(conn);
@@ -313,6 +342,8 @@ bool client_start_tls(struct client *c, SSL_CTX *ctx, const struct client_tls *o
     }
     if (o->version_max)
         SSL_set_max_proto_version(c->ssl, o->version_max);
+    if (o->no_extended_master_secret)
+        SSL_set_options(c->ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
     if (o->resume)
         SSL_set_session(c->ssl, o->resume);
     bool ok = SSL_connect(c->ssl) == 1;

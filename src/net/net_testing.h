@@ -21,6 +21,8 @@ struct ssl_ctx_st;
  *   "yield"       leaves the lines behind it for its next turn
  *   "pause"       reads nothing more until it is woken
  *   "who"         "PEER LOCAL tls=VERSION sni=NAME alpn=NAME resumed=0|1\r\n"
+ *   "bindings"    "EXPORTER UNIQUE END-POINT\r\n", the channel bindings in hex, "-" where there is none
+ *   "certificate" "NAME FINGERPRINT\r\n", "none\r\n" without one
  *   "quit"        "bye\r\n" and the end
  *   "abort"       the end at once
  *   "half"        waits for the peer's end, then "half\r\n" and the end
@@ -60,8 +62,9 @@ void client_expect(struct client *c, const char *line);
 void client_expect_end(struct client *c);
 
 struct client_tls {
-    const char *sni, *alpn;        /* NULL: not sent; alpn is one name */
-    int version_max;               /* 0: any */
+    const char *sni, *alpn; /* NULL: not sent; alpn is one name */
+    int version_max;        /* 0: any */
+    bool no_extended_master_secret;
     struct ssl_session_st *resume; /* borrows */
 };
 struct ssl_ctx_st *client_ctx_new(void);

@@ -24,6 +24,7 @@ struct tls_set {
 struct tls_context {
     struct ref ref;
     enum tls_version min_version;
+    enum tls_client_name client_name;
     struct tls_tickets *tickets;
     struct bio_method_st *socket_method;
     pthread_mutex_t lock; /* over what follows */
@@ -355,6 +356,7 @@ int tls_context_new(const struct tls_options *options, struct tls_context **tls_
     ref_init(&tls->ref);
     pthread_mutex_init(&tls->lock, NULL);
     tls->min_version = options->min_version;
+    tls->client_name = options->client_name;
     tls->tickets = tls_tickets_new(options->clock);
     tls->socket_method = tls_socket_method();
     tls->pair_count = options->pair_count;
@@ -452,6 +454,11 @@ int64_t tls_context_expires_wall_ms(struct tls_context *tls)
     int64_t expires_wall_ms = tls->set->expires_wall_ms;
     pthread_mutex_unlock(&tls->lock);
     return expires_wall_ms;
+}
+
+enum tls_client_name tls_context_client_name(struct tls_context *tls)
+{
+    return tls->client_name;
 }
 
 /* ---- one connection ---- */

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "net/tls_peer.h"
 #include "net/tls_socket.h"
 
 struct tls_context;
@@ -38,6 +39,7 @@ struct tls_options {
     const struct tls_pair *pairs; /* copied; the first is the default; at least one */
     size_t pair_count;
     enum tls_version min_version;
+    enum tls_client_name client_name;
     const struct clock *clock; /* borrows, for the life of the context */
 };
 
@@ -62,6 +64,8 @@ MUST_USE int tls_context_take_tickets(struct tls_context *tls, const char *path,
 
 /* When the first of the certificates runs out, in ms since 1970: for a warning and for metrics. */
 int64_t tls_context_expires_wall_ms(struct tls_context *tls);
+
+enum tls_client_name tls_context_client_name(struct tls_context *tls);
 
 /* A list for ALPN in wire format (RFC 7301, 3.1), made once per listener: lives as long as every SSL that
  * uses it. */
