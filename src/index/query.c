@@ -1,9 +1,6 @@
-#include "index/query.h"
-
-#include "index/layout.h"
-#include "index/posting.h"
+/* query.c: which blocks of a segment a pattern may be in, and the documents of the tokens there that fit it. */
 #include "index/query_private.h"
-#include "index/trigram.h"
+
 #include "mime/fuzzy.h"
 
 #include <stdlib.h>
@@ -12,28 +9,6 @@ enum {
     KEYS_MAX = 16,         /* of a pattern that are looked up */
     SPAN_GAP_BYTES = 1024, /* lists of postings that lie so close are read at once */
     SPAN_BYTES_MAX = 64 * 1024,
-    LOOKS_FULL_EVERY = 16, /* blocks */
-};
-
-/* A list of postings: where it lies. */
-struct place {
-    uint64_t from, to;
-};
-
-/* What one run keeps. */
-struct run {
-    const struct index_query *query;
-    struct index_segment *segment;
-    struct err *err;
-    uint32_t blocks[TRIGRAM_SECTIONS];
-    uint64_t *wanted[TRIGRAM_SECTIONS]; /* blocks to look at */
-    struct buf page, block, lists;
-    uint32_t page_at; /* which is in `page`; UINT32_MAX: none */
-    struct posting_list list;
-    struct place *places;
-    size_t place_count, place_cap;
-    struct layout_entry *entries;
-    size_t entry_cap;
 };
 
 static void *checked(void *p)
@@ -43,31 +18,9 @@ static void *checked(void *p)
     return p;
 }
 
-static void run_init(struct run *run, const struct index_query *query, struct index_segment *segment,
-                     struct err *err)
-{
-    *run = (struct run){ .query = query, .segment = segment, .err = err, .page_at = UINT32_MAX };
-    run->blocks[TRIGRAM_DICTIONARY] = segment->dictionary.count;
-    run->blocks[TRIGRAM_HEAP] = segment->heap.count;
-    for (unsigned i = 0; i < TRIGRAM_SECTIONS; i++)
-        run->wanted[i] = checked(calloc((size_t)run->blocks[i] / 64 + 1, sizeof *run->wanted[i]));
-}
-
-static void run_deinit(struct run *run)
-{
-    for (unsigned i = 0; i < TRIGRAM_SECTIONS; i++)
-        free(run->wanted[i]);
-    buf_deinit(&run->page);
-    buf_deinit(&run->block);
-    buf_deinit(&run->lists);
-    posting_list_deinit(&run->list);
-    free(run->places);
-    free(run->entries);
-}
-
 /* ---- which blocks ---- */
 
-static void want_all(struct run *run)
+static void want_all(struct index_run *run)
 {
     memset(run->wanted[TRIGRAM_DICTIONARY], 0xff, ((size_t)run->blocks[TRIGRAM_DICTIONARY] / 64 + 1) * 8);
     memset(run->wanted[TRIGRAM_HEAP], 0, ((size_t)run->blocks[TRIGRAM_HEAP] / 64 + 1) * 8);
@@ -76,7 +29,7 @@ static void want_all(struct run *run)
             run->wanted[TRIGRAM_HEAP][i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-static bool next_wanted(const struct run *run, enum trigram_section section, uint32_t *at)
+bool query_next_block(const struct index_run *run, enum trigram_section section, uint32_t *at)
 {
     for (uint32_t i = *at; i < run->blocks[section]; i = (i / 64 + 1) * 64) {
         uint64_t word = run->wanted[section][i / 64] & (~UINT64_C(0) << (i % 64));
@@ -88,7 +41,7 @@ static bool next_wanted(const struct run *run, enum trigram_section section, uin
     return false;
 }
 
-static int filter_by(struct run *run, uint32_t key)
+static int filter_by(struct index_run *run, uint32_t key)
 {
     const struct index_segment *s = run->segment;
     uint32_t page = key >> s->page_shift;
@@ -102,7 +55,7 @@ static int filter_by(struct run *run, uint32_t key)
     return trigram_filter(buf_str(&run->page), s->page_shift, key, run->blocks, run->wanted, run->err);
 }
 
-static int choose_blocks(struct run *run, struct str bytes)
+int query_choose_blocks(struct index_run *run, struct str bytes)
 {
     int r = 0;
     want_all(run);
@@ -114,8 +67,8 @@ static int choose_blocks(struct run *run, struct str bytes)
             continue;
         n++;
         r = filter_by(run, key);
-        if (r == 0 && !next_wanted(run, TRIGRAM_DICTIONARY, &dictionary) &&
-            !next_wanted(run, TRIGRAM_HEAP, &heap))
+        if (r == 0 && !query_next_block(run, TRIGRAM_DICTIONARY, &dictionary) &&
+            !query_next_block(run, TRIGRAM_HEAP, &heap))
             break;
     }
     return r;
@@ -150,16 +103,16 @@ static bool find(struct str text, const struct query_pattern *pattern, size_t *a
     }
 }
 
-static void add_place(struct run *run, uint64_t from, uint64_t to)
+static void add_place(struct index_run *run, uint64_t from, uint64_t to)
 {
     if (run->place_count == run->place_cap) {
         run->place_cap = run->place_cap ? run->place_cap * 2 : 64;
         run->places = checked(realloc(run->places, run->place_cap * sizeof *run->places));
     }
-    run->places[run->place_count++] = (struct place){ from, to };
+    run->places[run->place_count++] = (struct query_place){ from, to };
 }
 
-static void need_entries(struct run *run, size_t count)
+static void need_entries(struct index_run *run, size_t count)
 {
     if (count <= run->entry_cap)
         return;
@@ -176,7 +129,8 @@ static uint32_t count_edges(struct str text)
 }
 
 /* The lists of the tokens that fit. */
-static int find_places(struct run *run, const struct layout_words *words, const struct query_pattern *pattern)
+static int find_places(struct index_run *run, const struct layout_words *words,
+                       const struct query_pattern *pattern)
 {
     struct reader lengths = reader_make(words->lengths);
     uint64_t list_at = words->postings_at;
@@ -209,7 +163,7 @@ static void set_bit(uint64_t *bits, uint32_t n)
     bits[n / 64] |= UINT64_C(1) << (n % 64);
 }
 
-static int add_lists(struct run *run, struct str lists, uint64_t *bits)
+static int add_lists(struct index_run *run, struct str lists, uint64_t *bits)
 {
     const struct posting_list *list = &run->list;
     unsigned fields;
@@ -221,7 +175,7 @@ static int add_lists(struct run *run, struct str lists, uint64_t *bits)
     return r;
 }
 
-static int add_places(struct run *run, uint64_t *bits)
+static int add_places(struct index_run *run, uint64_t *bits)
 {
     int r = 0;
     for (size_t i = 0, end; r == 0 && i < run->place_count; i = end) {
@@ -240,7 +194,8 @@ static int add_places(struct run *run, uint64_t *bits)
     return r;
 }
 
-static int look_at_words(struct run *run, uint32_t block, const struct query_pattern *pattern, uint64_t *bits)
+int query_look_at_words(struct index_run *run, uint32_t block, const struct query_pattern *pattern,
+                        uint64_t *bits)
 {
     struct layout_words words;
     int r = layout_read_words(run->segment, block, &run->block, &words, run->err);
@@ -263,8 +218,8 @@ static void look_at_entries(struct str text, const struct layout_entry *entries,
     }
 }
 
-/* Entries of documents that are found already need not be looked at. */
-static int look_at_heap(struct run *run, uint32_t block, const struct query_pattern *pattern, uint64_t *bits)
+int query_look_at_heap(struct index_run *run, uint32_t block, const struct query_pattern *pattern,
+                       uint64_t *bits)
 {
     struct layout_heap heap;
     struct layout_entry entry;
@@ -285,92 +240,4 @@ static int look_at_heap(struct run *run, uint32_t block, const struct query_patt
             run->entries[n++] = entry;
     }
     return r;
-}
-
-static bool is_full(const struct run *run, const uint64_t *bits)
-{
-    uint32_t documents = run->segment->documents, count = 0;
-    for (uint32_t i = 0; i <= documents / 64; i++)
-        count += (uint32_t)__builtin_popcountll(bits[i]);
-    return count == documents;
-}
-
-static int look(struct run *run, const struct query_pattern *pattern, uint64_t *bits)
-{
-    int r = choose_blocks(run, pattern->bytes);
-    unsigned n = 0;
-    for (uint32_t i = 0; r == 0 && next_wanted(run, TRIGRAM_DICTIONARY, &i); i++) {
-        r = look_at_words(run, i, pattern, bits);
-        if (++n % LOOKS_FULL_EVERY == 0 && is_full(run, bits))
-            return r;
-    }
-    for (uint32_t i = 0; r == 0 && next_wanted(run, TRIGRAM_HEAP, &i); i++) {
-        r = look_at_heap(run, i, pattern, bits);
-        if (++n % LOOKS_FULL_EVERY == 0 && is_full(run, bits))
-            return r;
-    }
-    return r;
-}
-
-/* ---- the answer ---- */
-
-static int run_term(struct run *run, const struct query_term *term, struct index_set *set)
-{
-    int r = 0;
-    index_set_init(set, run->segment->documents);
-    index_set_use_bits(set);
-    for (unsigned i = 0; r == 0 && i < term->count; i++)
-        r = look(run, &term->patterns[i], set->bits);
-    index_set_settle(set);
-    return r;
-}
-
-static int run_terms(struct run *run, struct index_set *set)
-{
-    int r = 0;
-    index_set_init(set, run->segment->documents);
-    if (run->query->term_count == 0)
-        index_set_add_all(set);
-    for (unsigned i = 0; r == 0 && i < run->query->term_count && (i == 0 || set->count > 0); i++) {
-        struct index_set term = INDEX_SET_INIT;
-        r = run_term(run, &run->query->terms[i], &term);
-        if (i == 0) {
-            *set = term;
-            continue;
-        }
-        index_set_intersect(set, &term);
-        index_set_deinit(&term);
-    }
-    return r;
-}
-
-static void add_partial(const struct index_segment *s, struct index_set *set)
-{
-    struct index_set partial;
-    index_set_init(&partial, s->documents);
-    for (uint32_t i = 0; i < s->partial_count; i++)
-        index_set_add(&partial, s->partial[i]);
-    index_set_unite(set, &partial);
-    index_set_deinit(&partial);
-}
-
-int index_query_run(const struct index_query *query, struct index_segment *segment,
-                    struct index_set *sure_out, struct index_set *maybe_out, struct err *err)
-{
-    struct index_set found = INDEX_SET_INIT, other;
-    struct run run;
-    run_init(&run, query, segment, err);
-    int r = run_terms(&run, &found);
-    run_deinit(&run);
-    if (r < 0) {
-        index_set_deinit(&found);
-        return r;
-    }
-    index_set_init(&other, segment->documents);
-    add_partial(segment, query->is_exact ? &other : &found);
-    if (query->is_exact)
-        index_set_subtract(&found, &other);
-    *sure_out = query->is_exact ? found : other;
-    *maybe_out = query->is_exact ? other : found;
-    return 0;
 }

@@ -36,4 +36,17 @@ bool index_query_is_exact(const struct index_query *query);
 MUST_USE int index_query_run(const struct index_query *query, struct index_segment *segment,
                              struct index_set *sure_out, struct index_set *maybe_out, struct err *err);
 
+/* ---- the same, left now and then: a needle that is in no trigram makes it look at the whole segment ---- */
+
+struct index_run;
+
+/* Borrows `query`, holds `segment`. Never NULL. */
+struct index_run *index_run_new(const struct index_query *query, struct index_segment *segment);
+void index_run_free(struct index_run **run); /* accepts NULL, sets NULL */
+
+/* Look at up to `blocks` more, of 4 to 32 KB. 1: it is done; 0: call again; errors as index_query_run. */
+MUST_USE int index_run_step(struct index_run *run, uint32_t blocks, struct err *err);
+/* Once it is done, as index_query_run. Not twice. */
+void index_run_answer(struct index_run *run, struct index_set *sure_out, struct index_set *maybe_out);
+
 #endif

@@ -112,6 +112,72 @@ static void test_query_of_small_segments(void **state)
     }
 }
 
+/* ---- in steps ---- */
+
+/* A block a step, until it is done. */
+static unsigned step_through(const struct index_query *query, struct index_segment *segment,
+                             struct index_set *sure, struct index_set *maybe)
+{
+    struct index_run *run = index_run_new(query, segment);
+    unsigned steps = 1;
+    int r;
+    while ((r = index_run_step(run, 1, NULL)) == 0)
+        steps++;
+    assert_int_equal(r, 1);
+    index_run_answer(run, sure, maybe);
+    index_run_free(&run);
+    return steps;
+}
+
+static void check_same_set(const struct index_set *a, const struct index_set *b)
+{
+    uint32_t number = 0;
+    assert_int_equal(a->count, b->count);
+    for (; index_set_next(a, number, &number); number++)
+        assert_true(index_set_has(b, number));
+}
+
+static void check_steps(struct index_segment *segment, struct str needle, unsigned steps_min,
+                        unsigned steps_max)
+{
+    struct index_query *query = index_query_new(needle, INDEX_ANY, INDEX_EXACT);
+    struct index_set sure = INDEX_SET_INIT, maybe = INDEX_SET_INIT, sure2 = INDEX_SET_INIT,
+                     maybe2 = INDEX_SET_INIT;
+    assert_int_equal(index_query_run(query, segment, &sure, &maybe, NULL), 0);
+    unsigned steps = step_through(query, segment, &sure2, &maybe2);
+    assert_in_range(steps, steps_min, steps_max);
+    check_same_set(&sure, &sure2);
+    check_same_set(&maybe, &maybe2);
+    index_set_deinit(&sure);
+    index_set_deinit(&maybe);
+    index_set_deinit(&sure2);
+    index_set_deinit(&maybe2);
+    index_query_free(&query);
+}
+
+static void test_a_query_may_be_left_between_blocks(void **state)
+{
+    struct fixture f;
+    struct buf bytes = BUF_INIT;
+    struct index_segment *segment;
+    (void)state;
+    setup(&f, 31, DOCUMENTS);
+    testing_build(&f.documents, 0, f.documents.count, &f.source.source, NULL, &bytes);
+    assert_int_equal(index_segment_open_bytes(buf_str(&bytes), &segment, NULL), 0);
+    const unsigned blocks = segment->dictionary.count + segment->heap.count;
+    assert_true(blocks > 20);
+    /* No trigram helps to find it: every block is looked at, one a step. */
+    check_steps(segment, STR("\xd4\x81"), blocks, blocks + 3);
+    check_steps(segment, STR(""), 1, 1);
+    for (unsigned i = 0; i < NEEDLES / 5; i++) {
+        testing_needle(&f.documents, &f.source.source, &f.needle);
+        check_steps(segment, buf_str(&f.needle), 1, INDEX_NEEDLE_WORDS_MAX * 4 * (blocks + 3));
+    }
+    index_segment_unref(&segment);
+    buf_deinit(&bytes);
+    teardown(&f);
+}
+
 /* ---- fuzzy ---- */
 
 /* A letter more, less, other, or two exchanged; sometimes a word more. */
@@ -274,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_query_of_small_segments),
         cmocka_unit_test(test_query_finds_what_a_plain_search_finds),
+        cmocka_unit_test(test_a_query_may_be_left_between_blocks),
         cmocka_unit_test(test_fuzzy_query_has_whatever_has_a_score),
         cmocka_unit_test(test_merge_answers_as_a_segment_built_at_once),
     };

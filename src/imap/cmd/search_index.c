@@ -3,7 +3,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { NO_SLOT = UINT16_MAX };
+enum {
+    NO_SLOT = UINT16_MAX,
+    STEP_BLOCKS =
+        32, /* of a segment that are looked at before others may have their turn: a millisecond or less */
+};
 
 /* What a key and a segment come to. */
 struct answer {
@@ -48,6 +52,11 @@ struct search_index {
     uint16_t *slots;  /* of each key; NO_SLOT: it is not asked */
     struct key *keys; /* by slot */
     size_t answer_bytes;
+
+    /* What is being asked: NULL, nothing. */
+    struct index_run *run;
+    struct key *run_key;
+    size_t run_at; /* segment */
 };
 
 static void *new_array(size_t count, size_t size)
@@ -93,6 +102,7 @@ void search_index_free(struct search_index **index_at)
     struct search_index *index = *index_at;
     if (!index)
         return;
+    index_run_free(&index->run);
     for (size_t i = 0; i < index->slot_count; i++)
         free_key(index, &index->keys[i]);
     for (size_t i = 0; i < index->place_count; i++)
@@ -208,16 +218,10 @@ static size_t bytes_of(const struct index_set *set)
     return set->bits ? set->universe / 8 : (size_t)set->count * sizeof *set->list;
 }
 
-static void ask(struct search_index *index, struct key *key, size_t at)
+static void keep_answer(struct search_index *index, struct answer *answer)
 {
-    struct answer *answer = &key->answers[at];
-    struct err err;
-    int r = index_query_run(key->query, index->places[at].segment, &answer->sure, &answer->maybe, &err);
-    answer->state = r < 0 ? ANSWER_FAILED : ANSWER_KNOWN;
-    if (r < 0) {
-        note_failure(index, r);
-        return;
-    }
+    index_run_answer(index->run, &answer->sure, &answer->maybe);
+    answer->state = ANSWER_KNOWN;
     index->answer_bytes += bytes_of(&answer->sure) + bytes_of(&answer->maybe);
     if (index->answer_bytes <= SEARCH_INDEX_ANSWER_BYTES_MAX)
         return;
@@ -227,17 +231,39 @@ static void ask(struct search_index *index, struct key *key, size_t at)
     answer->state = ANSWER_FAILED;
 }
 
+static void ask_on(struct search_index *index)
+{
+    struct answer *answer = &index->run_key->answers[index->run_at];
+    struct err err;
+    int r = index_run_step(index->run, STEP_BLOCKS, &err);
+    if (r == 0)
+        return;
+    if (r > 0) {
+        keep_answer(index, answer);
+    } else {
+        note_failure(index, r);
+        answer->state = ANSWER_FAILED;
+    }
+    index_run_free(&index->run);
+}
+
+static void begin_asking(struct search_index *index, struct key *key, size_t at)
+{
+    index->run = index_run_new(key->query, index->places[at].segment);
+    index->run_key = key;
+    index->run_at = at;
+}
+
 bool search_index_ask(struct search_index *index)
 {
-    for (size_t g = 0; g < index->group_count; g++)
-        for (size_t i = 0; i < index->slot_count; i++) {
-            size_t at = index->groups[g].segment;
-            if (index->keys[i].answers[at].state == ANSWER_NONE) {
-                ask(index, &index->keys[i], at);
-                return true;
-            }
-        }
-    return false;
+    for (size_t g = 0; !index->run && g < index->group_count; g++)
+        for (size_t i = 0; !index->run && i < index->slot_count; i++)
+            if (index->keys[i].answers[index->groups[g].segment].state == ANSWER_NONE)
+                begin_asking(index, &index->keys[i], index->groups[g].segment);
+    if (!index->run)
+        return false;
+    ask_on(index);
+    return true;
 }
 
 static bool meets(const struct index_set *set, const struct group *group)

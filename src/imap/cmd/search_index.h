@@ -35,7 +35,7 @@ bool search_index_has_missed(const struct search_index *index);
 /* Was a segment met, so far, that is damaged or gone? */
 bool search_index_is_damaged(const struct search_index *index);
 
-/* Ask one key of one segment that has messages of the chunk: true, and there may be more to ask; or false. */
+/* Ask one key of one segment that has messages of the chunk, or go on with it: true, and there may be more to ask; or false. */
 bool search_index_ask(struct search_index *index);
 
 /* What is known of the messages of the chunk that `verdicts` has open.
