@@ -1,6 +1,7 @@
 #include "base/codec.h"
 
 #include <endian.h>
+#include <sodium.h>
 
 uint32_t load_u32(const void *p)
 {
@@ -235,6 +236,35 @@ bool base64_decode(struct str in, struct buf *out)
         buf_add_bytes(out, three, 3 - pad);
     }
     return true;
+}
+
+/* By way of the other alphabet: tokens are short. (sodium_base642bin takes bytes above 0x7f for digits.) */
+bool base64url_decode(struct str in, struct buf *out)
+{
+    struct buf other = BUF_INIT;
+    bool ok = true;
+    buf_reserve(&other, in.n + 3);
+    for (size_t i = 0; i < in.n && ok; i++) {
+        char c = in.p[i];
+        ok = c != '+' && c != '/' && c != '=';
+        buf_add_char(&other, c == '-' ? '+' : c == '_' ? '/' : c);
+    }
+    while (other.n % 4 != 0)
+        buf_add_char(&other, '=');
+    ok = ok && base64_decode(buf_str(&other), out);
+    sodium_memzero(other.p, other.cap); /* tokens are secrets */
+    buf_deinit(&other);
+    return ok;
+}
+
+void base64url_encode(struct str in, struct buf *out)
+{
+    size_t from = out->n;
+    base64_encode(in, out);
+    while (out->n > from && out->p[out->n - 1] == '=')
+        out->n--;
+    for (size_t i = from; i < out->n; i++)
+        out->p[i] = out->p[i] == '+' ? '-' : out->p[i] == '/' ? '_' : out->p[i];
 }
 
 void hex_encode(struct str in, struct buf *out)

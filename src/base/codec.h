@@ -41,6 +41,9 @@ void store_be64(void *p, uint64_t v);
 /* RFC 4648, 4: with padding, no white space. Decoding is strict: -ERR_SYNTAX as false. Appends to `out`. */
 void base64_encode(struct str in, struct buf *out);
 bool base64_decode(struct str in, struct buf *out);
+/* RFC 7515, 2 (base64url): "-_" in place of "+/", and no padding. As strict; leaves no copy of what it decoded. */
+bool base64url_decode(struct str in, struct buf *out);
+void base64url_encode(struct str in, struct buf *out);
 void hex_encode(struct str in, struct buf *out); /* lower case */
 bool hex_decode(struct str in, struct buf *out);
 

@@ -187,6 +187,43 @@ static void test_hex_round_trips(void **state)
     buf_deinit(&out);
 }
 
+static void test_base64url_is_strict_both_ways(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str bytes; /* NIL: refused */
+        const char *text;
+    } cases[] = {
+        { STR_INIT(""), "" },
+        { STR_INIT("\x03\xec\xff\xe0\xc1"), "A-z_4ME" }, /* RFC 7515, appendix C */
+        { STR_INIT("f"), "Zg" },
+        { STR_INIT("fo"), "Zm8" },
+        { STR_INIT("foo"), "Zm9v" },
+        { STR_NIL, "Zg==" },
+        { STR_NIL, "Zh" }, /* stray bits */
+        { STR_NIL, "Zm9" },
+        { STR_NIL, "Z" },
+        { STR_NIL, "Zm9vY" },
+        { STR_NIL, "A+z/4ME" },
+        { STR_NIL, "Zm 9v" },
+        { STR_NIL, "Zm9v\n" },
+        { STR_NIL, "Zm9\xc3" },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct buf out = BUF_INIT;
+        buf_add_lit(&out, "before");
+        assert_row(base64url_decode(str_c(cases[i].text), &out) == !str_is_nil(cases[i].bytes), i,
+                   cases[i].text);
+        assert_row(str_eq(str_skip(buf_str(&out), 6), cases[i].bytes), i, cases[i].text);
+        buf_clear(&out);
+        if (!str_is_nil(cases[i].bytes)) {
+            base64url_encode(cases[i].bytes, &out);
+            assert_str(buf_str(&out), cases[i].text);
+        }
+        buf_deinit(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_failed_read_spoils_the_reader_for_good),
         cmocka_unit_test(test_strings_keep_nil_apart_from_empty),
         cmocka_unit_test(test_base64_is_strict_both_ways),
+        cmocka_unit_test(test_base64url_is_strict_both_ways),
         cmocka_unit_test(test_hex_round_trips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
