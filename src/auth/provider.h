@@ -13,6 +13,7 @@
 #ifndef LOFT_AUTH_PROVIDER_H
 #define LOFT_AUTH_PROVIDER_H
 
+#include "auth/bearer.h"
 #include "auth/peer.h"
 #include "auth/users.h"
 #include "base/buf.h"
@@ -49,6 +50,9 @@ struct provider_answer {
     uint64_t app_password_id;
     uint32_t scopes; /* enum credential_scope, what it may do; 0: everything */
     bool read_only;
+    /* Of a token, also of one that is refused. */
+    enum token_fault token_fault; /* why it is: for the log, and for the client (bearer.h) */
+    int64_t token_expires_ms;     /* wall clock: a yes holds no longer than that; 0: not known */
 };
 
 struct provider_ops {
@@ -61,7 +65,8 @@ struct provider_ops {
                   struct provider_answer *answer, struct err *err);
     int (*scram)(void *provider, struct str name, enum scram_hash hash, struct scram_verifier *verifier_out,
                  struct provider_answer *answer, struct err *err);
-    /* A bearer token (RFC 7628). `name`: whom the client claims to be; "": answer->name says it. */
+    /* A bearer token (RFC 7628), at most TOKEN_BYTES_MAX. `name`: whom the client claims to be, -ERR_AUTH when the token says
+     * another; "": answer->name says it. */
     int (*token)(void *provider, struct str name, struct str token, const struct auth_peer *peer,
                  struct provider_answer *answer, struct err *err);
     /* A number that changes whenever an earlier yes for any user may no longer hold; NULL: answers are known good for
