@@ -1,16 +1,12 @@
 #include "base/log.h"
 
-#include "base/buf.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    VALUE_BYTES_MAX = 1024, /* of one field: a hostile name must not fill the log */
-    LEVEL_WIDTH = 5,        /* of the longest name below */
-};
+enum { LEVEL_WIDTH = 5 }; /* of the longest name below */
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
@@ -48,6 +44,11 @@ struct log_field log_field_i64(const char *key, int64_t i)
 struct log_field log_field_u64(const char *key, uint64_t u)
 {
     return (struct log_field){ .key = key, .type = LOG_FIELD_UINT, .u = u };
+}
+
+struct log_field log_field_bool(const char *key, bool b)
+{
+    return (struct log_field){ .key = key, .type = LOG_FIELD_BOOL, .b = b };
 }
 
 /* `width` decimal digits. A line is written for each delivery: printf would cost more than all the rest of it. */
@@ -121,12 +122,20 @@ static bool is_plain(struct str s)
 static void add_str_value(struct buf *line, struct str s, enum log_format format)
 {
     struct buf clean = BUF_INIT;
-    utf8_sanitize(utf8_prefix(s, VALUE_BYTES_MAX), &clean);
+    utf8_sanitize(utf8_prefix(s, LOG_VALUE_BYTES_MAX), &clean);
     if (format == LOG_TEXT && is_plain(buf_str(&clean)))
         buf_add(line, buf_str(&clean));
     else
         add_quoted(line, buf_str(&clean));
     buf_deinit(&clean);
+}
+
+static struct str bool_text(bool b, enum log_format format)
+{
+    static const struct str texts[][2] = {
+        [LOG_TEXT] = { STR_INIT("no"), STR_INIT("yes") }, [LOG_JSON] = { STR_INIT("false"), STR_INIT("true") }
+    };
+    return texts[format][b];
 }
 
 static void add_field(struct buf *line, const struct log_field *f, enum log_format format)
@@ -140,8 +149,32 @@ static void add_field(struct buf *line, const struct log_field *f, enum log_form
         buf_printf(line, "%lld", (long long)f->i);
     else if (f->type == LOG_FIELD_UINT)
         buf_add_u64(line, f->u);
+    else if (f->type == LOG_FIELD_BOOL)
+        buf_add(line, bool_text(f->b, format));
     else
         add_str_value(line, f->s, format);
+}
+
+static void begin_json(struct buf *line, int64_t wall_ms, const char *level, const char *event)
+{
+    buf_add_lit(line, "{\"time\":\"");
+    add_timestamp(line, wall_ms);
+    if (level) {
+        buf_add_lit(line, "\",\"level\":\"");
+        buf_add(line, str_c(level));
+    }
+    buf_add_lit(line, "\",\"event\":\"");
+    buf_add(line, str_c(event));
+    buf_add_char(line, '"');
+}
+
+void log_write_json(struct buf *line, int64_t wall_ms, const char *event, const struct log_field *fields,
+                    size_t field_count)
+{
+    begin_json(line, wall_ms, NULL, event);
+    for (size_t i = 0; i < field_count; i++)
+        add_field(line, &fields[i], LOG_JSON);
+    buf_add_lit(line, "}\n");
 }
 
 void log_event(const struct logger *log, enum log_level level, const char *event,
@@ -152,9 +185,7 @@ void log_event(const struct logger *log, enum log_level level, const char *event
         return;
     struct buf line = BUF_INIT;
     if (sink->format == LOG_JSON) {
-        buf_add_lit(&line, "{\"time\":\"");
-        add_timestamp(&line, clock_wall_ms(sink->clock));
-        buf_printf(&line, "\",\"level\":\"%s\",\"event\":\"%s\"", level_names[level], event);
+        begin_json(&line, clock_wall_ms(sink->clock), level_names[level], event);
     } else {
         add_timestamp(&line, clock_wall_ms(sink->clock));
         buf_add_char(&line, ' ');

@@ -6,8 +6,8 @@
 #ifndef LOFT_BASE_LOG_H
 #define LOFT_BASE_LOG_H
 
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/str.h"
 
 enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -19,7 +19,10 @@ struct log_sink {
     const struct clock *clock;
 };
 
-enum log_field_type { LOG_FIELD_NONE, LOG_FIELD_STR, LOG_FIELD_INT, LOG_FIELD_UINT };
+enum log_field_type { LOG_FIELD_NONE, LOG_FIELD_STR, LOG_FIELD_INT, LOG_FIELD_UINT, LOG_FIELD_BOOL };
+
+/* Of one value; what is longer is cut: a hostile name must not fill the log. */
+enum { LOG_VALUE_BYTES_MAX = 1024 };
 
 struct log_field {
     const char *key;
@@ -28,6 +31,7 @@ struct log_field {
         struct str s;
         int64_t i;
         uint64_t u;
+        bool b;
     };
 };
 
@@ -44,6 +48,8 @@ struct log_field log_field_str(const char *key, struct str s);
 struct log_field log_field_c(const char *key, const char *c_string);
 struct log_field log_field_i64(const char *key, int64_t i);
 struct log_field log_field_u64(const char *key, uint64_t u);
+/* yes, no; in JSON true, false. What KV makes of a comparison is a number. */
+struct log_field log_field_bool(const char *key, bool b);
 
 #define KV(key, value)                                                                                       \
     _Generic((value),                                                                                        \
@@ -53,6 +59,7 @@ struct log_field log_field_u64(const char *key, uint64_t u);
         unsigned int: log_field_u64,                                                                         \
         unsigned long: log_field_u64,                                                                        \
         unsigned long long: log_field_u64,                                                                   \
+        bool: log_field_bool,                                                                                \
         default: log_field_i64)((key), (value))
 #define KV_MS(key, ms) log_field_i64((key), (ms))
 
@@ -63,6 +70,11 @@ void log_event(const struct logger *log, enum log_level level, const char *event
     log_event((log), (level), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ },         \
               sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) /                         \
                   sizeof(struct log_field))
+/* One event as a line of JSON, for a file of one's own: {"time":"...","event":"...",FIELDS} and a line feed, appended to
+ * `line`. Fields of the type LOG_FIELD_NONE are left out. */
+void log_write_json(struct buf *line, int64_t wall_ms, const char *event, const struct log_field *fields,
+                    size_t field_count);
+
 #define log_debug(log, event, ...) LOG_AT((log), LEVEL_DEBUG, (event), ##__VA_ARGS__)
 #define log_info(log, event, ...)  LOG_AT((log), LEVEL_INFO, (event), ##__VA_ARGS__)
 #define log_warn(log, event, ...)  LOG_AT((log), LEVEL_WARN, (event), ##__VA_ARGS__)

@@ -38,10 +38,12 @@ static void test_event_is_one_line_of_text(void **state)
     struct logger session = logger_with(c.log, KV("session", 17));
     log_info(&session, "login", KV("account", "anna"), KV_MS("took_ms", 3));
     log_error(&c.log, "bare");
+    log_info(&c.log, "said", log_field_bool("yes", true), log_field_bool("no", false));
     log_warn(&c.log, "numbers", KV("big", UINT64_MAX), KV("small", INT64_MIN),
              KV("nothing", (const char *)NULL));
     assert_string_equal(end(&c), "2023-11-14T22:13:20.123Z info  login session=17 account=anna took_ms=3\n"
                                  "2023-11-14T22:13:20.123Z error bare\n"
+                                 "2023-11-14T22:13:20.123Z info  said yes=yes no=no\n"
                                  "2023-11-14T22:13:20.123Z warn  numbers big=18446744073709551615 "
                                  "small=-9223372036854775808 nothing=\"\"\n");
 }
@@ -52,10 +54,10 @@ static void test_event_is_one_json_object(void **state)
     struct capture c;
     begin(&c, LEVEL_DEBUG, LOG_JSON);
     struct logger session = logger_with(c.log, KV("session", 17));
-    log_info(&session, "login", KV("account", "anna"), KV_MS("took_ms", -3));
+    log_info(&session, "login", KV("account", "anna"), KV_MS("took_ms", -3), KV("tls", (bool)true));
     assert_string_equal(end(&c),
                         "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"info\",\"event\":\"login\","
-                        "\"session\":17,\"account\":\"anna\",\"took_ms\":-3}\n");
+                        "\"session\":17,\"account\":\"anna\",\"took_ms\":-3,\"tls\":true}\n");
 }
 
 static void test_values_cannot_start_a_line_or_a_field(void **state)
