@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 enum {
-    SASL_MESSAGE_BYTES_MAX = 4096,                                /* decoded */
+    SASL_MESSAGE_BYTES_MAX = 12000, /* decoded: in base64, with a tag, it fits into a line of a stranger */
     SASL_BASE64_BYTES_MAX = (SASL_MESSAGE_BYTES_MAX + 2) / 3 * 4, /* for the limit of a response line */
 };
 
