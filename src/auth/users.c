@@ -4,9 +4,11 @@
 #include "auth/sasl.h"
 #include "base/codec.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -158,6 +160,7 @@ int users_add(struct users *users, struct str name, struct str password, struct 
     if (users_find(users, str_c(user.name), &existing, NULL) == 0)
         return err_set(err, ERR_EXISTS, "user %.200s exists already", user.name);
     r = hash_password(users, password, user.hash, err);
+    user.password_changed_ms = user.created_ms;
     if (r == 0)
         r = users_change(users, add_plan, &user, err);
     if (r == 0)
@@ -165,11 +168,27 @@ int users_add(struct users *users, struct str name, struct str password, struct 
     return r;
 }
 
+int users_add_foreign(struct users *users, struct str name, const char *provider, struct user *user_out,
+                      struct err *err)
+{
+    struct user user = { .created_ms = clock_wall_ms(users->params.clock) };
+    int r = users_normalise_name(name, user.name, err);
+    snprintf(user.provider, sizeof user.provider, "%s", provider);
+    assert(provider[0] && strcmp(user.provider, provider) == 0);
+    user.password_changed_ms = user.created_ms;
+    if (r == 0)
+        r = users_change(users, add_plan, &user, err);
+    if (r == 0)
+        *user_out = user;
+    return r;
+}
+
+/* ---- one record ---- */
+
 struct edit {
     char name[USER_NAME_BYTES_MAX + 1];
-    enum { EDIT_PASSWORD, EDIT_DISABLED } what;
-    char hash[USER_HASH_BYTES_MAX];
-    bool disabled;
+    users_edit_fn *edit;
+    const void *args;
 };
 
 static int edit_plan(struct users *users, void *args, uint64_t version, struct batch *batch, struct err *err)
@@ -177,34 +196,41 @@ static int edit_plan(struct users *users, void *args, uint64_t version, struct b
     const struct edit *edit = args;
     struct user user;
     int r = users_read(users, edit->name, &user, err);
-    if (r < 0)
-        return r;
-    if (edit->what == EDIT_PASSWORD)
-        memcpy(user.hash, edit->hash, sizeof user.hash);
-    else
-        user.disabled = edit->disabled;
-    user.revision = version + 1;
-    users_put(&user, batch);
+    if (r == 0)
+        r = edit->edit(users, &user, edit->args, err);
+    if (r == 0) {
+        user.revision = version + 1;
+        users_put(&user, batch);
+    }
+    sodium_memzero(user.hash, sizeof user.hash);
+    return r;
+}
+
+int users_edit(struct users *users, struct str name, users_edit_fn *edit, const void *args, struct err *err)
+{
+    struct edit e = { .edit = edit, .args = args };
+    int r = users_normalise_existing(name, e.name, err);
+    return r < 0 ? r : users_change(users, edit_plan, &e, err);
+}
+
+/* args: the hash */
+static int edit_password(struct users *users, struct user *user, const void *args, struct err *err)
+{
+    if (user->provider[0])
+        return err_set(err, ERR_CANNOT, "the password of %.150s is kept by %s", user->name, user->provider);
+    memcpy(user->hash, args, sizeof user->hash);
+    user->password_changed_ms = clock_wall_ms(users->params.clock);
     return 0;
 }
 
 int users_set_password(struct users *users, struct str name, struct str password, struct err *err)
 {
-    struct edit edit = { .what = EDIT_PASSWORD };
+    char hash[USER_HASH_BYTES_MAX];
     struct user user;
-    int r = users_normalise_existing(name, edit.name, err);
+    int r = users_find(users, name, &user, err);
     if (r == 0)
-        r = users_find(users, str_c(edit.name), &user, err);
-    if (r == 0)
-        r = hash_password(users, password, edit.hash, err);
-    return r < 0 ? r : users_change(users, edit_plan, &edit, err);
-}
-
-int users_set_disabled(struct users *users, struct str name, bool disabled, struct err *err)
-{
-    struct edit edit = { .what = EDIT_DISABLED, .disabled = disabled };
-    int r = users_normalise_existing(name, edit.name, err);
-    return r < 0 ? r : users_change(users, edit_plan, &edit, err);
+        r = hash_password(users, password, hash, err);
+    return r < 0 ? r : users_edit(users, name, edit_password, hash, err);
 }
 
 /* ---- looking up ---- */
@@ -249,17 +275,20 @@ int users_find(struct users *users, struct str name, struct user *user_out, stru
         r = store_version(users->params.store, DIRECTORY_ACCOUNT, &version, err);
     if (r < 0)
         return r;
-    if (cache_look(users, normal, version, user_out))
-        return 0;
-    r = users_read(users, normal, &user, err);
-    if (r < 0)
-        return r;
-    cache_keep(users, &user, version);
+    if (!cache_look(users, normal, version, &user)) {
+        r = users_read(users, normal, &user, err);
+        if (r < 0)
+            return r;
+        cache_keep(users, &user, version);
+    }
+    if (user.disabled_note.until_ms || user.locked_note.until_ms)
+        users_end_holds(&user, clock_wall_ms(users->params.clock));
     *user_out = user;
     return 0;
 }
 
 struct listing {
+    int64_t wall_ms;
     users_fn *fn;
     void *ctx;
 };
@@ -269,12 +298,15 @@ static int list_one(void *ctx, struct str key, struct str value, struct err *err
     const struct listing *listing = ctx;
     struct user user;
     int r = users_decode(str_skip(key, USERS_FROM.n), value, &user, err);
-    return r < 0 ? r : listing->fn(listing->ctx, &user, err);
+    if (r < 0)
+        return r;
+    users_end_holds(&user, listing->wall_ms);
+    return listing->fn(listing->ctx, &user, err);
 }
 
 int users_list(struct users *users, users_fn *fn, void *ctx, struct err *err)
 {
-    struct listing listing = { fn, ctx };
+    struct listing listing = { clock_wall_ms(users->params.clock), fn, ctx };
     return store_scan(users->params.store, DIRECTORY_ACCOUNT, USERS_FROM, USERS_TO, NULL, list_one, &listing,
                       err);
 }

@@ -25,18 +25,37 @@ enum {
     USER_HASH_BYTES_MAX = 128, /* crypto_pwhash_STRBYTES, with its NUL */
     USER_HIDDEN_BYTES_MAX = 255,
     USER_REFERRAL_BYTES_MAX = 255,
+    USER_PROVIDER_BYTES_MAX = 31,
+    USER_REASON_BYTES_MAX = 127,
 };
 
 #define DIRECTORY_ACCOUNT ((struct account_id){ 0 })
 #define FIRST_ACCOUNT_ID  UINT64_C(1)
 
+/* What an administrator has put on an account. Both keep everybody from signing in to it, whatever the credential.
+ *   disabled  the account is out of use; mail may be refused, too
+ *   locked    the account is in use, but somebody else may know its password; mail is delivered */
+enum user_hold { USER_DISABLED, USER_LOCKED };
+
+struct user_hold_note {
+    int64_t since_ms;                       /* wall clock; 0: not known */
+    int64_t until_ms;                       /* ends by itself; 0: when it is taken off */
+    char reason[USER_REASON_BYTES_MAX + 1]; /* for administrators; "" */
+};
+
 /* A copy of one record: a plain value, owned by whoever holds it. */
 struct user {
     char name[USER_NAME_BYTES_MAX + 1];
     struct account_id account;
-    int64_t created_ms; /* wall clock */
-    bool disabled;      /* may not sign in; mail is still delivered */
-    uint64_t revision;  /* directory version that wrote this record: another one after each change */
+    int64_t created_ms;    /* wall clock */
+    bool disabled, locked; /* enum user_hold; false once `until_ms` has passed */
+    bool refuses_mail;     /* while disabled: no mail is taken. Else it is still delivered */
+    struct user_hold_note disabled_note, locked_note;
+    /* Who answers for the user's passwords: "" is this record. Others: the name of the provider that made the account
+     * (provider.h); then `hash` is empty. */
+    char provider[USER_PROVIDER_BYTES_MAX + 1];
+    int64_t password_changed_ms; /* wall clock; of a record that does not say: when the account was made */
+    uint64_t revision;           /* directory version that wrote this record: another one after each change */
     char hidden[USER_HIDDEN_BYTES_MAX + 1]; /* IMAP capabilities not to be announced, with spaces between */
     char referral[USER_REFERRAL_BYTES_MAX + 1]; /* URL of the server where the user's mail is; "": here */
     char hash
@@ -73,8 +92,21 @@ MUST_USE int users_normalise_name(struct str name, char out[USER_NAME_BYTES_MAX 
 MUST_USE int users_add(struct users *users, struct str name, struct str password, struct user *user_out,
                        struct err *err);
 
-/* -ERR_NOT_FOUND; -ERR_INVALID or -ERR_LIMIT for the password. Sessions that are signed in stay so. */
+/* An account for a user whose password somebody else keeps. Errors of users_add for the name. */
+MUST_USE int users_add_foreign(struct users *users, struct str name, const char *provider,
+                               struct user *user_out, struct err *err);
+
+/* -ERR_NOT_FOUND; -ERR_INVALID or -ERR_LIMIT for the password; -ERR_CANNOT: a provider keeps it. Sessions that are signed
+ * in stay so. */
 MUST_USE int users_set_password(struct users *users, struct str name, struct str password, struct err *err);
+
+/* Put a hold on, or take it off (`note` NULL). `note->since_ms` is filled here. Sessions that are signed in stay so: the
+ * caller ends them.
+ *   refuse_mail  of USER_DISABLED only
+ *   errors       -ERR_NOT_FOUND; -ERR_INVALID: an end that has passed, a reason with control characters */
+MUST_USE int users_set_hold(struct users *users, struct str name, enum user_hold hold,
+                            const struct user_hold_note *note, bool refuse_mail, struct err *err);
+/* The same without reason or end. */
 MUST_USE int users_set_disabled(struct users *users, struct str name, bool disabled, struct err *err);
 
 /* Announce an IMAP capability to the user's clients no more (hide), or again: for clients with faults. A name that

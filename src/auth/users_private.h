@@ -35,6 +35,13 @@ void users_put_next_id(uint64_t next, struct batch *batch);
 void users_key(const char *name, struct buf *key);
 MUST_USE int users_decode(struct str name, struct str value, struct user *user_out, struct err *err);
 
+/* A change to one record. `edit` alters the copy; an error of it ends the change. */
+typedef int users_edit_fn(struct users *users, struct user *user, const void *args, struct err *err);
+MUST_USE int users_edit(struct users *users, struct str name, users_edit_fn *edit, const void *args,
+                        struct err *err);
+/* users_hold.c: holds that have ended by `wall_ms` are as if they had been taken off. */
+void users_end_holds(struct user *user, int64_t wall_ms);
+
 /* By its normalised name, from the store. -ERR_NOT_FOUND. */
 MUST_USE int users_read(struct users *users, const char *name, struct user *user_out, struct err *err);
 void users_put(const struct user *user, struct batch *batch);

@@ -254,11 +254,13 @@ static void test_damaged_record_is_told_not_used(void **state)
         const char *text;
     } cases[] = {
         { STR_INIT(""), "has format 0" },
-        { STR_INIT("\3whatever"), "has format 3: a newer Loft wrote it" },
+        { STR_INIT("\4whatever"), "has format 4: a newer Loft wrote it" },
         { STR_INIT("\1"), "is damaged" },
-        { STR_INIT("\1\0aaaaaaaa\0bbbbbbbb\1"), "is damaged" },      /* account 0 */
-        { STR_INIT("\1\1aaaaaaaa\0bbbbbbbb\5abc"), "is damaged" },   /* hash cut off */
-        { STR_INIT("\1\1aaaaaaaa\0bbbbbbbb\2hmore"), "is damaged" }, /* bytes left over */
+        { STR_INIT("\1\0aaaaaaaa\0bbbbbbbb\1"), "is damaged" },                /* account 0 */
+        { STR_INIT("\1\1aaaaaaaa\0bbbbbbbb\5abc"), "is damaged" },             /* hash cut off */
+        { STR_INIT("\1\1aaaaaaaa\0bbbbbbbb\2hmore"), "is damaged" },           /* bytes left over */
+        { STR_INIT("\2\1aaaaaaaa\0bbbbbbbb\2h"), "is damaged" },               /* no hidden capabilities */
+        { STR_INIT("\3\1aaaaaaaa\0bbbbbbbb\2h\1\1\1cccccccc"), "is damaged" }, /* no notes of holds */
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct fixture f;
@@ -410,35 +412,143 @@ static void test_racing_instances_never_share_an_account_id(void **state)
 
 /* ---- what clients are told ---- */
 
-static void test_a_record_of_the_first_format_is_read(void **state)
+/* Bytes as Loft of that time wrote them; str is a varint of its length and one, then the bytes. */
+static const struct {
+    struct str bytes;
+    const char *hidden, *referral, *provider, *reason;
+    bool locked;
+    int64_t password_changed_ms;
+} old_records[] = {
+    { STR_INIT("\1\115\322\4\0\0\0\0\0\0\1\t\0\0\0\0\0\0\0\5hash"), "", "", "", "", false, 1234 },
+    { STR_INIT("\2\115\322\4\0\0\0\0\0\0\1\t\0\0\0\0\0\0\0\5hash\5IDLE\13imap://b/x"), "IDLE", "imap://b/x",
+      "", "", false, 1234 },
+    { STR_INIT("\3\115\322\4\0\0\0\0\0\0\3\t\0\0\0\0\0\0\0\5hash\1\1\5ldap\322\5\0\0\0\0\0\0"
+               "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5left\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"),
+      "", "", "ldap", "left", true, 1490 },
+};
+
+static void test_records_of_every_format_are_read_and_kept(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(old_records); i++) {
+        struct fixture f;
+        struct user user;
+        struct batch batch = BATCH_INIT;
+        begin(&f);
+        batch_put(&batch, STR("U/old"), old_records[i].bytes);
+        assert_int_equal(store_commit(f.store, DIRECTORY_ACCOUNT, 0, 1, &batch, &f.err), 0);
+        for (int again = 0; again < 2; again++) { /* as it was, then as this version writes it */
+            f.err.text[0] = '\0';
+            assert_row(users_find(f.users, STR("old"), &user, &f.err) == 0, i, f.err.text);
+            assert_row(user.account.n == 77 && user.created_ms == 1234 && user.disabled, i, "numbers");
+            assert_row(strcmp(user.hash, "hash") == 0, i, user.hash);
+            assert_row(strncmp(user.hidden, old_records[i].hidden, strlen(old_records[i].hidden)) == 0, i,
+                       user.hidden);
+            assert_row(strcmp(user.referral, old_records[i].referral) == 0, i, user.referral);
+            assert_row(strcmp(user.provider, old_records[i].provider) == 0, i, user.provider);
+            assert_row(strcmp(user.disabled_note.reason, old_records[i].reason) == 0, i,
+                       user.disabled_note.reason);
+            assert_row(user.locked == old_records[i].locked, i, "locked");
+            assert_row(user.password_changed_ms == old_records[i].password_changed_ms, i, "password");
+            assert_int_equal(users_hide_capability(f.users, STR("old"), STR("QRESYNC"), again == 0, &f.err),
+                             0);
+        }
+        batch_deinit(&batch);
+        end(&f);
+    }
+}
+
+static void test_holds_have_reasons_and_end(void **state)
+{
+    static const struct {
+        enum user_hold hold;
+        int64_t until_ms; /* from now */
+        const char *reason;
+        int r;
+    } cases[] = {
+        { USER_DISABLED, 0, "", 0 },
+        { USER_DISABLED, 1000, "on leave", 0 },
+        { USER_LOCKED, 1000, "stolen telephone", 0 },
+        { USER_LOCKED, 0, "", 0 },
+        { USER_LOCKED, -1, "", -ERR_INVALID },
+        { USER_LOCKED, 0, "two\nlines", -ERR_INVALID },
+        { USER_LOCKED, 0, "\377", -ERR_INVALID },
+        { USER_LOCKED, 0, "\033[2J", -ERR_INVALID },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct fixture f;
+        struct user user;
+        struct user_hold_note note = { .reason = "" };
+        begin(&f);
+        add(&f, "anna");
+        snprintf(note.reason, sizeof note.reason, "%s", cases[i].reason);
+        if (cases[i].until_ms)
+            note.until_ms = 1700000000000 + cases[i].until_ms;
+        assert_row(users_set_hold(f.users, STR("ANNA"), cases[i].hold, &note, true, &f.err) == cases[i].r, i,
+                   cases[i].reason);
+        assert_int_equal(users_find(f.users, STR("anna"), &user, &f.err), 0);
+        bool disabled = cases[i].hold == USER_DISABLED;
+        assert_row(user.disabled == (disabled && cases[i].r == 0), i, "disabled");
+        assert_row(user.locked == (!disabled && cases[i].r == 0), i, "locked");
+        assert_row(user.refuses_mail == (disabled && cases[i].r == 0), i, "refuses mail");
+        if (cases[i].r == 0) {
+            const struct user_hold_note *kept = disabled ? &user.disabled_note : &user.locked_note;
+            assert_string_equal(kept->reason, cases[i].reason);
+            assert_int_equal(kept->since_ms, 1700000000000);
+        }
+        clock_fake_advance(&f.clock, 999);
+        assert_int_equal(users_find(f.users, STR("anna"), &user, &f.err), 0);
+        assert_row((user.disabled || user.locked) == (cases[i].r == 0), i, "not yet");
+        clock_fake_advance(&f.clock, 1);
+        assert_int_equal(users_find(f.users, STR("anna"), &user, &f.err), 0);
+        assert_row((user.disabled || user.locked) == (cases[i].r == 0 && !cases[i].until_ms), i, "its end");
+        assert_row(user.refuses_mail == user.disabled, i, "mail again");
+        assert_int_equal(users_set_hold(f.users, STR("anna"), cases[i].hold, NULL, false, &f.err), 0);
+        assert_int_equal(users_find(f.users, STR("anna"), &user, &f.err), 0);
+        assert_row(!user.disabled && !user.locked, i, "taken off");
+        assert_int_equal(users_set_hold(f.users, STR("bob"), cases[i].hold, NULL, false, &f.err),
+                         -ERR_NOT_FOUND);
+        end(&f);
+    }
+}
+
+static void test_foreign_users_have_no_password_here(void **state)
+{
+    struct fixture f;
+    struct user user, found;
+    (void)state;
+    begin(&f);
+    add(&f, "anna");
+    assert_int_equal(users_add_foreign(f.users, STR("Anna"), "ldap", &user, &f.err), -ERR_EXISTS);
+    assert_int_equal(users_add_foreign(f.users, STR("a/b"), "ldap", &user, &f.err), -ERR_INVALID);
+    assert_int_equal(users_add_foreign(f.users, STR("Bob"), "ldap", &user, &f.err), 0);
+    assert_int_equal(users_find(f.users, STR("bob"), &found, &f.err), 0);
+    assert_memory_equal(&found, &user, sizeof found);
+    assert_string_equal(found.provider, "ldap");
+    assert_string_equal(found.hash, "");
+    assert_int_equal(users_set_password(f.users, STR("bob"), STR("secret"), &f.err), -ERR_CANNOT);
+    assert_string_equal(f.err.text, "the password of bob is kept by ldap");
+    assert_int_equal(users_set_disabled(f.users, STR("bob"), true, &f.err), 0);
+    assert_int_equal(users_find(f.users, STR("bob"), &found, &f.err), 0);
+    assert_true(found.disabled && strcmp(found.provider, "ldap") == 0);
+    end(&f);
+}
+
+static void test_a_record_says_when_its_password_was_set(void **state)
 {
     struct fixture f;
     struct user user;
-    struct buf record = BUF_INIT;
-    struct batch batch = BATCH_INIT;
-    uint64_t version;
     (void)state;
     begin(&f);
-    buf_put_u8(&record, 1);
-    buf_put_varint(&record, 77);
-    buf_put_u64(&record, 1234);
-    buf_put_u8(&record, 1);
-    buf_put_u64(&record, 9);
-    buf_put_str(&record, STR("hash"));
-    batch_put(&batch, STR("U/old"), buf_str(&record));
-    assert_int_equal(store_version(f.store, DIRECTORY_ACCOUNT, &version, &f.err), 0);
-    assert_int_equal(store_commit(f.store, DIRECTORY_ACCOUNT, version, version + 1, &batch, &f.err), 0);
-    assert_int_equal(users_find(f.users, STR("old"), &user, &f.err), 0);
-    assert_true(user.account.n == 77 && user.created_ms == 1234 && user.disabled && user.revision == 9);
-    assert_string_equal(user.hash, "hash");
-    assert_string_equal(user.hidden, "");
-    assert_string_equal(user.referral, "");
-    assert_int_equal(users_hide_capability(f.users, STR("old"), STR("QRESYNC"), true, &f.err), 0);
-    assert_int_equal(users_find(f.users, STR("old"), &user, &f.err), 0);
-    assert_true(user.account.n == 77 && user.disabled);
-    assert_string_equal(user.hidden, "QRESYNC");
-    batch_deinit(&batch);
-    buf_deinit(&record);
+    assert_int_equal(add(&f, "anna").password_changed_ms, 1700000000000);
+    clock_fake_advance(&f.clock, 5000);
+    assert_int_equal(users_set_disabled(f.users, STR("anna"), true, &f.err), 0);
+    assert_int_equal(users_find(f.users, STR("anna"), &user, &f.err), 0);
+    assert_int_equal(user.password_changed_ms, 1700000000000);
+    assert_int_equal(users_set_password(f.users, STR("anna"), STR("new"), &f.err), 0);
+    assert_int_equal(users_find(f.users, STR("anna"), &user, &f.err), 0);
+    assert_int_equal(user.password_changed_ms, 1700000005000);
     end(&f);
 }
 
@@ -532,7 +642,10 @@ int main(void)
         cmocka_unit_test(test_users_are_listed_in_order),
         cmocka_unit_test(test_deleted_account_id_is_never_given_again),
         cmocka_unit_test(test_damaged_record_is_told_not_used),
-        cmocka_unit_test(test_a_record_of_the_first_format_is_read),
+        cmocka_unit_test(test_records_of_every_format_are_read_and_kept),
+        cmocka_unit_test(test_holds_have_reasons_and_end),
+        cmocka_unit_test(test_foreign_users_have_no_password_here),
+        cmocka_unit_test(test_a_record_says_when_its_password_was_set),
         cmocka_unit_test(test_capabilities_are_hidden_and_shown_again),
         cmocka_unit_test(test_referrals_are_set_and_known),
         cmocka_unit_test(test_every_failing_call_leaves_the_directory_whole),
