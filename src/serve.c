@@ -2,6 +2,7 @@
 
 #include "admin/backend.h"
 #include "admin/control.h"
+#include "auth/provider_own.h"
 #include "imap/server.h"
 #include "lmtp/server.h"
 #include "mail/indexer.h"
@@ -245,18 +246,22 @@ static struct imap_settings imap_settings(const struct config *c)
 static int start_auth(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
-    const struct auth_params params = { .users = s->backend.users,
-                                        .clock = &clock_system,
-                                        .failure_delay_ms = (uint32_t)c->auth.failure_delay_ms,
-                                        .failure_delay_max_ms = (uint32_t)c->auth.failure_delay_max_ms,
-                                        .failure_forget_s = (uint32_t)c->auth.failure_forget_s,
-                                        .known_good_max = (uint32_t)c->auth.known_good_count,
-                                        .known_good_s = (uint32_t)c->auth.known_good_s,
-                                        .hashes_max = (uint32_t)c->auth.hashes_at_once,
-                                        .waiters_max = (uint32_t)c->server.workers / 2,
-                                        .hash_passes = c->auth.hash_passes,
-                                        .hash_memory_bytes = c->auth.hash_memory_bytes };
-    return auth_new(&params, &s->auth, err);
+    const struct provider_own_params own = { .users = s->backend.users,
+                                             .hash_passes = c->auth.hash_passes,
+                                             .hash_memory_bytes = c->auth.hash_memory_bytes,
+                                             .hashes_max = (uint32_t)c->auth.hashes_at_once };
+    struct auth_params params = { .users = s->backend.users,
+                                  .clock = &clock_system,
+                                  .provider_count = 1,
+                                  .failure_delay_ms = (uint32_t)c->auth.failure_delay_ms,
+                                  .failure_delay_max_ms = (uint32_t)c->auth.failure_delay_max_ms,
+                                  .failure_forget_s = (uint32_t)c->auth.failure_forget_s,
+                                  .known_good_max = (uint32_t)c->auth.known_good_count,
+                                  .known_good_s = (uint32_t)c->auth.known_good_s,
+                                  .waiters_max = (uint32_t)c->server.workers / 2,
+                                  .scram_iterations = 4096 };
+    int r = provider_own_new(&own, &params.providers[0], err);
+    return r < 0 ? r : auth_new(&params, &s->auth, err);
 }
 
 /* What sessions have begun to commit lies in the store until all that were ready have had their turn. */

@@ -1,56 +1,36 @@
-#include "auth/auth.h"
+#include "auth/auth_private.h"
 
-#include "auth/password.h"
-#include "auth/sasl.h"
-#include "auth/throttle.h"
-#include "base/codec.h"
 #include "base/rand.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* One sign-in that was right: the digest of client, account, revision of the record, and password. */
-struct known_good {
-    unsigned char digest[crypto_generichash_BYTES];
-    int64_t until_ms; /* monotonic; 0: free */
-};
-
-struct auth {
-    struct auth_params params;
-    struct throttle *throttle;
-    char dummy_hash[USER_HASH_BYTES_MAX]; /* of no password: the work for names that do not exist */
-    unsigned char digest_key[crypto_generichash_KEYBYTES];
-
-    pthread_mutex_t lock; /* of all below; held for no call that blocks */
-    pthread_cond_t hash_done;
-    uint32_t hashing_count, waiting_count;
-    /* A digest has one place, by its own first bytes: the newer pushes out the older. */
-    struct known_good *known_good;
-    struct auth_stats stats;
-};
+static void free_providers(const struct auth_params *params)
+{
+    for (size_t i = 0; i < params->provider_count; i++)
+        params->providers[i].ops->free(params->providers[i].ctx);
+}
 
 int auth_new(const struct auth_params *params, struct auth **auth_out, struct err *err)
 {
-    assert(params->hashes_max > 0 && params->failure_forget_s > 0);
+    (void)err;
+    assert(params->failure_forget_s > 0 && params->provider_count <= AUTH_PROVIDERS_MAX);
     struct auth *a = calloc(1, sizeof *a);
     if (!a)
         abort();
     a->params = *params;
-    int r = password_hash(STR("nobody"), params->hash_passes, params->hash_memory_bytes, a->dummy_hash, err);
-    if (r < 0) {
-        free(a);
-        return r;
-    }
     a->throttle = throttle_new(&(struct throttle_params){
         params->failure_delay_ms, params->failure_delay_max_ms, (int64_t)params->failure_forget_s * 1000 });
-    rand_system.bytes(&rand_system, a->digest_key, sizeof a->digest_key);
-    pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->hash_done, NULL);
-    a->known_good = calloc((size_t)params->known_good_max + 1, sizeof *a->known_good);
-    if (!a->known_good)
-        abort();
+    a->known_good = known_good_new(params->known_good_max);
+    for (size_t i = 0; i < params->provider_count; i++) {
+        gate_init(&a->gates[i].dear, params->providers[i].calls_max, params->waiters_max);
+        gate_init(&a->gates[i].cheap, params->providers[i].calls_max, params->waiters_max);
+    }
+    rand_system.bytes(&rand_system, a->decoy_key, sizeof a->decoy_key);
+    pthread_mutex_init(&a->stats_lock, NULL);
     *auth_out = a;
     return 0;
 }
@@ -60,98 +40,20 @@ void auth_free(struct auth **auth)
     struct auth *a = *auth;
     if (!a)
         return;
+    free_providers(&a->params);
+    for (size_t i = 0; i < a->params.provider_count; i++) {
+        gate_deinit(&a->gates[i].dear);
+        gate_deinit(&a->gates[i].cheap);
+    }
     throttle_free(&a->throttle);
-    pthread_cond_destroy(&a->hash_done);
-    pthread_mutex_destroy(&a->lock);
-    free(a->known_good);
+    known_good_free(&a->known_good);
+    pthread_mutex_destroy(&a->stats_lock);
     sodium_memzero(a, sizeof *a);
     free(a);
     *auth = NULL;
 }
 
-/* ---- sign-ins known to be right ---- */
-
-static void digest_of(const struct auth *a, const struct user *user, struct str password, struct str client,
-                      unsigned char out[crypto_generichash_BYTES])
-{
-    crypto_generichash_state state;
-    unsigned char fixed[24];
-    store_u64(fixed, user->account.n);
-    store_u64(fixed + 8, user->revision);
-    store_u64(fixed + 16, client.n); /* so that client and password cannot run into each other */
-    crypto_generichash_init(&state, a->digest_key, sizeof a->digest_key, crypto_generichash_BYTES);
-    crypto_generichash_update(&state, fixed, sizeof fixed);
-    crypto_generichash_update(&state, (const unsigned char *)client.p, client.n);
-    crypto_generichash_update(&state, (const unsigned char *)password.p, password.n);
-    crypto_generichash_final(&state, out, crypto_generichash_BYTES);
-    sodium_memzero(&state, sizeof state);
-}
-
-static struct known_good *place_of(struct auth *a, const unsigned char *digest)
-{
-    return &a->known_good[load_u64(digest) % a->params.known_good_max];
-}
-
-static bool is_known_good(struct auth *a, const unsigned char *digest, int64_t now)
-{
-    if (a->params.known_good_max == 0)
-        return false;
-    pthread_mutex_lock(&a->lock);
-    const struct known_good *k = place_of(a, digest);
-    bool known = now < k->until_ms && sodium_memcmp(k->digest, digest, sizeof k->digest) == 0;
-    pthread_mutex_unlock(&a->lock);
-    return known;
-}
-
-static void remember_known_good(struct auth *a, const unsigned char *digest, int64_t now)
-{
-    if (a->params.known_good_max == 0)
-        return;
-    pthread_mutex_lock(&a->lock);
-    struct known_good *k = place_of(a, digest);
-    memcpy(k->digest, digest, sizeof k->digest);
-    k->until_ms = now + (int64_t)a->params.known_good_s * 1000;
-    pthread_mutex_unlock(&a->lock);
-}
-
-/* ---- argon2id, a few at once ---- */
-
-static int hashing_begin(struct auth *a, struct err *err)
-{
-    int r = 0;
-    pthread_mutex_lock(&a->lock);
-    if (a->hashing_count >= a->params.hashes_max && a->waiting_count >= a->params.waiters_max) {
-        r = err_set(err, ERR_UNAVAILABLE, "too many sign-ins at once: try again in a moment");
-    } else {
-        a->waiting_count++;
-        while (a->hashing_count >= a->params.hashes_max)
-            pthread_cond_wait(&a->hash_done, &a->lock);
-        a->waiting_count--;
-        a->hashing_count++;
-    }
-    pthread_mutex_unlock(&a->lock);
-    return r;
-}
-
-static void hashing_end(struct auth *a)
-{
-    pthread_mutex_lock(&a->lock);
-    a->hashing_count--;
-    pthread_cond_signal(&a->hash_done);
-    pthread_mutex_unlock(&a->lock);
-}
-
 /* ---- one attempt ---- */
-
-struct attempt {
-    char name[USER_NAME_BYTES_MAX + 2]; /* 'n', then the name as it counts for delays */
-    struct str name_key, client_key;
-    struct user user;
-    bool exists;
-    struct buf password; /* prepared; empty when it can be nobody's */
-    unsigned char digest[crypto_generichash_BYTES];
-    char client[64]; /* 'c', then the client */
-};
 
 /* Names and clients share one table of failures: a letter in front keeps them apart. */
 static struct str tagged_key(char tag, struct str s, char *room, size_t room_bytes)
@@ -160,26 +62,9 @@ static struct str tagged_key(char tag, struct str s, char *room, size_t room_byt
         return STR_NIL;
     s = str_sub(s, 0, room_bytes - 1);
     room[0] = tag;
-    memcpy(room + 1, s.p, s.n);
+    if (s.n > 0)
+        memcpy(room + 1, s.p, s.n);
     return str_make(room, s.n + 1);
-}
-
-static int attempt_begin(struct auth *a, struct attempt *t, struct str name, struct str password,
-                         struct str client, struct err *err)
-{
-    char normal[USER_NAME_BYTES_MAX + 1];
-    bool good_name = users_normalise_name(name, normal, NULL) == 0;
-    t->name_key = tagged_key('n', good_name ? str_c(normal) : name, t->name, sizeof t->name);
-    t->client_key = tagged_key('c', client, t->client, sizeof t->client);
-    int r = good_name ? users_find(a->params.users, str_c(normal), &t->user, err) : -ERR_NOT_FOUND;
-    if (r < 0 && r != -ERR_NOT_FOUND)
-        return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
-    t->exists = r == 0;
-    if (password_prepare(password, &t->password, NULL) < 0)
-        t->exists = false;
-    if (t->exists)
-        digest_of(a, &t->user, buf_str(&t->password), t->client_key, t->digest);
-    return 0;
 }
 
 static uint32_t longer(struct throttle_score x, struct throttle_score y)
@@ -187,74 +72,303 @@ static uint32_t longer(struct throttle_score x, struct throttle_score y)
     return x.delay_ms > y.delay_ms ? x.delay_ms : y.delay_ms;
 }
 
-static int fail_attempt(struct auth *a, const struct attempt *t, int64_t now, uint32_t *delay_ms,
-                        struct err *err)
+/* Our record of t->name, without its hash. */
+static int find_record(struct auth *a, struct attempt *t, struct err *err)
 {
+    int r = t->name[0] ? users_find(a->params.users, str_c(t->name), &t->user, err) : -ERR_NOT_FOUND;
+    t->exists = r == 0;
+    sodium_memzero(t->user.hash, sizeof t->user.hash);
+    if (r == 0 || r == -ERR_NOT_FOUND)
+        return 0;
+    t->outcome->reason = AUTH_PROVIDER_DOWN;
+    return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
+}
+
+int attempt_begin(struct auth *a, struct attempt *t, const struct auth_request *request,
+                  struct auth_outcome *outcome, struct err *err)
+{
+    *outcome = (struct auth_outcome){ .mechanism = request->mechanism, .provider = "" };
+    *t = (struct attempt){ .request = request,
+                           .outcome = outcome,
+                           .begun_ms = clock_mono_ms(a->params.clock),
+                           .answer = { .groups = BUF_INIT } };
+    struct str name = str_is_nil(request->authcid) ? STR("") : request->authcid;
+    bool good_name = users_normalise_name(name, t->name, NULL) == 0;
+    if (!good_name)
+        t->name[0] = '\0';
+    t->name_key = tagged_key('n', good_name ? str_c(t->name) : name, t->name_room, sizeof t->name_room);
+    t->client_key = tagged_key('c', request->peer->client_key, t->client_room, sizeof t->client_room);
+    return find_record(a, t, err);
+}
+
+int attempt_check_client(struct auth *a, struct attempt *t, struct err *err)
+{
+    struct throttle_score client = throttle_look(a->throttle, t->client_key, t->begun_ms);
+    t->delay_ms = longer(client, throttle_look(a->throttle, t->name_key, t->begun_ms));
+    if (client.failures < AUTH_FAILURES_MAX || client.age_ms >= a->params.failure_delay_max_ms)
+        return 0;
+    t->outcome->reason = AUTH_THROTTLED;
+    return err_set(err, ERR_UNAVAILABLE, "too many failed sign-ins from this address: try again in %lld s",
+                   (long long)(a->params.failure_delay_max_ms - client.age_ms + 999) / 1000);
+}
+
+static int fail(struct auth *a, struct attempt *t, enum auth_reason otherwise, struct err *err)
+{
+    int64_t now = clock_mono_ms(a->params.clock);
     struct throttle_score by_client = throttle_add_failure(a->throttle, t->client_key, now);
     struct throttle_score by_name = throttle_add_failure(a->throttle, t->name_key, now);
-    *delay_ms = longer(by_client, by_name);
+    t->delay_ms = longer(by_client, by_name);
+    if (t->outcome->reason == AUTH_OK)
+        t->outcome->reason = t->answer.reason != AUTH_OK ? t->answer.reason : otherwise;
     return err_set(err, ERR_AUTH, "name or password is wrong");
 }
 
-/* The slow way: argon2id, whoever it is. */
-static int verify_by_hash(struct auth *a, const struct attempt *t, uint32_t *delay_ms, struct err *err)
+static int refuse_proved(struct attempt *t, enum auth_reason reason, enum err_kind kind, const char *text,
+                         struct err *err)
 {
-    int64_t now = clock_mono_ms(a->params.clock);
-    struct throttle_score client = throttle_look(a->throttle, t->client_key, now);
-    *delay_ms = longer(client, throttle_look(a->throttle, t->name_key, now));
-    if (client.failures >= AUTH_FAILURES_MAX && client.age_ms < a->params.failure_delay_max_ms)
-        return err_set(err, ERR_UNAVAILABLE,
-                       "too many failed sign-ins from this address: try again in %lld s",
-                       (long long)(a->params.failure_delay_max_ms - client.age_ms + 999) / 1000);
-    store_push(users_store(a->params.users)); /* what this thread has begun for others must not wait for it */
-    int r = hashing_begin(a, err);
+    t->outcome->reason = reason;
+    return err_set(err, kind, "%s", text);
+}
+
+/* A user of another provider who is here for the first time gets an account. */
+static int make_account(struct auth *a, struct attempt *t, struct err *err)
+{
+    const char *provider = a->params.providers[t->provider].ops->name;
+    int r = users_add_foreign(a->params.users, str_c(t->name), provider, &t->user, err);
+    if (r == -ERR_EXISTS) /* another sign-in of that user was quicker */
+        r = find_record(a, t, err);
+    else if (r == 0)
+        t->exists = true;
+    return r < 0 || !t->exists ? err_set(err, ERR_UNAVAILABLE, "no account can be made for the user") : 0;
+}
+
+/* The credential is right. Whose mail is it, and may it be used? */
+static int admit(struct auth *a, struct attempt *t, struct err *err)
+{
+    int r = t->exists || t->answer.disabled ? 0 : make_account(a, t, err);
     if (r < 0)
         return r;
-    bool matches = password_matches(buf_str(&t->password), t->exists ? t->user.hash : a->dummy_hash);
-    hashing_end(a);
-    now = clock_mono_ms(a->params.clock);
-    if (!matches || !t->exists || t->user.disabled)
-        return fail_attempt(a, t, now, delay_ms, err);
-    throttle_forgive(a->throttle, t->name_key);
-    remember_known_good(a, t->digest, now);
+    if (t->user.disabled || t->answer.disabled)
+        return refuse_proved(t, AUTH_DISABLED, ERR_DISABLED, "the account is disabled", err);
+    if (t->user.locked || t->answer.locked)
+        return refuse_proved(t, AUTH_LOCKED, ERR_DISABLED, "the account is locked", err);
+    if (t->answer.expired)
+        return refuse_proved(t, AUTH_EXPIRED, ERR_EXPIRED, "the password has expired", err);
     return 0;
 }
 
-static void count(struct auth *a, int r, bool known)
+/* Another name than one's own? */
+static bool acts_for_other(const struct attempt *t, char other_out[USER_NAME_BYTES_MAX + 1])
 {
-    pthread_mutex_lock(&a->lock);
-    a->stats.ok_count += r == 0;
-    a->stats.known_good_count += r == 0 && known;
-    a->stats.failed_count += r == -ERR_AUTH;
-    a->stats.turned_away_count += r == -ERR_UNAVAILABLE;
-    pthread_mutex_unlock(&a->lock);
+    struct str authzid = t->request->authzid;
+    if (authzid.n == 0)
+        return false;
+    if (users_normalise_name(authzid, other_out, NULL) < 0)
+        other_out[0] = '\0';
+    return strcmp(other_out, t->name) != 0;
 }
 
-int auth_verify_password(struct auth *a, struct str name, struct str password, struct str client,
-                         struct auth_outcome *outcome, struct err *err)
+static int authorise(struct attempt *t, struct err *err)
 {
-    struct attempt t = { .password = BUF_INIT };
-    bool known = false;
-    *outcome = (struct auth_outcome){ .delay_ms = 0 };
-    int r = attempt_begin(a, &t, name, password, client, err);
-    if (r == 0) {
-        known = t.exists && !t.user.disabled && is_known_good(a, t.digest, clock_mono_ms(a->params.clock));
-        if (!known)
-            r = verify_by_hash(a, &t, &outcome->delay_ms, err);
-    }
-    if (r == 0) {
-        outcome->user = t.user;
-        sodium_memzero(outcome->user.hash, sizeof outcome->user.hash);
-    }
-    count(a, r, known);
-    sasl_wipe(&t.password);
-    sodium_memzero(&t, sizeof t);
+    char other[USER_NAME_BYTES_MAX + 1];
+    if (!acts_for_other(t, other))
+        return 0;
+    return refuse_proved(t, AUTH_NOT_AUTHORIZED, ERR_NOT_AUTHORIZED, "one user may not act as another", err);
+}
+
+int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
+{
+    if (r == -ERR_NOT_FOUND || r == -ERR_AUTH)
+        return fail(a, t, r == -ERR_NOT_FOUND ? AUTH_UNKNOWN_USER : AUTH_WRONG, err);
+    if (r < 0)
+        return r;
+    if (!t->known_good)
+        throttle_forgive(a->throttle, t->name_key);
+    r = admit(a, t, err);
+    if (r == 0)
+        r = authorise(t, err);
+    if (r < 0)
+        return r;
+    t->outcome->user = t->user;
+    t->outcome->app_password_id = t->answer.app_password_id;
+    t->outcome->scopes = t->answer.scopes;
+    t->outcome->read_only = t->answer.read_only;
+    t->outcome->second_factor |= t->answer.second_factor;
+    return 0;
+}
+
+int attempt_end(struct auth *a, struct attempt *t, int r)
+{
+    int64_t elapsed = clock_mono_ms(a->params.clock) - t->begun_ms;
+    t->outcome->delay_ms = elapsed < t->delay_ms ? (uint32_t)(t->delay_ms - elapsed) : 0;
+    buf_deinit(&t->answer.groups);
+    pthread_mutex_lock(&a->stats_lock);
+    a->stats.ok_count += r == 0;
+    a->stats.known_good_count += r == 0 && t->known_good;
+    a->stats.failed_count += r < 0 && r != -ERR_UNAVAILABLE;
+    a->stats.turned_away_count += r == -ERR_UNAVAILABLE;
+    pthread_mutex_unlock(&a->stats_lock);
     return r;
+}
+
+/* ---- passwords ---- */
+
+static void digest_of(struct auth *a, const struct attempt *t, struct str password,
+                      unsigned char out[KNOWN_GOOD_DIGEST_BYTES])
+{
+    uint64_t generations[AUTH_PROVIDERS_MAX];
+    chain_generations(a, generations);
+    const struct known_good_facts facts = { .account = t->user.account.n,
+                                            .revision = t->user.revision,
+                                            .generations = generations,
+                                            .generation_count = a->params.provider_count,
+                                            .client = t->client_key,
+                                            .mechanism = str_c(t->request->mechanism),
+                                            .password = password };
+    known_good_digest(a->known_good, &facts, out);
+}
+
+/* The value that is remembered: which provider said yes. */
+static bool is_known_good(struct auth *a, struct attempt *t, const unsigned char *digest)
+{
+    int provider = known_good_look(a->known_good, digest, t->begun_ms);
+    if (provider < 0)
+        return false;
+    t->known_good = true;
+    t->provider = (size_t)provider;
+    t->outcome->provider = a->params.providers[provider].ops->name;
+    return true;
+}
+
+static void remember(struct auth *a, const struct attempt *t, const unsigned char *digest)
+{
+    const struct provider_answer *answer = &t->answer;
+    if (answer->once || answer->app_password_id || answer->disabled || answer->expired || answer->locked)
+        return;
+    known_good_put(a->known_good, digest,
+                   clock_mono_ms(a->params.clock) + (int64_t)a->params.known_good_s * 1000, (int)t->provider);
+}
+
+static int try_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
+{
+    unsigned char digest[KNOWN_GOOD_DIGEST_BYTES];
+    bool may_know = t->exists && !t->user.disabled && !t->user.locked;
+    if (may_know)
+        digest_of(a, t, password, digest);
+    if (may_know && is_known_good(a, t, digest))
+        return 0;
+    int r = attempt_check_client(a, t, err);
+    if (r < 0)
+        return r;
+    if (t->name[0] && password.n > 0 && password.n <= USER_PASSWORD_BYTES_MAX) {
+        r = chain_app_password(a, t, password, err);
+        if (r == -ERR_NOT_FOUND)
+            r = chain_verify(a, t, password, err);
+    } else {
+        r = -ERR_NOT_FOUND;
+    }
+    if (r == -ERR_NOT_FOUND)
+        chain_decoy(a, password);
+    if (r == 0 && may_know)
+        remember(a, t, digest);
+    return r;
+}
+
+int auth_sign_in_password(struct auth *a, const struct auth_request *request, struct str password,
+                          struct auth_outcome *outcome, struct err *err)
+{
+    struct attempt t;
+    int r = attempt_begin(a, &t, request, outcome, err);
+    if (r == 0)
+        r = attempt_conclude(a, &t, try_password(a, &t, password, err), err);
+    return attempt_end(a, &t, r);
+}
+
+/* ---- what others prove ---- */
+
+static int take_name(struct auth *a, struct attempt *t, struct err *err)
+{
+    if (t->answer.name[0] == '\0')
+        return 0;
+    if (users_normalise_name(str_c(t->answer.name), t->name, NULL) < 0)
+        t->name[0] = '\0';
+    return find_record(a, t, err);
+}
+
+int auth_sign_in_token(struct auth *a, const struct auth_request *request, struct str token,
+                       struct auth_outcome *outcome, struct err *err)
+{
+    struct attempt t;
+    int r = attempt_begin(a, &t, request, outcome, err);
+    if (r < 0)
+        return attempt_end(a, &t, r);
+    if (request->authcid.n == 0)
+        t.name_key = STR_NIL; /* no name is known to be guessed at */
+    r = attempt_check_client(a, &t, err);
+    if (r == 0)
+        r = chain_token(a, &t, token, err);
+    outcome->token_fault = t.answer.token_fault;
+    if (r == -ERR_NOT_FOUND) {
+        outcome->reason = AUTH_TOKEN_BAD;
+        r = -ERR_AUTH;
+    }
+    if (r == 0)
+        r = take_name(a, &t, err);
+    return attempt_end(a, &t, attempt_conclude(a, &t, r, err));
+}
+
+int auth_sign_in_identity(struct auth *a, const struct auth_request *request, bool second_factor,
+                          struct auth_outcome *outcome, struct err *err)
+{
+    struct attempt t;
+    int r = attempt_begin(a, &t, request, outcome, err);
+    if (r < 0)
+        return attempt_end(a, &t, r);
+    r = attempt_check_client(a, &t, err);
+    if (r == 0)
+        r = t.name[0] ? chain_find(a, &t, err) : -ERR_NOT_FOUND;
+    outcome->second_factor = r == 0 && second_factor;
+    return attempt_end(a, &t, attempt_conclude(a, &t, r, err));
+}
+
+int auth_refuse(struct auth *a, const struct auth_request *request, enum auth_reason reason,
+                struct auth_outcome *outcome, struct err *err)
+{
+    struct attempt t;
+    int r = attempt_begin(a, &t, request, outcome, err);
+    if (r < 0)
+        return attempt_end(a, &t, r);
+    if (request->authcid.n == 0)
+        t.name_key = STR_NIL;
+    outcome->reason = reason;
+    return attempt_end(a, &t, attempt_conclude(a, &t, -ERR_AUTH, err));
+}
+
+int auth_find_recipient(struct auth *a, struct str name, struct user *user_out, struct err *err)
+{
+    int r = users_find(a->params.users, name, user_out, err);
+    sodium_memzero(user_out->hash, sizeof user_out->hash);
+    if (r < 0 && r != -ERR_NOT_FOUND)
+        return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
+    return r;
+}
+
+/* ---- telling ---- */
+
+void auth_log_failure(const struct logger *log, enum log_level level, const struct auth_request *request,
+                      const struct auth_outcome *outcome, const struct err *err)
+{
+    char name[USER_NAME_BYTES_MAX + 1];
+    struct str user = str_is_nil(request->authcid) ? STR("") : str_sub(request->authcid, 0, sizeof name - 1);
+    LOG_AT(log, level > LEVEL_WARN ? level : LEVEL_WARN, "login-failed",
+           KV("address", (const char *)request->peer->address), KV("user", user),
+           KV("protocol", request->peer->protocol), KV("mechanism", request->mechanism),
+           KV("reason", auth_reason_name(outcome->reason)), KV("text", (const char *)err->text));
 }
 
 void auth_stats(struct auth *a, struct auth_stats *out)
 {
-    pthread_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->stats_lock);
     *out = a->stats;
-    pthread_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->stats_lock);
 }

@@ -1,61 +1,122 @@
-/* auth.h: may this one come in? Checks a name and a password, and makes guessing slow and dear.
+/* auth.h: may this one come in? The one place that decides, for every protocol, mechanism and kind of credential.
  *
- *   equal work   An unknown or disabled user costs the same argon2id as a wrong password, and gets the same
- *                answer.
- *   known good   A password that was right is remembered for that client, as a keyed digest and never itself,
- *                so that a client that signs in again and again costs microseconds and is never delayed. Any
- *                change to the user's record ends that.
- *   few at once  argon2id takes memory: at most hashes_max run at a time and at most waiters_max wait; others
- *                are turned away.
+ *   request -> name -> known good? -> app password? -> too many failures? -> providers, in their order -> account, its state
+ *           -> may it act for the other (authzid)? -> outcome
+ *
+ *   one answer   Whoever has not proved a credential hears -ERR_AUTH, "name or password is wrong", whatever was the matter, and
+ *                after the same time: an unknown name costs what a wrong password does, and answers are held back to a
+ *                time counted from the beginning of the attempt. Why it was goes to the log (outcome.reason).
+ *   one decider  The first provider that knows the name decides (provider.h). One that is down is -ERR_UNAVAILABLE.
+ *   known good   A password that was right is remembered for that client, as a keyed digest and never itself, so that a
+ *                client that signs in again and again costs microseconds and is never delayed. Any change to the
+ *                user's record ends that.
+ *   few at once  Each provider has so many calls under way at once, and at most waiters_max wait; others are turned away.
  *   delays       Each failure makes the next answers to that client, and for that name, wait longer. Time
  *                forgets failures. The wait is not done here: the session is told it and sits it out on a
  *                timer. It holds for yes as for no, so that hanging up early tells a guesser nothing. A
  *                client with AUTH_FAILURES_MAX failures gets one attempt in failure_delay_max_ms, and the
  *                others are turned away without a look.
- * Threads: any. A call blocks its worker while it hashes. Nothing is logged here: the session logs the
- * outcome, with the address. */
+ * Threads: any. A call blocks its worker while a provider thinks. Nothing is logged here: protocols call
+ * auth_log_failure(). */
 #ifndef LOFT_AUTH_AUTH_H
 #define LOFT_AUTH_AUTH_H
 
-#include "auth/users.h"
+#include "auth/provider.h"
+#include "base/log.h"
 
-enum { AUTH_FAILURES_MAX = 12 }; /* of one client, not forgotten yet */
+enum {
+    AUTH_FAILURES_MAX = 12, /* of one client, not forgotten yet */
+    AUTH_PROVIDERS_MAX = 8,
+};
 
 struct auth;
 
 struct auth_params {
-    struct users *users;                     /* borrows, until auth_free */
-    const struct clock *clock;               /* borrows */
-    uint32_t failure_delay_ms;               /* after the first failure; doubles with each further one */
-    uint32_t failure_delay_max_ms;           /* and stops here */
-    uint32_t failure_forget_s;               /* one failure is forgotten each time this passes; not 0 */
-    uint32_t known_good_max;                 /* sign-ins remembered; 0 remembers none */
-    uint32_t known_good_s;                   /* for how long */
-    uint32_t hashes_max;                     /* argon2id computations at once; not 0 */
-    uint32_t waiters_max;                    /* callers that wait for one of them */
-    uint64_t hash_passes, hash_memory_bytes; /* as in users_params: the work that an unknown name costs */
+    struct users *users;       /* borrows, until auth_free */
+    const struct clock *clock; /* borrows */
+    /* In the order in which they are asked; auth_new takes them: auth_free, or auth_new when it fails, calls their ops->free. */
+    struct provider providers[AUTH_PROVIDERS_MAX];
+    size_t provider_count;
+    uint32_t failure_delay_ms;     /* after the first failure; doubles with each further one */
+    uint32_t failure_delay_max_ms; /* and stops here */
+    uint32_t failure_forget_s;     /* one failure is forgotten each time this passes; not 0 */
+    uint32_t known_good_max;       /* sign-ins remembered; 0 remembers none */
+    uint32_t known_good_s;         /* for how long */
+    uint32_t waiters_max;          /* callers that wait for a provider that has its calls_max */
+    uint32_t scram_iterations;     /* what the made-up verifiers say; as the real ones do */
 };
 
-/* Takes as long as one argon2id. -ERR_UNAVAILABLE when there is no memory for it. */
 MUST_USE int auth_new(const struct auth_params *params, struct auth **auth_out, struct err *err);
 void auth_free(struct auth **auth);
 
-struct auth_outcome {
-    /* When 0 was returned: who it is; `hash` is empty. With a `referral` the user belongs to another server: a back end
-     * may answer so, too. */
-    struct user user;
-    uint32_t delay_ms; /* hold the answer back for so long, be it yes or no, and read nothing meanwhile */
+/* Who asks. All of it borrows for the call. */
+struct auth_request {
+    const struct auth_peer *peer;
+    const char *mechanism; /* static, as it is logged: "PLAIN", "LOGIN", "SCRAM-SHA-256-PLUS" ... */
+    struct str
+        authcid; /* whose credential it is, as the client spells it; with a token it may be "" or NIL */
+    struct str authzid; /* whose mail it wants; "" or NIL: its own */
 };
 
-/* Verify `password` of `name`.
- *   client   who counts as one client, such as addr_client_key() of net/addr.h says of the real peer; NIL
- *            (a local socket) keeps no score
- *   outcome  always filled; delay_ms also holds after an error
- *   errors   -ERR_AUTH, which says no more than that; -ERR_UNAVAILABLE: too many failures of this client or
- *            too many sign-ins at once (the text says which), or the store failed. This was no failed
- *            sign-in: do not tell the client that the password is wrong */
-MUST_USE int auth_verify_password(struct auth *auth, struct str name, struct str password, struct str client,
-                                  struct auth_outcome *outcome, struct err *err);
+/* Filled by each of the calls below, whatever they return. */
+struct auth_outcome {
+    /* When 0 was returned: whose mail it is; `hash` is empty. With a `referral` the user belongs to another server. */
+    struct user user;
+    char by[USER_NAME_BYTES_MAX +
+            1];            /* another user signed in and acts for `user`: that one's name. "": nobody else */
+    const char *mechanism; /* static */
+    const char *provider;  /* static, such as "own"; "" when none knew the name */
+    enum auth_reason reason;
+    /* Hold the answer back for so long, be it yes or no, and read nothing meanwhile; also after errors. */
+    uint32_t delay_ms;
+    uint64_t app_password_id;     /* 0: none */
+    uint32_t scopes;              /* of the app password; 0: everything */
+    bool read_only;               /* of the app password */
+    bool second_factor;           /* more than a password was proved */
+    enum token_fault token_fault; /* of a token that was refused: bearer.h */
+};
+
+/* All return 0, or
+ *   -ERR_AUTH            which says no more than that. Also of an account that is locked after many failures
+ *   -ERR_EXPIRED, -ERR_DISABLED, -ERR_NOT_AUTHORIZED, -ERR_DENIED (an app password for something else)
+ *                        told only to whom has proved its credential
+ *   -ERR_UNAVAILABLE     a provider or the store is down, too many failures of this client or too many sign-ins at once (the
+ *                        text says which). This was no failed sign-in: never tell the client that the password is wrong */
+MUST_USE int auth_sign_in_password(struct auth *auth, const struct auth_request *request, struct str password,
+                                   struct auth_outcome *outcome, struct err *err);
+/* A bearer token: RFC 7628, XOAUTH2. */
+MUST_USE int auth_sign_in_token(struct auth *auth, const struct auth_request *request, struct str token,
+                                struct auth_outcome *outcome, struct err *err);
+/* The name was proved by somebody else: a client certificate (EXTERNAL), a Kerberos ticket (GSSAPI). A name that is empty is
+ * nobody, also for a certificate that is valid otherwise (CVE-2019-3814).
+ *   second_factor  that proof counts as more than a password */
+MUST_USE int auth_sign_in_identity(struct auth *auth, const struct auth_request *request, bool second_factor,
+                                   struct auth_outcome *outcome, struct err *err);
+/* The client did not get as far as a credential that could be looked at: a token or certificate or proof that is malformed. A
+ * failure like any other. Returns -ERR_AUTH. */
+int auth_refuse(struct auth *auth, const struct auth_request *request, enum auth_reason reason,
+                struct auth_outcome *outcome, struct err *err);
+
+/* SCRAM (RFC 5802): the exchange itself is the mechanism's. begin: what to check the client's proof against; for a name that
+ * nobody knows a verifier that is made up, always the same for a name, and matches nothing. Then end, exactly once, with what
+ * came of it: also when the client hung up or cancelled (proved false, AUTH_MALFORMED: no failure is counted then).
+ *   attempt_out   set when 0 is returned
+ *   verifier_out  a secret: wipe it
+ *   proved        the client's proof, nonces and channel binding were right */
+struct auth_scram;
+MUST_USE int auth_scram_begin(struct auth *auth, const struct auth_request *request, enum scram_hash hash,
+                              struct auth_scram **attempt_out, struct scram_verifier *verifier_out,
+                              struct auth_outcome *outcome, struct err *err);
+MUST_USE int auth_scram_end(struct auth *auth, struct auth_scram **attempt, bool proved,
+                            enum auth_reason reason, struct auth_outcome *outcome, struct err *err);
+
+/* Whose mail is this address? For deliveries. -ERR_NOT_FOUND; -ERR_UNAVAILABLE: a provider is down, try later. */
+MUST_USE int auth_find_recipient(struct auth *auth, struct str name, struct user *user_out, struct err *err);
+
+/* The one line that a failed sign-in leaves, in a fixed form that fail2ban can use, at warn or, where the error says so, above:
+ *   login-failed session=17 address=192.0.2.1 user=anna protocol=imap mechanism=PLAIN reason=wrong text="..." */
+void auth_log_failure(const struct logger *log, enum log_level level, const struct auth_request *request,
+                      const struct auth_outcome *outcome, const struct err *err);
 
 /* May a password come over this connection?     RFC 9051, 6.2.3 (LOGINDISABLED) and 11.1
  *   loopback  the other end of the socket itself is on this machine; what a proxy says of its client does not
@@ -67,7 +128,7 @@ static inline bool auth_plaintext_allowed(bool tls, bool loopback, bool plaintex
 
 struct auth_stats {
     uint64_t ok_count, failed_count;
-    uint64_t known_good_count;  /* of ok_count: without argon2id */
+    uint64_t known_good_count;  /* of ok_count: without asking a provider */
     uint64_t turned_away_count; /* -ERR_UNAVAILABLE */
 };
 void auth_stats(struct auth *auth, struct auth_stats *out);

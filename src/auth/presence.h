@@ -18,6 +18,7 @@ struct presence_info {
     uint64_t conn_id;
     const char *protocol; /* static: "imap" */
     char user[256];
+    char by[128]; /* who signed in and acts for the user, cut at a character's edge; "": the user */
     char address[64];
     char mechanism[32];
     char client[128];  /* what it calls itself (RFC 2971 ID); "" unknown */

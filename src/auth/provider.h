@@ -6,7 +6,8 @@
  *   -ERR_AUTH         its user, and the credential is wrong: nobody else is asked
  *   -ERR_UNAVAILABLE  it cannot be asked now. Nobody else is asked either, or a weaker provider would decide for it;
  *                     no failure is counted, and the client is told UNAVAILABLE, never that its password is wrong
- * A function that is NULL is a kind of credential that the provider does not know: as -ERR_NOT_FOUND.
+ * A function that is NULL is a kind of credential that the provider does not know: as -ERR_NOT_FOUND. But a provider with
+ * verify decides over its users' passwords, so without scram nobody after it is asked for a verifier of a name that it finds.
  * Names come normalised (users_normalise_name) and may hold any other character: each provider escapes them for its own
  * filter, path, query. No provider caches a yes: auth.c does, and keyed by everything that went into the answer.
  * Threads: any number call at once; a call may block, auth.c bounds how many do. */
@@ -15,6 +16,7 @@
 
 #include "auth/bearer.h"
 #include "auth/peer.h"
+#include "auth/reason.h"
 #include "auth/users.h"
 #include "base/buf.h"
 
@@ -35,7 +37,8 @@ struct scram_verifier {
     unsigned char stored_key[SCRAM_KEY_BYTES_MAX], server_key[SCRAM_KEY_BYTES_MAX];
 };
 
-/* What is known of a user beside the yes. Zeroed by the caller; a provider fills what it knows. */
+/* What is known of a user beside the yes. Zeroed by the caller; a provider fills what it knows. Of a user who is disabled, locked
+ * or expired it says so and answers by the credential alone: 0 when that is right. */
 struct provider_answer {
     char name[USER_NAME_BYTES_MAX +
               1];       /* as the provider spells the user; "": as asked. Normalised by auth.c */
@@ -50,6 +53,9 @@ struct provider_answer {
     uint64_t app_password_id;
     uint32_t scopes; /* enum credential_scope, what it may do; 0: everything */
     bool read_only;
+    bool
+        once; /* the credential was good this once (a one-time code was in it): it is not remembered. CVE-2026-27855 */
+    enum auth_reason reason; /* beside an error: AUTH_OK leaves it to the kind of the error */
     /* Of a token, also of one that is refused. */
     enum token_fault token_fault; /* why it is: for the log, and for the client (bearer.h) */
     int64_t token_expires_ms;     /* wall clock: a yes holds no longer than that; 0: not known */
@@ -69,6 +75,13 @@ struct provider_ops {
      * another; "": answer->name says it. */
     int (*token)(void *provider, struct str name, struct str token, const struct auth_peer *peer,
                  struct provider_answer *answer, struct err *err);
+    /* An app password of ours opens an account whoever keeps its other credentials, so this is asked of every provider before
+     * any is asked for verify, also while the account is locked: what it takes must be too long to guess, and the look cheap.
+     * -ERR_NOT_FOUND: none of that user's. */
+    int (*app_password)(void *provider, struct str name, struct str password, const struct auth_peer *peer,
+                        struct provider_answer *answer, struct err *err);
+    /* Spend what a wrong password costs: for a name that nobody knows. Of the first provider that has it. */
+    void (*decoy)(void *provider, struct str password);
     /* A number that changes whenever an earlier yes for any user may no longer hold; NULL: answers are known good for
      * auth.known_good_s only. */
     uint64_t (*generation)(void *provider);
@@ -77,7 +90,8 @@ struct provider_ops {
 
 struct provider {
     const struct provider_ops *ops;
-    void *ctx; /* first argument of each; owned by whoever holds the struct provider */
+    void *ctx;          /* first argument of each; owned by whoever holds the struct provider */
+    uint32_t calls_max; /* of verify and token at once, and as many of find and scram; not 0 */
 };
 
 #endif

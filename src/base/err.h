@@ -20,17 +20,20 @@ enum err_kind {
     ERR_CANNOT,       /* legal, but this server will never do it (RFC 5530 CANNOT) */
     ERR_DENIED,       /* the right is missing (RFC 5530 NOPERM) */
     ERR_AUTH,         /* wrong credentials, without saying which part */
-    ERR_PRIVACY,      /* needs an encrypted connection first (RFC 5530 PRIVACYREQUIRED) */
-    ERR_OVERQUOTA,    /* the account's quota is used up */
-    ERR_FULL,         /* the machine is short of disk space */
-    ERR_CHARSET,      /* charset not supported */
-    ERR_UNKNOWN_CTE,  /* transfer encoding not known (RFC 3516) */
-    ERR_EXPUNGED,     /* the message is gone meanwhile (RFC 5530 EXPUNGEISSUED) */
-    ERR_IO,           /* the system failed us: disk, socket, engine */
-    ERR_CORRUPT,      /* stored bytes are damaged; text says where */
-    ERR_UNAVAILABLE,  /* a back end is down or we shut down: try later */
-    ERR_CLOSED,       /* the peer is gone or the stream cannot be trusted any more */
-    ERR_TIMEOUT,      /* took too long */
+    ERR_EXPIRED,      /* the credential is right, and too old (RFC 5530 EXPIRED) */
+    ERR_DISABLED, /* the credential is right, and the account may not be used now (RFC 5530 CONTACTADMIN) */
+    ERR_NOT_AUTHORIZED, /* the credential is right, but not for the one it shall act for (RFC 5530 AUTHORIZATIONFAILED) */
+    ERR_PRIVACY,     /* needs an encrypted connection first (RFC 5530 PRIVACYREQUIRED) */
+    ERR_OVERQUOTA,   /* the account's quota is used up */
+    ERR_FULL,        /* the machine is short of disk space */
+    ERR_CHARSET,     /* charset not supported */
+    ERR_UNKNOWN_CTE, /* transfer encoding not known (RFC 3516) */
+    ERR_EXPUNGED,    /* the message is gone meanwhile (RFC 5530 EXPUNGEISSUED) */
+    ERR_IO,          /* the system failed us: disk, socket, engine */
+    ERR_CORRUPT,     /* stored bytes are damaged; text says where */
+    ERR_UNAVAILABLE, /* a back end is down or we shut down: try later */
+    ERR_CLOSED,      /* the peer is gone or the stream cannot be trusted any more */
+    ERR_TIMEOUT,     /* took too long */
     ERR_KIND_COUNT
 };
 

@@ -12,6 +12,8 @@
 #include "imap/update.h"
 #include "imap/wire/writer.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,8 +329,9 @@ static void await_sign_in(struct session *s)
     conn_set_input_limit(s->conn, s->server->settings.before_login.command_max);
 }
 
-int session_sign_in(struct session *s, const struct user *user, const char *mechanism, struct err *err)
+int session_sign_in(struct session *s, const struct auth_outcome *outcome, struct err *err)
 {
+    const struct user *user = &outcome->user;
     char room[32];
     struct str key = account_limit_key(s, user->account, room);
     int r = limit_acquire(s->server->limits, key, s->server->settings.connections_per_account_max,
@@ -353,11 +356,13 @@ int session_sign_in(struct session *s, const struct user *user, const char *mech
                                   .tls = conn_is_tls(s->conn),
                                   .since_ms = clock_wall_ms(s->server->clock) };
     snprintf(info.user, sizeof info.user, "%s", user->name);
-    snprintf(info.mechanism, sizeof info.mechanism, "%s", mechanism);
+    snprintf(info.mechanism, sizeof info.mechanism, "%s", outcome->mechanism);
+    snprintf(info.by, sizeof info.by, STR_FMT, STR_ARG(utf8_prefix(str_c(outcome->by), sizeof info.by - 1)));
     addr_format(conn_peer(s->conn), false, info.address);
     s->presence = presence_enter(s->server->presence, &info);
-    log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("mechanism", mechanism),
-             KV("address", (const char *)info.address), KV("tls", tls.version));
+    log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("by", outcome->by),
+             KV("mechanism", outcome->mechanism), KV("address", (const char *)info.address),
+             KV("tls", tls.version));
     return 0;
 }
 

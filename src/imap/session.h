@@ -193,8 +193,7 @@ void session_drop_command(struct session *s);
 void session_finish(struct session *s, int r, const struct err *err);
 
 /* Signed in: open the account, take the account's place in the limits, become AUTHENTICATED. -ERR_LIMIT with the limit's name, ... */
-MUST_USE int session_sign_in(struct session *s, const struct user *user, const char *mechanism,
-                             struct err *err);
+MUST_USE int session_sign_in(struct session *s, const struct auth_outcome *outcome, struct err *err);
 
 /* Take back all that session_sign_in and the user have brought into the session (RFC 8437): afterwards it is
  * as new, but for its tag and arena. NOT_AUTHENTICATED; LOGOUT stays. Whatever is added to struct session for a

@@ -118,6 +118,18 @@ bool addr_is_loopback(const struct net_addr *addr)
     }
 }
 
+bool addr_as_ipv6(const struct net_addr *addr, uint8_t out[static 16])
+{
+    memset(out, 0, 16);
+    if (addr->family == ADDR_IPV6)
+        memcpy(out, addr->ip, 16);
+    if (addr->family == ADDR_IPV4) {
+        memcpy(out, mapped_prefix, sizeof mapped_prefix);
+        memcpy(out + sizeof mapped_prefix, addr->ip, 4);
+    }
+    return addr->family == ADDR_IPV4 || addr->family == ADDR_IPV6;
+}
+
 struct str addr_client_key(const struct net_addr *addr, char out[static ADDR_KEY_BYTES])
 {
     if (addr->family != ADDR_IPV4 && addr->family != ADDR_IPV6)

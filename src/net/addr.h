@@ -34,6 +34,9 @@ const char *addr_format(const struct net_addr *addr, bool with_port, char out[st
 bool addr_equal(const struct net_addr *a, const struct net_addr *b); /* with port */
 bool addr_is_loopback(const struct net_addr *addr);                  /* 127/8, ::1, and every Unix socket */
 
+/* The address as 16 bytes, an IPv4 address as ::ffff:a.b.c.d. false (and zeroes): ADDR_UNIX and ADDR_NONE have none. */
+bool addr_as_ipv6(const struct net_addr *addr, uint8_t out[static 16]);
+
 /* Who counts as one client: the IPv4 address, or the /64 of an IPv6 address (a household has that many).
  *   returns  bytes for limit_acquire(), at most ADDR_KEY_BYTES; NIL for ADDR_UNIX and ADDR_NONE, which are
  *            not limited */

@@ -9,15 +9,24 @@
 #include "auth/sasl.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+/* Who asked, and what came of it. */
+struct sign_in {
+    struct auth_peer peer;
+    char client_key[ADDR_KEY_BYTES];
+    char name[USER_NAME_BYTES_MAX + 1]; /* as the client wrote it */
+    struct auth_request request;
+    struct auth_outcome outcome;
+};
 
 /* A tagged reply that is sent later. */
 struct held_reply {
     int64_t at_ms; /* mono */
     int result;
     struct err err;
-    struct user user;
-    const char *mechanism;
+    struct sign_in sign_in;
 };
 
 int64_t held_reply_deadline_ms(const struct session *s)
@@ -44,59 +53,72 @@ static int refer(struct session *s, const struct user *user, struct err *err)
     return err_set(err, ERR_CANNOT, "Your mail is on another server");
 }
 
-/* The outcome is known: become AUTHENTICATED or not, and answer. */
-static int conclude(struct session *s, int result, const struct user *user, const char *mechanism,
-                    struct err *err)
+static void log_failed_login(struct session *s, const struct sign_in *in, const struct err *err)
 {
-    if (result == 0 && user->referral[0])
-        return refer(s, user, err);
-    if (result == 0)
-        result = session_sign_in(s, user, mechanism, err);
-    if (result == 0) {
-        struct buf code = BUF_INIT;
-        buf_add_lit(&code, "CAPABILITY "); /* saves every client a round trip: RFC 9051, 6.2.3 */
-        capability_write(s, &code);
-        s->reply_code = arena_dup(&s->arena, buf_str(&code));
-        buf_deinit(&code);
-        session_text(s, "Logged in");
-        return 0;
-    }
     s->failed_logins++;
-    char address[ADDR_TEXT_BYTES];
-    struct logger *log = &s->log;
-    enum log_level level = reply_rule(err->kind)->level;
-    LOG_AT(log, level > LEVEL_WARN ? level : LEVEL_WARN, "login-failed",
-           KV("address", addr_format(conn_peer(s->conn), false, address)), KV("mechanism", mechanism),
-           KV("kind", err_kind_name(err->kind)), KV("text", (const char *)err->text));
+    struct auth_request request = in->request;
+    request.peer = &in->peer; /* `in` may have moved */
+    request.authcid = str_c(in->name);
+    auth_log_failure(&s->log, reply_rule(err->kind)->level, &request, &in->outcome, err);
     s->failure_logged = true;
-    return result;
+}
+
+/* The outcome is known: become AUTHENTICATED or not, and answer. */
+static int conclude(struct session *s, int result, const struct sign_in *in, struct err *err)
+{
+    if (result == 0 && in->outcome.user.referral[0])
+        return refer(s, &in->outcome.user, err);
+    if (result == 0)
+        result = session_sign_in(s, &in->outcome, err);
+    if (result < 0) {
+        log_failed_login(s, in, err);
+        return result;
+    }
+    struct buf code = BUF_INIT;
+    buf_add_lit(&code, "CAPABILITY "); /* saves every client a round trip: RFC 9051, 6.2.3 */
+    capability_write(s, &code);
+    s->reply_code = arena_dup(&s->arena, buf_str(&code));
+    buf_deinit(&code);
+    session_text(s, "Logged in");
+    return 0;
 }
 
 void held_reply_send(struct session *s)
 {
     struct held_reply held = *s->held;
     held_reply_drop(s);
-    int r = conclude(s, held.result, &held.user, held.mechanism, &held.err);
+    int r = conclude(s, held.result, &held.sign_in, &held.err);
     session_finish(s, r, &held.err);
     session_expect_command(s); /* by the limits of the state that it is now in */
     sodium_memzero(&held, sizeof held);
 }
 
-/* Check a name and a password. 0 or an error: answer now. -ERR_AGAIN: the answer is held. */
-static int verify(struct session *s, struct str user, struct str password, const char *mechanism,
-                  struct err *err)
+static void fill_peer(const struct session *s, struct sign_in *in)
 {
-    struct auth_outcome outcome;
-    char key[ADDR_KEY_BYTES];
-    struct str client = addr_client_key(conn_peer(s->conn), key);
-    int r = auth_verify_password(s->server->auth, user, password, client, &outcome, err);
-    if (outcome.delay_ms == 0)
-        return conclude(s, r, &outcome.user, mechanism, err);
+    const struct net_addr *addr = conn_peer(s->conn);
+    in->peer = (struct auth_peer){ .protocol = "imap",
+                                   .has_ip = addr_as_ipv6(addr, in->peer.ip),
+                                   .client_key = addr_client_key(addr, in->client_key),
+                                   .tls_version = conn_is_tls(s->conn) ? conn_tls_info(s->conn).version.p
+                                                                       : NULL };
+    addr_format(addr, false, in->peer.address);
+}
+
+/* Check a name and a password. 0 or an error: answer now. -ERR_AGAIN: the answer is held. */
+static int verify(struct session *s, struct str user, struct str authzid, struct str password,
+                  const char *mechanism, struct err *err)
+{
+    struct sign_in in = { .request = { .mechanism = mechanism, .authcid = user, .authzid = authzid } };
+    fill_peer(s, &in);
+    in.request.peer = &in.peer;
+    snprintf(in.name, sizeof in.name, STR_FMT, STR_ARG(str_sub(user, 0, USER_NAME_BYTES_MAX)));
+    int r = auth_sign_in_password(s->server->auth, &in.request, password, &in.outcome, err);
+    if (in.outcome.delay_ms == 0)
+        return conclude(s, r, &in, err);
     s->held = calloc(1, sizeof *s->held);
     if (!s->held)
         abort();
-    *s->held = (struct held_reply){ conn_now_mono_ms(s->conn) + outcome.delay_ms, r, *err, outcome.user,
-                                    mechanism };
+    *s->held = (struct held_reply){ conn_now_mono_ms(s->conn) + in.outcome.delay_ms, r, *err, in };
     s->input = INPUT_HELD;
     return -ERR_AGAIN;
 }
@@ -112,8 +134,7 @@ int login_run(struct session *s, const void *args, struct err *err)
     int r = check_privacy(s, err);
     if (r < 0)
         return r;
-    r = verify(s, a->user, a->password, "LOGIN", err);
-    return r;
+    return verify(s, a->user, STR_NIL, a->password, "LOGIN", err);
 }
 
 /* ---- AUTHENTICATE ---- */
@@ -127,7 +148,7 @@ static int plain_response(struct session *s, struct str base64, bool initial, st
     if (r == 0)
         r = sasl_plain_parse(buf_str(&message), &plain, err);
     if (r == 0)
-        r = verify(s, plain.authcid, plain.password, "PLAIN", err);
+        r = verify(s, plain.authcid, plain.authzid, plain.password, "PLAIN", err);
     sasl_wipe(&message);
     return r;
 }

@@ -1,0 +1,158 @@
+/* Asking the providers, in their order.     The rules are those of provider.h. */
+#include "auth/auth_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void forget_answer(struct attempt *t)
+{
+    buf_deinit(&t->answer.groups);
+    t->answer = (struct provider_answer){ .groups = BUF_INIT };
+}
+
+/* One call of one provider, and what it asks with. */
+struct call {
+    int (*make)(const struct provider *provider, struct attempt *t, struct call *call, struct err *err);
+    bool dear;
+    struct str credential;
+    enum scram_hash hash;
+    struct scram_verifier *verifier_out;
+};
+
+/* -ERR_AUTH, -ERR_NOT_FOUND and -ERR_UNAVAILABLE are answers; whatever else a provider fails with, it could not be asked. */
+static int as_answer(const struct auth *a, size_t i, int r, struct err *err)
+{
+    if (r == 0 || r == -ERR_NOT_FOUND || r == -ERR_AUTH || r == -ERR_UNAVAILABLE)
+        return r;
+    struct err why = { ERR_UNAVAILABLE, "no reason told" };
+    if (err)
+        why = *err;
+    return err_set(err, ERR_UNAVAILABLE, "provider %s: %.180s", a->params.providers[i].ops->name, why.text);
+}
+
+static int ask_one(struct auth *a, struct attempt *t, size_t i, struct call *call, struct err *err)
+{
+    struct gate *gate = call->dear ? &a->gates[i].dear : &a->gates[i].cheap;
+    int r = gate_enter(gate, err);
+    if (r < 0) {
+        t->outcome->reason = AUTH_TOO_MANY;
+        return r;
+    }
+    forget_answer(t);
+    r = call->make(&a->params.providers[i], t, call, err);
+    gate_leave(gate);
+    return as_answer(a, i, r, err);
+}
+
+/* Until one knows the name. */
+static int ask(struct auth *a, struct attempt *t, struct call *call, struct err *err)
+{
+    int r = -ERR_NOT_FOUND;
+    if (call->dear)
+        store_push(
+            users_store(a->params.users)); /* what this thread has begun for others must not wait for it */
+    for (size_t i = 0; r == -ERR_NOT_FOUND && i < a->params.provider_count; i++) {
+        r = ask_one(a, t, i, call, err);
+        if (r != -ERR_NOT_FOUND) {
+            t->provider = i;
+            t->outcome->provider = a->params.providers[i].ops->name;
+        }
+    }
+    if (r == -ERR_UNAVAILABLE && t->outcome->reason == AUTH_OK)
+        t->outcome->reason = AUTH_PROVIDER_DOWN;
+    return r;
+}
+
+/* ---- the calls ---- */
+
+static int make_app_password(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
+{
+    if (!p->ops->app_password)
+        return -ERR_NOT_FOUND;
+    return p->ops->app_password(p->ctx, str_c(t->name), call->credential, t->request->peer, &t->answer, err);
+}
+
+static int make_verify(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
+{
+    if (!p->ops->verify)
+        return -ERR_NOT_FOUND;
+    return p->ops->verify(p->ctx, str_c(t->name), call->credential, t->request->peer, &t->answer, err);
+}
+
+static int make_token(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
+{
+    if (!p->ops->token)
+        return -ERR_NOT_FOUND;
+    return p->ops->token(p->ctx, str_c(t->name), call->credential, t->request->peer, &t->answer, err);
+}
+
+static int make_find(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
+{
+    (void)call;
+    return p->ops->find ? p->ops->find(p->ctx, str_c(t->name), &t->answer, err) : -ERR_NOT_FOUND;
+}
+
+/* Who decides over the passwords of a name decides over SCRAM, which proves one: if it keeps no verifiers, there is none, also
+ * when a provider behind it has one of the same name. */
+static int make_scram(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
+{
+    if (p->ops->scram)
+        return p->ops->scram(p->ctx, str_c(t->name), call->hash, call->verifier_out, &t->answer, err);
+    if (!p->ops->verify)
+        return -ERR_NOT_FOUND;
+    int r = make_find(p, t, call, err);
+    return r == 0 ? err_set(err, ERR_AUTH, "%s keeps no SCRAM verifiers", p->ops->name) : r;
+}
+
+int chain_app_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
+{
+    struct call call = { .make = make_app_password, .credential = password };
+    return ask(a, t, &call, err);
+}
+
+int chain_verify(struct auth *a, struct attempt *t, struct str password, struct err *err)
+{
+    struct call call = { .make = make_verify, .dear = true, .credential = password };
+    return ask(a, t, &call, err);
+}
+
+int chain_token(struct auth *a, struct attempt *t, struct str token, struct err *err)
+{
+    struct call call = { .make = make_token, .dear = true, .credential = token };
+    return ask(a, t, &call, err);
+}
+
+int chain_find(struct auth *a, struct attempt *t, struct err *err)
+{
+    struct call call = { .make = make_find };
+    return ask(a, t, &call, err);
+}
+
+int chain_scram(struct auth *a, struct attempt *t, enum scram_hash hash, struct scram_verifier *verifier_out,
+                struct err *err)
+{
+    struct call call = { .make = make_scram, .hash = hash, .verifier_out = verifier_out };
+    return ask(a, t, &call, err);
+}
+
+void chain_decoy(struct auth *a, struct str password)
+{
+    for (size_t i = 0; i < a->params.provider_count; i++) {
+        const struct provider *p = &a->params.providers[i];
+        if (!p->ops->decoy)
+            continue;
+        if (gate_enter(&a->gates[i].dear, NULL) < 0)
+            return;
+        p->ops->decoy(p->ctx, password);
+        gate_leave(&a->gates[i].dear);
+        return;
+    }
+}
+
+void chain_generations(struct auth *a, uint64_t out[static AUTH_PROVIDERS_MAX])
+{
+    for (size_t i = 0; i < a->params.provider_count; i++) {
+        const struct provider *p = &a->params.providers[i];
+        out[i] = p->ops->generation ? p->ops->generation(p->ctx) : 0;
+    }
+}

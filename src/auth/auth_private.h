@@ -1,0 +1,63 @@
+/* auth_private.h: what the files that decide share: auth.c (the decision), auth_chain.c (asking the providers), auth_scram.c. */
+#ifndef LOFT_AUTH_AUTH_PRIVATE_H
+#define LOFT_AUTH_AUTH_PRIVATE_H
+
+#include "auth/auth.h"
+#include "auth/gate.h"
+#include "auth/known_good.h"
+#include "auth/throttle.h"
+
+struct auth {
+    struct auth_params params;
+    struct throttle *throttle;
+    struct known_good *known_good;
+    struct {
+        struct gate dear, cheap; /* verify and token; find and scram */
+    } gates[AUTH_PROVIDERS_MAX];
+    unsigned char decoy_key[32]; /* of made-up SCRAM verifiers */
+    pthread_mutex_t stats_lock;
+    struct auth_stats stats;
+};
+
+/* One sign-in under way. It holds no credential. */
+struct attempt {
+    const struct auth_request *request;
+    struct auth_outcome *outcome;
+    int64_t begun_ms;
+    uint32_t delay_ms;                  /* of client and name, as they stand; from begun_ms on */
+    char name[USER_NAME_BYTES_MAX + 1]; /* normalised; "": it can be nobody's, or is not known yet */
+    char name_room[USER_NAME_BYTES_MAX + 2], client_room[64];
+    struct str name_key, client_key; /* of the throttle */
+    struct user user;                /* our record of `name`; hash empty */
+    bool exists;                     /* `user` is filled */
+    bool known_good;                 /* no provider was asked */
+    size_t provider;                 /* that answered, once one did */
+    struct provider_answer answer;   /* its */
+};
+
+/* ---- auth.c ---- */
+
+/* Takes the name and its record, and asks the throttle. 0; -ERR_UNAVAILABLE: the store. attempt_end() in any case. */
+MUST_USE int attempt_begin(struct auth *auth, struct attempt *t, const struct auth_request *request,
+                           struct auth_outcome *outcome, struct err *err);
+/* This client has failed so often that it is turned away without a look? 0; -ERR_UNAVAILABLE. */
+MUST_USE int attempt_check_client(struct auth *auth, struct attempt *t, struct err *err);
+/* `r` is what the credential was worth: a yes becomes a user, a no a failure. The result of the sign-in. */
+MUST_USE int attempt_conclude(struct auth *auth, struct attempt *t, int r, struct err *err);
+/* Counts, fills what is left of the outcome, frees. Returns r. */
+int attempt_end(struct auth *auth, struct attempt *t, int r);
+
+/* ---- auth_chain.c: 0; -ERR_NOT_FOUND: nobody knows the name; -ERR_AUTH; -ERR_UNAVAILABLE ---- */
+
+MUST_USE int chain_app_password(struct auth *auth, struct attempt *t, struct str password, struct err *err);
+MUST_USE int chain_verify(struct auth *auth, struct attempt *t, struct str password, struct err *err);
+MUST_USE int chain_token(struct auth *auth, struct attempt *t, struct str token, struct err *err);
+MUST_USE int chain_find(struct auth *auth, struct attempt *t, struct err *err);
+MUST_USE int chain_scram(struct auth *auth, struct attempt *t, enum scram_hash hash,
+                         struct scram_verifier *verifier_out, struct err *err);
+/* Spend what a wrong password costs. */
+void chain_decoy(struct auth *auth, struct str password);
+/* The generation of each provider that has one, else 0. */
+void chain_generations(struct auth *auth, uint64_t out[static AUTH_PROVIDERS_MAX]);
+
+#endif

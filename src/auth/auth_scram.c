@@ -1,0 +1,112 @@
+/* SCRAM: what a proof is checked against, and what came of it.     RFC 5802; RFC 7677 */
+#include "auth/auth_private.h"
+
+#include "base/codec.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct auth_scram {
+    struct attempt attempt;
+    struct auth_request request; /* copies of what the caller lent */
+    struct auth_peer peer;
+    char client_key[64], authcid[USER_NAME_BYTES_MAX + 1], authzid[USER_NAME_BYTES_MAX + 1];
+    int found; /* what the providers said: 0, -ERR_AUTH, -ERR_NOT_FOUND */
+};
+
+enum { DECOY_SALT_BYTES = 16 };
+
+/* Bytes that depend on the name and on our key alone. */
+static void made_up(const struct auth *a, char what, struct str name, unsigned char *out, size_t n)
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, a->decoy_key, sizeof a->decoy_key, n);
+    crypto_generichash_update(&state, (const unsigned char *)&what, 1);
+    crypto_generichash_update(&state, (const unsigned char *)name.p, name.n);
+    crypto_generichash_final(&state, out, n);
+}
+
+/* RFC 5802, 9: who asks must not learn from the salt who exists. */
+static void make_up(const struct auth *a, struct str name, enum scram_hash hash, struct scram_verifier *out)
+{
+    *out = (struct scram_verifier){ .hash = hash,
+                                    .iterations = a->params.scram_iterations,
+                                    .salt_bytes = DECOY_SALT_BYTES };
+    made_up(a, hash == SCRAM_SHA_1 ? '1' : '2', name, out->salt, DECOY_SALT_BYTES);
+    randombytes_buf(out->stored_key, sizeof out->stored_key);
+    randombytes_buf(out->server_key, sizeof out->server_key);
+}
+
+static struct str keep(struct str s, char *room, size_t room_bytes)
+{
+    if (str_is_nil(s))
+        return s;
+    s = str_sub(s, 0, room_bytes);
+    if (s.n > 0)
+        memcpy(room, s.p, s.n);
+    return str_make(room, s.n);
+}
+
+static void keep_request(struct auth_scram *s, const struct auth_request *request)
+{
+    s->peer = *request->peer;
+    s->peer.client_key = keep(s->peer.client_key, s->client_key, sizeof s->client_key);
+    s->request = (struct auth_request){ .peer = &s->peer,
+                                        .mechanism = request->mechanism,
+                                        .authcid = keep(request->authcid, s->authcid, sizeof s->authcid),
+                                        .authzid = keep(request->authzid, s->authzid, sizeof s->authzid) };
+}
+
+int auth_scram_begin(struct auth *a, const struct auth_request *request, enum scram_hash hash,
+                     struct auth_scram **attempt_out, struct scram_verifier *verifier_out,
+                     struct auth_outcome *outcome, struct err *err)
+{
+    struct auth_scram *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    keep_request(s, request);
+    struct attempt *t = &s->attempt;
+    int r = attempt_begin(a, t, &s->request, outcome, err);
+    if (r == 0)
+        r = attempt_check_client(a, t, err);
+    if (r == 0)
+        s->found = t->name[0] ? chain_scram(a, t, hash, verifier_out, err) : -ERR_NOT_FOUND;
+    if (r == 0 && s->found == -ERR_UNAVAILABLE)
+        r = s->found;
+    if (r < 0) {
+        attempt_end(a, t, r);
+        free(s);
+        return r;
+    }
+    if (s->found < 0)
+        make_up(a, str_c(t->name), hash, verifier_out);
+    *attempt_out = s;
+    return 0;
+}
+
+int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enum auth_reason reason,
+                   struct auth_outcome *outcome, struct err *err)
+{
+    struct auth_scram *s = *attempt;
+    struct attempt *t = &s->attempt;
+    const char *provider = t->outcome->provider;
+    *outcome = (struct auth_outcome){ .mechanism = s->request.mechanism, .provider = provider };
+    t->outcome = outcome;
+    int r = s->found;
+    if (r == 0 && !proved) {
+        outcome->reason = reason;
+        r = -ERR_AUTH;
+    }
+    if (!proved && reason == AUTH_MALFORMED) {
+        outcome->reason = reason;
+        r = err_set(err, ERR_AUTH, "the exchange was broken off");
+    } else {
+        r = attempt_conclude(a, t, r, err);
+    }
+    attempt_end(a, t, r);
+    sodium_memzero(s, sizeof *s);
+    free(s);
+    *attempt = NULL;
+    return r;
+}
