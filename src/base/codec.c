@@ -199,6 +199,20 @@ void base64_encode(struct str in, struct buf *out)
     }
 }
 
+void base32_encode(struct str in, struct buf *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    uint32_t bits = 0;
+    unsigned count = 0; /* of them not written yet: below 5 between two bytes */
+    for (size_t i = 0; i < in.n; i++) {
+        bits = (bits << 8 | (unsigned char)in.p[i]) & 0xfff;
+        for (count += 8; count >= 5; count -= 5)
+            buf_add_char(out, digits[bits >> (count - 5) & 31]);
+    }
+    if (count > 0)
+        buf_add_char(out, digits[bits << (5 - count) & 31]);
+}
+
 static int base64_value(char c)
 {
     if (c >= 'A' && c <= 'Z')

@@ -1,4 +1,4 @@
-/* codec.h: bytes to values and back: little-endian and big-endian integers, varints, base64, hex.
+/* codec.h: bytes to values and back: little-endian and big-endian integers, varints, base64, base32, hex.
  * The reader is for bytes that may be damaged or hostile: it never reads past the end, and a failed read
  * makes it `bad` for good, so that a decoder checks once at its end.
  * Threads: none. */
@@ -44,7 +44,8 @@ bool base64_decode(struct str in, struct buf *out);
 /* RFC 7515, 2 (base64url): "-_" in place of "+/", and no padding. As strict; leaves no copy of what it decoded. */
 bool base64url_decode(struct str in, struct buf *out);
 void base64url_encode(struct str in, struct buf *out);
-void hex_encode(struct str in, struct buf *out); /* lower case */
+void base32_encode(struct str in, struct buf *out); /* RFC 4648, 6, without padding */
+void hex_encode(struct str in, struct buf *out);    /* lower case */
 bool hex_decode(struct str in, struct buf *out);
 
 #endif

@@ -224,6 +224,22 @@ static void test_base64url_is_strict_both_ways(void **state)
     }
 }
 
+/* RFC 4648, 10 */
+static void test_base32_follows_the_vectors_without_padding(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        { "", "" },           { "f", "MY" },         { "fo", "MZXQ" },           { "foo", "MZXW6" },
+        { "foob", "MZXW6YQ" }, { "fooba", "MZXW6YTB" }, { "foobar", "MZXW6YTBOI" },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct buf out = BUF_INIT;
+        base32_encode(str_c(cases[i][0]), &out);
+        assert_row(str_eq(buf_str(&out), str_c(cases[i][1])), i, cases[i][0]);
+        buf_deinit(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_failed_read_spoils_the_reader_for_good),
         cmocka_unit_test(test_strings_keep_nil_apart_from_empty),
         cmocka_unit_test(test_base64_is_strict_both_ways),
+        cmocka_unit_test(test_base32_follows_the_vectors_without_padding),
         cmocka_unit_test(test_base64url_is_strict_both_ways),
         cmocka_unit_test(test_hex_round_trips),
     };
