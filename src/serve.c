@@ -360,25 +360,33 @@ static void end(struct server *s)
     config_free(&s->config);
 }
 
+static void tell_not_reloaded(struct server *s, const struct err *err)
+{
+    AUDIT(s->backend.audit, AUDIT_RELOAD, AUDIT_BOOL("ok", false), KV("text", (const char *)err->text));
+    log_error(&s->log, "reload-failed", KV("text", (const char *)err->text));
+}
+
 /* What can change while people are connected: log level and certificates. The rest is told to need a restart. */
 static void reload(struct server *s, const struct config_sources *sources)
 {
     struct err err;
     struct config *fresh;
+    audit_reopen(s->backend.audit);
     if (config_load(sources, NULL, NULL, &fresh, &err) < 0) {
-        log_error(&s->log, "reload-failed", KV("text", (const char *)err.text));
+        tell_not_reloaded(s, &err);
         return;
     }
     struct config *old = s->config;
     s->config = fresh;
     if (load_certificates(s, &err) < 0) {
-        log_error(&s->log, "reload-failed", KV("text", (const char *)err.text));
+        tell_not_reloaded(s, &err);
         s->config = old;
         config_free(&fresh);
         return;
     }
     s->config = old; /* sessions and listeners read it; only certificates are new */
     config_free(&fresh);
+    AUDIT(s->backend.audit, AUDIT_RELOAD, AUDIT_BOOL("ok", true));
     log_info(&s->log, "reloaded", KV("text", "certificates; other settings take a restart"));
 }
 
@@ -416,6 +424,7 @@ int serve(const struct config_sources *sources, struct err *err)
     if (r == 0)
         r = start(&s, err);
     if (r == 0) {
+        AUDIT(s.backend.audit, AUDIT_START, KV("version", LOFT_VERSION));
         fputs("ready\n", stderr);
         notify("READY=1");
         for (int which = 0; which != SIGTERM && which != SIGINT;) {
@@ -426,6 +435,7 @@ int serve(const struct config_sources *sources, struct err *err)
         }
         notify("STOPPING=1");
         log_info(&s.log, "stopping");
+        AUDIT(s.backend.audit, AUDIT_STOP, KV("version", LOFT_VERSION));
     }
     end(&s);
     return r;

@@ -39,7 +39,8 @@ struct admin {
 
 struct admin_session;
 
-struct admin_session *admin_session_new(const struct admin *admin);
+/* `uid`: the user of this machine who asks. */
+struct admin_session *admin_session_new(const struct admin *admin, uid_t uid);
 /* Accepts NULL; what an import had not committed is dropped. */
 void admin_session_free(struct admin_session **session);
 

@@ -46,6 +46,20 @@ static int open_store(const struct config *config, struct backend *b, struct err
     return r;
 }
 
+/* After the store, whose lock keeps any other process from writing there too. */
+static int open_audit(const struct config *config, struct backend *b, struct err *err)
+{
+    const struct audit_params params = { .path = config->audit.file,
+                                         .rotate_bytes = config->audit.rotate_bytes,
+                                         .keep = (uint32_t)config->audit.keep_count,
+                                         .clock = &clock_system,
+                                         .log = b->log };
+    if (!*config->audit.file)
+        return 0;
+    int r = audit_open(&params, &b->audit, err);
+    return r < 0 ? err_context(err, "audit.file") : 0;
+}
+
 static int open_users(const struct config *config, struct backend *b, struct err *err)
 {
     const struct users_params params = { .store = b->store,
@@ -141,6 +155,8 @@ int backend_open(const struct config *config, struct logger log, struct backend 
     if (r == 0)
         r = open_store(config, b, err);
     if (r == 0)
+        r = open_audit(config, b, err);
+    if (r == 0)
         r = open_users(config, b, err);
     if (r == 0)
         r = open_mail(config, b, err);
@@ -161,6 +177,7 @@ void backend_close(struct backend *b)
     users_free(&b->users);
     if (b->store)
         store_close(&b->store);
+    audit_close(&b->audit);
     free(b->spool_folder);
     b->spool_folder = NULL;
 }

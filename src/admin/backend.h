@@ -6,7 +6,7 @@
 #include "admin/config.h"
 #include "admin/quota_service.h"
 #include "auth/users.h"
-#include "base/log.h"
+#include "base/audit.h"
 #include "mail/account.h"
 
 enum { FIRST_MAILBOXES_MAX = 5 };
@@ -16,6 +16,7 @@ struct backend {
     struct users *users;
     struct quota_service *quota;
     struct mail *mail;
+    struct audit *audit; /* NULL: nothing is recorded */
     struct logger log;
     char *spool_folder;
     struct first_mailbox first_mailboxes[FIRST_MAILBOXES_MAX];

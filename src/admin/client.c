@@ -159,7 +159,7 @@ static int open_here(struct client *c, const struct config *config, bool create,
     if (r < 0)
         return r;
     c->admin.backend = &c->backend;
-    c->session = admin_session_new(&c->admin);
+    c->session = admin_session_new(&c->admin, getuid());
     return 0;
 }
 

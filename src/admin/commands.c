@@ -8,9 +8,13 @@
 
 static const struct admin_command commands[] = {
     { "user-add", { { "user", ARG_TEXT }, { "password", ARG_TEXT } }, false, admin_user_add },
-    { "user-list", { { NULL } }, false, admin_user_list },
-    { "user-show", { { "user", ARG_TEXT } }, false, admin_user_show },
-    { "user-passwd", { { "user", ARG_TEXT }, { "password", ARG_TEXT } }, false, admin_user_passwd },
+    { "user-list", { { NULL } }, false, admin_user_list, .quiet = true },
+    { "user-show", { { "user", ARG_TEXT } }, false, admin_user_show, .quiet = true },
+    { "user-passwd",
+      { { "user", ARG_TEXT }, { "password", ARG_TEXT } },
+      false,
+      admin_user_passwd,
+      .event = AUDIT_PASSWORD },
     { "user-delete", { { "user", ARG_TEXT } }, false, admin_user_delete },
     { "user-disable", { { "user", ARG_TEXT } }, false, admin_user_disable },
     { "user-enable", { { "user", ARG_TEXT } }, false, admin_user_enable },
@@ -23,18 +27,27 @@ static const struct admin_command commands[] = {
       false,
       admin_user_show_capability },
     { "user-refer", { { "user", ARG_TEXT }, { "url", ARG_TEXT, true } }, false, admin_user_refer },
-    { "mailbox-list", { { "user", ARG_TEXT } }, false, admin_mailbox_list },
-    { "mailbox-status", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_mailbox_status },
+    { "mailbox-list", { { "user", ARG_TEXT } }, false, admin_mailbox_list, .quiet = true },
+    { "mailbox-status",
+      { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } },
+      false,
+      admin_mailbox_status,
+      .quiet = true },
     { "mailbox-create", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_mailbox_create },
     { "mailbox-rename",
       { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT }, { "to", ARG_TEXT } },
       false,
-      admin_mailbox_rename },
-    { "mailbox-delete", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_mailbox_delete },
-    { "metadata-list", { { NULL } }, false, admin_metadata_list },
+      admin_mailbox_rename,
+      .event = AUDIT_MAILBOX_RENAME },
+    { "mailbox-delete",
+      { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } },
+      false,
+      admin_mailbox_delete,
+      .event = AUDIT_MAILBOX_DELETE },
+    { "metadata-list", { { NULL } }, false, admin_metadata_list, .quiet = true },
     { "metadata-set", { { "name", ARG_TEXT }, { "value", ARG_TEXT, true } }, false, admin_metadata_set },
-    { "quota-show", { { "user", ARG_TEXT } }, false, admin_quota_show },
-    { "quota-domain", { { "domain", ARG_TEXT } }, false, admin_quota_domain },
+    { "quota-show", { { "user", ARG_TEXT } }, false, admin_quota_show, .quiet = true },
+    { "quota-domain", { { "domain", ARG_TEXT } }, false, admin_quota_domain, .quiet = true },
     { "quota-set",
       { { "user", ARG_TEXT },
         { "mailbox", ARG_TEXT, true },
@@ -44,45 +57,49 @@ static const struct admin_command commands[] = {
         { "annotations", ARG_TEXT, true } },
       false,
       admin_quota_set },
-    { "index-accounts", { { NULL } }, false, admin_index_accounts },
-    { "index-status", { { "user", ARG_TEXT } }, false, admin_index_status },
+    { "index-accounts", { { NULL } }, false, admin_index_accounts, .quiet = true },
+    { "index-status", { { "user", ARG_TEXT } }, false, admin_index_status, .quiet = true },
     { "index-rebuild", { { "user", ARG_TEXT }, { "afresh", ARG_NUMBER } }, false, admin_index_rebuild },
-    { "index-check", { { "user", ARG_TEXT, true } }, false, admin_index_check },
+    { "index-check", { { "user", ARG_TEXT, true } }, false, admin_index_check, .quiet = true },
     { "group-add", { { "group", ARG_TEXT } }, false, admin_group_add },
     { "group-delete", { { "group", ARG_TEXT } }, false, admin_group_delete },
-    { "group-list", { { NULL } }, false, admin_group_list },
-    { "group-members", { { "group", ARG_TEXT } }, false, admin_group_members },
+    { "group-list", { { NULL } }, false, admin_group_list, .quiet = true },
+    { "group-members", { { "group", ARG_TEXT } }, false, admin_group_members, .quiet = true },
     { "group-member-add", { { "group", ARG_TEXT }, { "user", ARG_TEXT } }, false, admin_group_member_add },
     { "group-member-remove",
       { { "group", ARG_TEXT }, { "user", ARG_TEXT } },
       false,
       admin_group_member_remove },
-    { "acl-show", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_acl_show },
+    { "acl-show", { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } }, false, admin_acl_show, .quiet = true },
     { "acl-set",
       { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT }, { "who", ARG_TEXT }, { "rights", ARG_TEXT } },
       false,
-      admin_acl_set },
+      admin_acl_set,
+      .event = AUDIT_ACL },
     { "acl-delete",
       { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT }, { "who", ARG_TEXT } },
       false,
-      admin_acl_delete },
+      admin_acl_delete,
+      .event = AUDIT_ACL },
     { "acl-seen",
       { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT }, { "mode", ARG_TEXT } },
       false,
-      admin_acl_seen },
-    { "deliver", { { "recipient", ARG_TEXT }, { "sender", ARG_TEXT } }, true, admin_deliver },
+      admin_acl_seen,
+      .event = AUDIT_ACL },
+    { "deliver", { { "recipient", ARG_TEXT }, { "sender", ARG_TEXT } }, true, admin_deliver, .quiet = true },
     { "import-begin", { { "user", ARG_TEXT } }, false, admin_import_begin },
-    { "import-mailbox", { { "mailbox", ARG_TEXT } }, false, admin_import_mailbox },
+    { "import-mailbox", { { "mailbox", ARG_TEXT } }, false, admin_import_mailbox, .quiet = true },
     { "import-message",
       { { "flags", ARG_LIST }, { "date_s", ARG_NUMBER }, { "zone_min", ARG_NUMBER, true } },
       true,
-      admin_import_message },
-    { "import-end", { { NULL } }, false, admin_import_end },
+      admin_import_message,
+      .quiet = true },
+    { "import-end", { { NULL } }, false, admin_import_end, .quiet = true },
     { "export-begin", { { "user", ARG_TEXT } }, false, admin_export_begin },
-    { "export-mailbox", { { "mailbox", ARG_TEXT } }, false, admin_export_mailbox },
-    { "export-next", { { NULL } }, false, admin_export_next },
-    { "status", { { NULL } }, false, admin_status },
-    { "who", { { NULL } }, false, admin_who },
+    { "export-mailbox", { { "mailbox", ARG_TEXT } }, false, admin_export_mailbox, .quiet = true },
+    { "export-next", { { NULL } }, false, admin_export_next, .quiet = true },
+    { "status", { { NULL } }, false, admin_status, .quiet = true },
+    { "who", { { NULL } }, false, admin_who, .quiet = true },
     { "kick", { { "who", ARG_TEXT } }, false, admin_kick }, /* a user, or the number of a session */
 };
 
@@ -103,12 +120,13 @@ bool admin_flag_by_name(struct str name, uint8_t *flag_out)
 
 /* ---- sessions ---- */
 
-struct admin_session *admin_session_new(const struct admin *admin)
+struct admin_session *admin_session_new(const struct admin *admin, uid_t uid)
 {
     struct admin_session *s = calloc(1, sizeof *s);
     if (!s)
         abort();
     s->admin = admin;
+    s->uid = uid;
     return s;
 }
 
@@ -260,6 +278,7 @@ int admin_run(struct admin_session *session, const json_t *request, struct incom
                                .arena = &arena,
                                .bytes = &bytes };
     r = command->run(&call, &result, err);
+    admin_record(&call, command, r, err);
     if (r == 0)
         *reply_out = (struct admin_reply){ result ? result : json_object(), bytes };
     else

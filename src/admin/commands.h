@@ -3,6 +3,7 @@
 #define LOFT_ADMIN_COMMANDS_H
 
 #include "admin/admin.h"
+#include "base/audit.h"
 
 enum { ADMIN_ARGS_MAX = 8 };
 
@@ -30,6 +31,8 @@ struct admin_command {
     bool takes_body;
     /* result_out: new reference, {} by default. */
     int (*run)(struct admin_call *call, json_t **result_out, struct err *err);
+    bool quiet;             /* changes nothing, or only as mail does: auditors need not know */
+    enum audit_event event; /* that it is to auditors; AUDIT_ADMIN, 0, for most */
 };
 
 struct import;                            /* command_import.c */
@@ -50,6 +53,7 @@ bool admin_flag_by_name(struct str name, uint8_t *flag_out); /* any case */
 
 struct admin_session {
     const struct admin *admin;
+    uid_t uid;
     struct import *import; /* NULL: none under way */
     struct export *export;
     struct check_session *check; /* of an index */
@@ -66,6 +70,11 @@ bool admin_public_domain(struct str user, struct str *domain_out);
 /* The user named by argument "user", or public mailboxes, and the account opened: own reference. -ERR_NOT_FOUND that
  * names it. */
 MUST_USE int call_open_account(const struct admin_call *call, struct account **account_out, struct err *err);
+
+/* record.c: tell auditors what was done, or refused (`r` with `err`). Of the arguments, those that audit_events has as keys of
+ * the event: so no password or value gets there by accident. */
+void admin_record(const struct admin_call *call, const struct admin_command *command, int r,
+                  const struct err *err);
 
 /* Tell all sessions of `user` to end; how many. */
 unsigned admin_kick_user(const struct admin *admin, const char *user);

@@ -50,6 +50,10 @@ struct config {
         uint64_t format; /* enum log_format */
     } log;
     struct {
+        const char *file; /* "": none */
+        uint64_t rotate_bytes, keep_count;
+    } audit;
+    struct {
         uint64_t workers, workers_max;
         const char *control_socket;
     } server;

@@ -1,5 +1,7 @@
 #include "admin/config_table.h"
 
+#include "base/audit.h"
+
 #include <assert.h>
 
 #define K            UINT64_C(1024)
@@ -18,6 +20,7 @@ static const char *const compressions[] = { "lz4", "zstd", "none", NULL };  /* e
 const struct config_section config_sections[] = {
     { "data", "Where mail is kept." },
     { "log", "What is written to standard error." },
+    { "audit", "What is recorded for auditors: who came in, what was changed and deleted (loft-audit(5))." },
     { "server", "The process itself." },
     { "imap", "IMAP with STARTTLS, and what holds for IMAP on every port." },
     { "imaps", "IMAP under TLS from the first byte." },
@@ -45,6 +48,17 @@ const struct config_setting config_settings[] = {
       .help = "Least level of the events that are logged." },
     { "log.format", CONFIG_WORD, .standard = "text", .words = log_formats, .offset = FIELD(log.format),
       .help = "text is one line for people, json one object a line for programs." },
+
+    { "audit.file", CONFIG_PATH, .standard = "audit.log", .max = PATH_BYTES_MAX, .offset = FIELD(audit.file),
+      .help = "File to which events are appended, one JSON object a line; *loft log* reads it. Empty: "
+              "nothing is recorded." },
+    { "audit.rotate_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 0, 1024 * G,
+      .offset = FIELD(audit.rotate_bytes),
+      .help = "A file that would grow beyond becomes audit.file with .1 behind it, and that one .2; 0: "
+              "never, somebody else "
+              "moves it." },
+    { "audit.keep_count", CONFIG_NUMBER, .standard = "20", .min = 1, .max = AUDIT_KEEP_MAX,
+      .offset = FIELD(audit.keep_count), .help = "So many of those files are kept; the oldest goes." },
 
     { "server.workers", CONFIG_NUMBER, .standard = "64", .min = 1, .max = 4096,
       .offset = FIELD(server.workers),

@@ -132,13 +132,15 @@ static void read_all(struct talk *t)
 static int on_open(struct conn *conn, void *ctx, void **session_out, struct err *err)
 {
     const struct control *control = ctx;
+    uid_t uid;
+    if (!conn_peer_uid(conn, &uid))
+        return err_set(err, ERR_DENIED, "it cannot be told who connects");
     struct talk *t = calloc(1, sizeof *t);
-    (void)err;
     if (!t)
         abort();
     t->conn = conn;
     t->admin = control->admin;
-    t->session = admin_session_new(control->admin);
+    t->session = admin_session_new(control->admin, uid);
     *session_out = t;
     return 0;
 }

@@ -10,7 +10,7 @@ const struct audit_event_row audit_events[AUDIT_EVENT_COUNT] = {
                       "user "
                       "(export). Commands that have an event of their own record that instead." },
     [AUDIT_START] = { "start", "version", "The server has started." },
-    [AUDIT_STOP] = { "stop", "", "The server is stopping." },
+    [AUDIT_STOP] = { "stop", "version", "The server is stopping." },
     [AUDIT_RELOAD] = { "reload", "ok text", "The configuration and certificates were read again." },
     [AUDIT_SIGN_IN] = { "sign-in",
                         "ok reason user by mechanism provider app_password protocol address tls client "

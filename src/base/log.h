@@ -70,14 +70,14 @@ void log_event(const struct logger *log, enum log_level level, const char *event
     log_event((log), (level), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ },         \
               sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) /                         \
                   sizeof(struct log_field))
-/* One event as a line of JSON, for a file of one's own: {"time":"...","event":"...",FIELDS} and a line feed, appended to
- * `line`. Fields of the type LOG_FIELD_NONE are left out. */
-void log_write_json(struct buf *line, int64_t wall_ms, const char *event, const struct log_field *fields,
-                    size_t field_count);
-
 #define log_debug(log, event, ...) LOG_AT((log), LEVEL_DEBUG, (event), ##__VA_ARGS__)
 #define log_info(log, event, ...)  LOG_AT((log), LEVEL_INFO, (event), ##__VA_ARGS__)
 #define log_warn(log, event, ...)  LOG_AT((log), LEVEL_WARN, (event), ##__VA_ARGS__)
 #define log_error(log, event, ...) LOG_AT((log), LEVEL_ERROR, (event), ##__VA_ARGS__)
+
+/* One event as a line of JSON, for a file of one's own: {"time":"...","event":"...",FIELDS} and a line feed, appended to
+ * `line`. Fields of the type LOG_FIELD_NONE are left out. */
+void log_write_json(struct buf *line, int64_t wall_ms, const char *event, const struct log_field *fields,
+                    size_t field_count);
 
 #endif

@@ -214,6 +214,16 @@ const struct net_addr *conn_peer(const struct conn *conn)
     return &conn->peer;
 }
 
+bool conn_peer_uid(const struct conn *conn, uid_t *uid_out)
+{
+    struct ucred cred;
+    socklen_t n = sizeof cred;
+    if (conn->peer.family != ADDR_UNIX || getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+        return false;
+    *uid_out = cred.uid;
+    return true;
+}
+
 struct net_addr conn_local(const struct conn *conn)
 {
     struct sockaddr_storage name;

@@ -18,7 +18,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "net/addr.h"
+
 #include "net/tls_peer.h"
+#include <sys/types.h>
 
 struct conn;
 
@@ -156,6 +158,8 @@ bool conn_tls_client(struct conn *conn, struct tls_client *client_out);
 
 /* ---- who and where ---- */
 
+/* The user of this machine who connected over a Unix socket; false for TCP. */
+bool conn_peer_uid(const struct conn *conn, uid_t *uid_out);
 uint64_t conn_id(const struct conn *conn);                 /* from 1, never reused while the server runs */
 const struct net_addr *conn_peer(const struct conn *conn); /* the client's, also behind a PROXY header */
 struct net_addr conn_local(const struct conn *conn);       /* what it connected to */
