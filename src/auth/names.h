@@ -46,9 +46,14 @@ MUST_USE int names_sign_in(struct names *names, struct str typed, char out[USER_
 /* Is there a user of that (normalised) name? users_find, and whoever keeps users elsewhere: auth_find_recipient. */
 typedef int names_find_fn(void *ctx, struct str name, struct user *user_out, struct err *err);
 
+struct names_recipient {
+    struct account_id account;
+    struct str name;
+};
+
 struct names_recipients {
-    struct user *users; /* each once; borrows the arena */
-    size_t count;
+    struct names_recipient *list; /* each account once; all of it borrows the arena */
+    size_t count, cap;
     struct str
         mailbox; /* wanted behind the delimiter; NIL for INBOX, and where an alias stands for several */
 };

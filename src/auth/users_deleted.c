@@ -28,6 +28,8 @@ static int delete_plan(struct users *users, void *args, uint64_t version, struct
         users_referral_key(user->name, &key);
         batch_delete(batch, buf_str(&key));
         r = groups_forget_user(users, user->account, batch, err);
+        if (r == 0)
+            r = aliases_forget_user(users, user->name, batch, err);
     }
     buf_deinit(&key);
     return r;

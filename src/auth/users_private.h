@@ -54,4 +54,7 @@ void users_referral_key(const char *name, struct buf *key);
 MUST_USE int groups_forget_user(struct users *users, struct account_id user, struct batch *batch,
                                 struct err *err);
 
+/* names_alias.c: the user is no longer among those whom an alias stands for. */
+MUST_USE int aliases_forget_user(struct users *users, const char *name, struct batch *batch, struct err *err);
+
 #endif
