@@ -1,17 +1,16 @@
 #include "serve.h"
 
 #include "admin/backend.h"
+#include "admin/certificates.h"
 #include "admin/control.h"
 #include "auth/provider_own.h"
 #include "imap/server.h"
 #include "lmtp/server.h"
 #include "mail/indexer.h"
-#include "net/cert.h"
 #include "net/listener.h"
 #include "net/net.h"
 #include "net/tls.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -26,6 +25,7 @@ enum { DRAIN_MS = 5000, HOST_NAME_BYTES = 256 };
 /* Everything that runs, in the order in which it is started. */
 struct server {
     struct config *config;
+    struct config *tls_config; /* what was read last, of which [tls] holds; NULL: config */
     struct log_sink sink;
     struct logger log;
     struct backend backend;
@@ -41,91 +41,50 @@ struct server {
     struct admin_server running;
     struct admin admin;
     struct control *control;
-    char tickets_path[PATH_MAX]; /* "": not taken, so none are left */
+    char tickets_path[PATH_MAX];     /* "": not taken, so none are left */
+    atomic_uint ask_imap, ask_imaps; /* enum tls_client_certificate */
+    int32_t expiry_told;
 };
 
 /* ---- certificates ---- */
 
-struct pairs {
-    struct arena arena;
-    struct tls_pair list[TLS_PAIRS_MAX];
-    size_t count;
-};
-
-static int own_certificate(const struct server *s, struct pairs *pairs, struct err *err)
+/* First load, or reload on SIGHUP by the settings `c`. */
+static int load_certificates(struct server *s, const struct config *c, struct err *err)
 {
-    struct str path = arena_printf(&pairs->arena, "%s/self-signed.pem", s->config->data.folder);
-    bool made;
-    int r = cert_ensure_self_signed(path.p, str_c(s->host_name), &clock_system, &made, err);
+    struct certificates found;
+    int r = certificates_find(c, str_c(s->host_name), &found, err);
+    if (r == 0 && found.made)
+        log_warn(&s->log, "certificate-made", KV("file", found.options.pairs[0].certificate_path),
+                 KV("text", "self-signed: clients will ask; set tls.certificate"));
+    if (r == 0)
+        r = s->tls ? tls_context_reload(s->tls, &found.options, err)
+                   : tls_context_new(&found.options, &s->tls, err);
+    certificates_deinit(&found);
     if (r < 0)
         return r;
-    if (made)
-        log_warn(&s->log, "certificate-made", KV("file", path),
-                 KV("text", "self-signed: clients will ask; set tls.certificate"));
-    pairs->list[pairs->count++] = (struct tls_pair){ path.p, path.p };
+    s->ask_imap = (unsigned)c->imap.client_certificate;
+    s->ask_imaps = (unsigned)c->imaps.client_certificate;
     return 0;
 }
 
-/* Every NAME.crt of tls.sni_folder, with NAME.key. */
-static int sni_certificates(const struct server *s, struct pairs *pairs, struct err *err)
+/* From time to time. Before it warns it looks whether there are newer files already. */
+static void watch_certificates(struct server *s)
 {
-    const char *folder = s->config->tls.sni_folder;
-    if (!*folder)
-        return 0;
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return err_set_errno(err, errno, "tls.sni_folder %s", folder);
-    int r = 0;
-    for (struct dirent *entry; r == 0 && (entry = readdir(dir));) {
-        struct str name = str_c(entry->d_name);
-        if (!str_ends(name, STR(".crt")))
-            continue;
-        if (pairs->count == TLS_PAIRS_MAX) {
-            r = err_set(err, ERR_LIMIT, "more than %d certificates in %s", TLS_PAIRS_MAX, folder);
-            break;
-        }
-        int stem = (int)(name.n - 4);
-        pairs->list[pairs->count++] =
-            (struct tls_pair){ arena_printf(&pairs->arena, "%s/%s", folder, entry->d_name).p,
-                               arena_printf(&pairs->arena, "%s/%.*s.key", folder, stem, entry->d_name).p };
+    struct err err;
+    struct buf path = BUF_INIT;
+    int64_t now = clock_wall_ms(&clock_system), expires = tls_context_expires_wall_ms(s->tls, NULL);
+    if (!certificates_must_warn(now, expires, &s->expiry_told))
+        return;
+    if (load_certificates(s, s->tls_config ? s->tls_config : s->config, &err) < 0)
+        log_error(&s->log, "reload-failed", KV("text", (const char *)err.text));
+    expires = tls_context_expires_wall_ms(s->tls, &path);
+    s->expiry_told = CERTIFICATES_NOTHING_TOLD;
+    if (certificates_must_warn(now, expires, &s->expiry_told)) {
+        int64_t hours = (expires - now) / (3600 * 1000);
+        LOG_AT(&s->log, hours > 24 ? LEVEL_WARN : LEVEL_ERROR, "certificate-expires",
+               KV("file", buf_str(&path)), KV("hours_left", hours));
     }
-    closedir(dir);
-    return r;
-}
-
-static int find_pairs(const struct server *s, struct pairs *pairs, struct err *err)
-{
-    int r = 0;
-    const struct config *c = s->config;
-    if (*c->tls.certificate)
-        pairs->list[pairs->count++] = (struct tls_pair){ c->tls.certificate,
-                                                         *c->tls.key ? c->tls.key : c->tls.certificate };
-    else
-        r = own_certificate(s, pairs, err);
-    return r < 0 ? r : sni_certificates(s, pairs, err);
-}
-
-/* First load, or reload on SIGHUP. */
-static int load_certificates(struct server *s, struct err *err)
-{
-    struct pairs *pairs = calloc(1, sizeof *pairs);
-    if (!pairs)
-        abort();
-    int r = find_pairs(s, pairs, err);
-    if (r == 0 && s->tls) {
-        r = tls_context_reload(s->tls, pairs->list, pairs->count, err);
-    } else if (r == 0) {
-        const struct tls_options options = { .pairs = pairs->list,
-                                             .pair_count = pairs->count,
-                                             .min_version = s->config->tls.min_version == CONFIG_TLS_1_3
-                                                                ? TLS_1_3
-                                                                : TLS_1_2,
-                                             .clock = &clock_system };
-        r = tls_context_new(&options, &s->tls, err);
-    }
-    arena_deinit(&pairs->arena);
-    free(pairs);
-    return r;
+    buf_deinit(&path);
 }
 
 /* Clients resume their sessions with the server that starts next. */
@@ -188,11 +147,13 @@ static int open_listeners(struct server *s, struct err *err)
                                      .tls_mode = LISTENER_TLS_STARTTLS,
                                      .tls = s->tls,
                                      .alpn = STR("imap"),
+                                     .client_certificate = &s->ask_imap,
                                      .proxy = c->imap.proxy_protocol,
                                      .per_client_max = (unsigned)c->limits.connections_per_address };
     struct listener_options imaps = imap;
     imaps.ctx = &s->imaps;
     imaps.tls_mode = LISTENER_TLS_IMPLICIT;
+    imaps.client_certificate = &s->ask_imaps;
     imaps.proxy = c->imaps.proxy_protocol;
     struct listener_options lmtp = { .handler = &lmtp_handler,
                                      .ctx = &s->lmtp,
@@ -303,7 +264,7 @@ static int start(struct server *s, struct err *err)
     if (r == 0)
         r = start_auth(s, err);
     if (r == 0)
-        r = load_certificates(s, err);
+        r = load_certificates(s, c, err);
     if (r < 0)
         return r;
     take_tickets(s);
@@ -357,6 +318,7 @@ static void end(struct server *s)
     presence_free(&s->presence);
     languages_free(&s->languages);
     limits_free(&s->limits);
+    config_free(&s->tls_config);
     config_free(&s->config);
 }
 
@@ -366,7 +328,7 @@ static void tell_not_reloaded(struct server *s, const struct err *err)
     log_error(&s->log, "reload-failed", KV("text", (const char *)err->text));
 }
 
-/* What can change while people are connected: log level and certificates. The rest is told to need a restart. */
+/* What can change while people are connected: [tls], certificates, and who is asked for one. The rest is told to need a restart. */
 static void reload(struct server *s, const struct config_sources *sources)
 {
     struct err err;
@@ -376,18 +338,16 @@ static void reload(struct server *s, const struct config_sources *sources)
         tell_not_reloaded(s, &err);
         return;
     }
-    struct config *old = s->config;
-    s->config = fresh;
-    if (load_certificates(s, &err) < 0) {
+    if (load_certificates(s, fresh, &err) < 0) {
         tell_not_reloaded(s, &err);
-        s->config = old;
         config_free(&fresh);
         return;
     }
-    s->config = old; /* sessions and listeners read it; only certificates are new */
-    config_free(&fresh);
+    config_free(&s->tls_config); /* sessions and listeners read s->config */
+    s->tls_config = fresh;
+    s->expiry_told = CERTIFICATES_NOTHING_TOLD;
     AUDIT(s->backend.audit, AUDIT_RELOAD, AUDIT_BOOL("ok", true));
-    log_info(&s->log, "reloaded", KV("text", "certificates; other settings take a restart"));
+    log_info(&s->log, "reloaded", KV("text", "[tls] and certificates; other settings take a restart"));
 }
 
 /* systemd's protocol, sd_notify(3): a datagram to the socket that NOTIFY_SOCKET names. */
@@ -412,7 +372,7 @@ static void notify(const char *state)
 
 int serve(const struct config_sources *sources, struct err *err)
 {
-    struct server s = { 0 };
+    struct server s = { .expiry_told = CERTIFICATES_NOTHING_TOLD };
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -427,9 +387,10 @@ int serve(const struct config_sources *sources, struct err *err)
         AUDIT(s.backend.audit, AUDIT_START, KV("version", LOFT_VERSION));
         fputs("ready\n", stderr);
         notify("READY=1");
+        const struct timespec hour = { .tv_sec = 3600 };
         for (int which = 0; which != SIGTERM && which != SIGINT;) {
-            if (sigwait(&signals, &which) != 0)
-                continue;
+            watch_certificates(&s);
+            which = sigtimedwait(&signals, NULL, &hour);
             if (which == SIGHUP)
                 reload(&s, sources);
         }

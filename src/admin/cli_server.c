@@ -1,7 +1,27 @@
 /* loft status, who, kick; loft config ... */
+#include "admin/certificates.h"
 #include "admin/cli_private.h"
 
 #include <stdio.h>
+
+enum { CERTIFICATE_WARN_S = 30 * 24 * 3600 };
+
+static void print_certificate(const json_t *server, struct buf *out)
+{
+    int64_t left_s = json_integer_value(json_object_get(server, "certificate_expires_s")) -
+                     clock_wall_ms(&clock_system) / 1000;
+    const char *file = json_string_value(json_object_get(server, "certificate_file"));
+    buf_add_lit(out, "Certificate  ");
+    if (left_s <= 0) {
+        buf_add_lit(out, "HAS RUN OUT");
+    } else {
+        buf_add_lit(out, "runs out in ");
+        cli_format_duration(left_s, out);
+    }
+    if (file && left_s <= CERTIFICATE_WARN_S)
+        buf_printf(out, ": %s", file);
+    buf_add_char(out, '\n');
+}
 
 static void print_status(const json_t *status)
 {
@@ -16,10 +36,7 @@ static void print_status(const json_t *status)
         buf_printf(&out, "\nConnections  %lld, %lld signed in; %lld accepted, %lld refused\n",
                    (long long)NUMBER(server, "connections"), (long long)NUMBER(server, "signed_in"),
                    (long long)NUMBER(server, "accepted"), (long long)NUMBER(server, "refused"));
-        buf_add_lit(&out, "Certificate  runs out in ");
-        cli_format_duration(NUMBER(server, "certificate_expires_s") - clock_wall_ms(&clock_system) / 1000,
-                            &out);
-        buf_add_char(&out, '\n');
+        print_certificate(server, &out);
     } else {
         buf_add_lit(&out, "Server       not running\n");
     }
@@ -99,6 +116,8 @@ int cli_config_check(struct cli *cli, struct err *err)
 {
     struct problems problems = { 0 };
     int r = config_load(&cli->sources, print_problem, &problems, &cli->config, err);
+    if (r == 0)
+        r = certificates_check(cli->config, err);
     if (r == 0)
         printf("%s: no mistakes found.\n", cli->sources.file ? cli->sources.file : "No configuration file");
     else if (problems.count)

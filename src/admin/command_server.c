@@ -118,13 +118,16 @@ static json_t *server_json(const struct admin *admin)
     struct net_stats s = net_stats(server->net);
     json_t *sessions = json_array();
     presence_each(server->presence, add_session, sessions);
+    struct buf path = BUF_INIT;
+    int64_t expires_wall_ms = tls_context_expires_wall_ms(server->tls, &path);
     json_t *result = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "uptime_s",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "uptime_s",
         (json_int_t)((clock_wall_ms(admin->clock) - server->started_wall_ms) / 1000), "connections",
         (json_int_t)s.connections, "signed_in", (json_int_t)json_array_size(sessions), "accepted",
         (json_int_t)s.accepted, "refused", (json_int_t)s.refused, "workers", (json_int_t)s.workers,
         "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "certificate_expires_s",
-        (json_int_t)(tls_context_expires_wall_ms(server->tls) / 1000));
+        (json_int_t)(expires_wall_ms / 1000), "certificate_file", admin_text(buf_str(&path)));
+    buf_deinit(&path);
     json_decref(sessions);
     return result;
 }

@@ -4,6 +4,7 @@
 #include "admin/config_quota.h"
 #include "admin/config_table.h"
 #include "base/file.h"
+#include "net/tls.h"
 
 #include <ini.h>
 #include <stdlib.h>
@@ -179,6 +180,11 @@ static void check_together(struct loader *l)
     } checks[] = {
         { (c->tls.certificate[0] == '\0') != (c->tls.key[0] == '\0'),
           "tls.certificate and tls.key go together: set both or none" },
+        { c->tls.client_ca[0] == '\0' && (c->imap.client_certificate == TLS_CLIENT_REQUIRED ||
+                                          c->imaps.client_certificate == TLS_CLIENT_REQUIRED),
+          "client_certificate = require takes tls.client_ca: who has signed them?" },
+        { c->tls.client_ca[0] == '\0' && c->tls.client_crl[0] != '\0',
+          "tls.client_crl is of no use without tls.client_ca" },
         { c->server.workers > c->server.workers_max, "server.workers is above server.workers_max" },
         { c->auth.failure_delay_ms > c->auth.failure_delay_max_ms,
           "auth.failure_delay_ms is above auth.failure_delay_max_ms" },

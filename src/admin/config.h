@@ -66,11 +66,13 @@ struct config {
         uint64_t max_line_bytes, max_literal_bytes, max_command_bytes, max_append_bytes;
         uint64_t message_limit, save_limit, sort_cache_bytes;
         const char *hide_capabilities;
+        uint64_t client_certificate; /* enum tls_client_certificate */
     } imap;
     struct {
         struct config_listen listen;
         bool proxy_protocol;
         const char *hide_capabilities;
+        uint64_t client_certificate; /* enum tls_client_certificate */
     } imaps;
     struct {
         struct config_listen listen;
@@ -84,6 +86,10 @@ struct config {
         const char *certificate, *key; /* "": a self-signed pair is made in the data folder */
         const char *sni_folder;        /* "": none */
         uint64_t min_version;          /* enum config_tls_version */
+        const char *ciphers, *ciphersuites, *groups;
+        bool server_preference;
+        const char *client_ca, *client_crl; /* "": none */
+        uint64_t client_depth, client_name; /* enum tls_client_name */
     } tls;
     struct {
         bool plaintext_on_loopback;

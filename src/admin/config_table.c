@@ -1,6 +1,7 @@
 #include "admin/config_table.h"
 
 #include "base/audit.h"
+#include "net/tls.h"
 
 #include <assert.h>
 
@@ -12,7 +13,10 @@ enum { PATH_BYTES_MAX = 4095, SOCKET_PATH_BYTES_MAX = 107, MAILBOX_NAME_BYTES_MA
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL }; /* enum log_level */
 static const char *const log_formats[] = { "text", "json", NULL };                  /* enum log_format */
-static const char *const tls_versions[] = { "1.2", "1.3", NULL };           /* enum config_tls_version */
+static const char *const tls_versions[] = { "1.2", "1.3", NULL }; /* enum config_tls_version */
+static const char *const client_certificates[] = { "no", "request", "require",
+                                                   NULL }; /* enum tls_client_certificate */
+static const char *const client_names[] = { "email", "upn", "common-name", NULL }; /* enum tls_client_name */
 static const char *const socket_modes[] = { "0600", "0660", "0666", NULL }; /* enum config_socket_mode */
 static const char *const over_replies[] = { "452", "552", NULL };           /* enum config_over_reply */
 static const char *const compressions[] = { "lz4", "zstd", "none", NULL };  /* enum config_compression */
@@ -25,7 +29,7 @@ const struct config_section config_sections[] = {
     { "imap", "IMAP with STARTTLS, and what holds for IMAP on every port." },
     { "imaps", "IMAP under TLS from the first byte." },
     { "lmtp", "Delivery of mail by a mail transfer agent." },
-    { "tls", "Certificates and versions." },
+    { "tls", "Certificates, versions and ciphers; all of it is read again on SIGHUP." },
     { "auth", "Signing in." },
     { "limits", "How much one address, one account and everybody together may use." },
     { "delivery", "Mail that arrives, by LMTP, loft deliver or loft import." },
@@ -78,6 +82,10 @@ const struct config_setting config_settings[] = {
       .help = "Every connection to imap.listen must begin with a HAProxy PROXY header, version 1 or 2, that "
               "names the client. "
               "Say yes only where nobody but the proxy can connect." },
+    { "imap.client_certificate", CONFIG_WORD, .standard = "request", .words = client_certificates,
+      .offset = FIELD(imap.client_certificate),
+      .help = "Whether clients are asked for a certificate where tls.client_ca is set. With require nobody "
+              "comes in without one." },
     { "imap.login_timeout_s", CONFIG_NUMBER, CONFIG_SECONDS, "60", 5, 3600,
       .offset = FIELD(imap.login_timeout_s),
       .help = "A client that has not signed in by then is disconnected." },
@@ -153,6 +161,10 @@ const struct config_setting config_settings[] = {
           "Addresses for IMAP under TLS. When this is not set and port 993 may not be bound, 1993 is used." },
     { "imaps.proxy_protocol", CONFIG_BOOL, .standard = "no", .offset = FIELD(imaps.proxy_protocol),
       .help = "As imap.proxy_protocol, for imaps.listen. The header comes before TLS." },
+    { "imaps.client_certificate", CONFIG_WORD, .standard = "request", .words = client_certificates,
+      .offset = FIELD(imaps.client_certificate),
+      .help = "Whether clients are asked for a certificate where tls.client_ca is set. With require nobody "
+              "comes in without one." },
     { "imaps.hide_capabilities", CONFIG_STRING, .standard = "", .max = 1000,
       .offset = FIELD(imaps.hide_capabilities),
       .help = "Further capabilities that are not announced on imaps.listen; as imap.hide_capabilities." },
@@ -195,6 +207,33 @@ const struct config_setting config_settings[] = {
               "(SNI)." },
     { "tls.min_version", CONFIG_WORD, .standard = "1.2", .words = tls_versions,
       .offset = FIELD(tls.min_version), .help = "Oldest version of TLS that is spoken." },
+    { "tls.ciphers", CONFIG_STRING, .standard = TLS_CIPHERS_DEFAULT, .min = 1, .max = 2000,
+      .offset = FIELD(tls.ciphers), .help = "Ciphers of TLS 1.2, as openssl-ciphers(1) writes them." },
+    { "tls.ciphersuites", CONFIG_STRING, .standard = TLS_CIPHERSUITES_DEFAULT, .min = 1, .max = 2000,
+      .offset = FIELD(tls.ciphersuites), .help = "Ciphers of TLS 1.3, separated by colons." },
+    { "tls.groups", CONFIG_STRING, .standard = TLS_GROUPS_DEFAULT, .min = 1, .max = 2000,
+      .offset = FIELD(tls.groups),
+      .help = "Groups for the key exchange, the one we like best first, separated by colons." },
+    { "tls.server_preference", CONFIG_BOOL, .standard = "yes", .offset = FIELD(tls.server_preference),
+      .help = "Our order of ciphers counts. Clients without help for AES in their processor, which put "
+              "ChaCha20 first, get that all the same." },
+    { "tls.client_ca", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(tls.client_ca),
+      .help =
+          "PEM file with the authorities that sign certificates of clients. Clients are asked for one "
+          "only when this is set, and can sign in with it by SASL EXTERNAL. One that is not good ends the "
+          "connection." },
+    { "tls.client_crl", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(tls.client_crl),
+      .help = "PEM file with the revocation lists of all authorities that sign certificates of clients. When "
+              "one is missing or out of date, no certificate under it is taken." },
+    { "tls.client_depth", CONFIG_NUMBER, .standard = "4", .max = TLS_TRUST_DEPTH_MAX,
+      .offset = FIELD(tls.client_depth),
+      .help = "How many authorities may stand between the certificate of a client and the one in "
+              "tls.client_ca." },
+    { "tls.client_name", CONFIG_WORD, .standard = "email", .words = client_names,
+      .offset = FIELD(tls.client_name),
+      .help = "Which name in the certificate of a client is the user: the first e-mail address or the first "
+              "user principal name of its alternative names, or the last common name of its subject. A "
+              "certificate without that name is nobody's." },
 
     { "auth.plaintext_on_loopback", CONFIG_BOOL, .standard = "no",
       .offset = FIELD(auth.plaintext_on_loopback),

@@ -250,6 +250,18 @@ static void open_session(struct conn *c)
 
 /* ---- TLS ---- */
 
+/* Somebody came with a certificate that is not good here: worth a line, unlike the rubbish that scanners send. */
+static void log_refused_certificate(const struct conn *c)
+{
+    const char *why = tls_trust_refusal(c->tls.ssl, ERR_peek_last_error());
+    char peer[ADDR_TEXT_BYTES];
+    struct logger log = conn_logger(c);
+    if (why)
+        log_info(&log, "client-certificate-refused", KV("listener", c->listener->options.handler->name),
+                 KV("address", (const char *)addr_format(&c->peer, false, peer)), KV("reason", why),
+                 KV("text", X509_verify_cert_error_string(SSL_get_verify_result(c->tls.ssl))));
+}
+
 static void run_handshake(struct conn *c)
 {
     struct err err;
@@ -269,6 +281,7 @@ static void run_handshake(struct conn *c)
     }
     int why = SSL_get_error(ssl, r);
     if (c->hangup || (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)) {
+        log_refused_certificate(c);
         tls_error(&err, "TLS handshake");
         log_end(c, "tls-failed", &err);
         finish(c);
@@ -279,8 +292,11 @@ static void run_handshake(struct conn *c)
 
 static void begin_handshake(struct conn *c)
 {
+    const struct listener_options *options = &c->listener->options;
+    enum tls_client_certificate ask = options->client_certificate ? atomic_load(options->client_certificate)
+                                                                  : TLS_CLIENT_NOT_ASKED;
     struct err err;
-    if (tls_session_init(&c->tls, c->listener->options.tls, c->fd, &c->listener->alpn, &err) < 0) {
+    if (tls_session_init(&c->tls, options->tls, c->fd, &c->listener->alpn, ask, &err) < 0) {
         log_end(c, "tls-failed", &err);
         finish(c);
         return;

@@ -14,6 +14,7 @@
 #include "net/net.h"
 #include "net/tls.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 enum listener_tls {
@@ -32,6 +33,8 @@ struct listener_options {
     enum listener_tls tls_mode;
     struct tls_context *tls; /* a reference is taken; needed unless LISTENER_TLS_NONE */
     struct str alpn;         /* "imap"; NIL: ALPN is ignored */
+    /* enum tls_client_certificate: read at each handshake, so that a reload can change it. NULL: not asked */
+    const atomic_uint *client_certificate;
 
     bool proxy;                        /* a PROXY header must come first, v1 or v2: proxy.h */
     const struct net_cidr *proxy_from; /* who may send one; others are dropped. None: anybody */

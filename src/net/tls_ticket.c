@@ -101,6 +101,10 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     struct ticket_key key;
     bool found;
 
+    /* RFC 5077, 3.3: TLS 1.2 has promised a ticket by now; an empty one takes that back. Who has shown a certificate
+     * shows it each time, so that one that was revoked since opens nothing. */
+    if (seal && SSL_get0_peer_certificate(ssl))
+        return 0;
     pthread_mutex_lock(&tickets->lock);
     if (seal) {
         found = rotate(tickets, now_ms);
