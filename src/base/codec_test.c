@@ -229,8 +229,13 @@ static void test_base32_follows_the_vectors_without_padding(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        { "", "" },           { "f", "MY" },         { "fo", "MZXQ" },           { "foo", "MZXW6" },
-        { "foob", "MZXW6YQ" }, { "fooba", "MZXW6YTB" }, { "foobar", "MZXW6YTBOI" },
+        { "", "" },
+        { "f", "MY" },
+        { "fo", "MZXQ" },
+        { "foo", "MZXW6" },
+        { "foob", "MZXW6YQ" },
+        { "fooba", "MZXW6YTB" },
+        { "foobar", "MZXW6YTBOI" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct buf out = BUF_INIT;
