@@ -1,5 +1,6 @@
 #include "auth/auth_private.h"
 
+#include "auth/second_factor.h"
 #include "base/rand.h"
 
 #include <assert.h>
@@ -84,6 +85,14 @@ static int find_record(struct auth *a, struct attempt *t, struct err *err)
     return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
 }
 
+/* "anna/phone" is the app password "phone" of anna: no name has a '/', and SCRAM has one salt a name. */
+static struct str take_label(struct attempt *t, struct str name)
+{
+    ptrdiff_t at = str_find_char(name, '/');
+    t->label = at < 0 ? STR("") : str_skip(name, (size_t)at + 1);
+    return at < 0 ? name : str_sub(name, 0, (size_t)at);
+}
+
 int attempt_begin(struct auth *a, struct attempt *t, const struct auth_request *request,
                   struct auth_outcome *outcome, struct err *err)
 {
@@ -92,7 +101,7 @@ int attempt_begin(struct auth *a, struct attempt *t, const struct auth_request *
                            .outcome = outcome,
                            .begun_ms = clock_mono_ms(a->params.clock),
                            .answer = { .groups = BUF_INIT } };
-    struct str name = str_is_nil(request->authcid) ? STR("") : request->authcid;
+    struct str name = take_label(t, str_is_nil(request->authcid) ? STR("") : request->authcid);
     bool good_name = users_normalise_name(name, t->name, NULL) == 0;
     if (!good_name)
         t->name[0] = '\0';
@@ -249,10 +258,56 @@ static void remember(struct auth *a, const struct attempt *t, const unsigned cha
                    clock_mono_ms(a->params.clock) + (int64_t)a->params.known_good_s * 1000, (int)t->provider);
 }
 
+static int look_at_factor(struct auth *a, struct attempt *t, struct str typed, struct second_factor *factor,
+                          struct err *err)
+{
+    *factor = (struct second_factor){ .password = typed };
+    if (!t->exists || second_factor_look(a->params.users, &t->user, typed, factor, err) == 0)
+        return 0;
+    t->outcome->reason = AUTH_PROVIDER_DOWN;
+    return err_set(err, ERR_UNAVAILABLE, "the second factor of the user cannot be read");
+}
+
+static int miss_factor(struct attempt *t, struct err *err)
+{
+    t->outcome->reason = AUTH_SECOND_FACTOR_MISSING;
+    return err_set(err, ERR_AUTH, "a second factor is missing");
+}
+
+int attempt_check_factor(struct auth *a, struct attempt *t, struct err *err)
+{
+    struct second_factor factor;
+    if (t->answer.app_password_id || t->answer.second_factor)
+        return 0;
+    int r = look_at_factor(a, t, STR(""), &factor, err);
+    return r == 0 && factor.needed ? miss_factor(t, err) : r;
+}
+
+/* The password, and the code behind it where there is one: second_factor.h. */
+static int verify_with_factor(struct auth *a, struct attempt *t, struct str typed, struct err *err)
+{
+    struct second_factor factor;
+    int r = look_at_factor(a, t, typed, &factor, err);
+    if (r == 0)
+        r = chain_verify(a, t, factor.password, err);
+    if (r < 0 || !factor.needed || t->answer.second_factor)
+        return r;
+    t->answer.once = true;
+    if (!factor.shown)
+        return miss_factor(t, err);
+    r = second_factor_use(a->params.users, &t->user, &factor, err);
+    if (r < 0 && r != -ERR_AUTH) {
+        t->outcome->reason = AUTH_PROVIDER_DOWN;
+        return err_set(err, ERR_UNAVAILABLE, "the use of a code cannot be written down");
+    }
+    t->answer.second_factor = r == 0;
+    return r;
+}
+
 static int try_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
 {
     unsigned char digest[KNOWN_GOOD_DIGEST_BYTES];
-    bool may_know = t->exists && !t->user.disabled && !t->user.locked;
+    bool may_know = t->exists && !t->user.disabled && !t->user.locked && t->label.n == 0;
     if (may_know)
         digest_of(a, t, password, digest);
     if (may_know && is_known_good(a, t, digest))
@@ -262,8 +317,8 @@ static int try_password(struct auth *a, struct attempt *t, struct str password, 
         return r;
     if (t->name[0] && password.n > 0 && password.n <= USER_PASSWORD_BYTES_MAX) {
         r = chain_app_password(a, t, password, err);
-        if (r == -ERR_NOT_FOUND)
-            r = chain_verify(a, t, password, err);
+        if (r == -ERR_NOT_FOUND && t->label.n == 0)
+            r = verify_with_factor(a, t, password, err);
     } else {
         r = -ERR_NOT_FOUND;
     }
@@ -327,7 +382,9 @@ int auth_sign_in_identity(struct auth *a, const struct auth_request *request, bo
     r = attempt_check_client(a, &t, err);
     if (r == 0)
         r = t.name[0] ? chain_find(a, &t, err) : -ERR_NOT_FOUND;
-    outcome->second_factor = r == 0 && second_factor;
+    t.answer.second_factor |= second_factor;
+    if (r == 0)
+        r = attempt_check_factor(a, &t, err);
     return attempt_end(a, &t, attempt_conclude(a, &t, r, err));
 }
 

@@ -72,6 +72,14 @@ static int make_app_password(const struct provider *p, struct attempt *t, struct
     return p->ops->app_password(p->ctx, str_c(t->name), call->credential, t->request->peer, &t->answer, err);
 }
 
+static int make_app_verifier(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
+{
+    if (!p->ops->app_verifier)
+        return -ERR_NOT_FOUND;
+    return p->ops->app_verifier(p->ctx, str_c(t->name), t->label, call->hash, t->request->peer,
+                                call->verifier_out, &t->answer, err);
+}
+
 static int make_verify(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
 {
     if (!p->ops->verify)
@@ -107,6 +115,13 @@ static int make_scram(const struct provider *p, struct attempt *t, struct call *
 int chain_app_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
 {
     struct call call = { .make = make_app_password, .credential = password };
+    return ask(a, t, &call, err);
+}
+
+int chain_app_verifier(struct auth *a, struct attempt *t, enum scram_hash hash,
+                       struct scram_verifier *verifier_out, struct err *err)
+{
+    struct call call = { .make = make_app_verifier, .hash = hash, .verifier_out = verifier_out };
     return ask(a, t, &call, err);
 }
 

@@ -26,6 +26,7 @@ struct attempt {
     int64_t begun_ms;
     uint32_t delay_ms;                  /* of client and name, as they stand; from begun_ms on */
     char name[USER_NAME_BYTES_MAX + 1]; /* normalised; "": it can be nobody's, or is not known yet */
+    struct str label; /* of "name/label", an app password of that name; "": none. Borrows the request */
     char name_room[USER_NAME_BYTES_MAX + 2], client_room[64];
     struct str name_key, client_key; /* of the throttle */
     struct user user;                /* our record of `name`; hash empty */
@@ -42,6 +43,8 @@ MUST_USE int attempt_begin(struct auth *auth, struct attempt *t, const struct au
                            struct auth_outcome *outcome, struct err *err);
 /* This client has failed so often that it is turned away without a look? 0; -ERR_UNAVAILABLE. */
 MUST_USE int attempt_check_client(struct auth *auth, struct attempt *t, struct err *err);
+/* A password was right, or proved: is that enough for this user? 0; -ERR_AUTH: a second factor is missing; -ERR_UNAVAILABLE. */
+MUST_USE int attempt_check_factor(struct auth *auth, struct attempt *t, struct err *err);
 /* `r` is what the credential was worth: a yes becomes a user, a no a failure. The result of the sign-in. */
 MUST_USE int attempt_conclude(struct auth *auth, struct attempt *t, int r, struct err *err);
 /* Counts, fills what is left of the outcome, frees. Returns r. */
@@ -55,6 +58,8 @@ MUST_USE int chain_token(struct auth *auth, struct attempt *t, struct str token,
 MUST_USE int chain_find(struct auth *auth, struct attempt *t, struct err *err);
 MUST_USE int chain_scram(struct auth *auth, struct attempt *t, enum scram_hash hash,
                          struct scram_verifier *verifier_out, struct err *err);
+MUST_USE int chain_app_verifier(struct auth *auth, struct attempt *t, enum scram_hash hash,
+                                struct scram_verifier *verifier_out, struct err *err);
 /* Spend what a wrong password costs. */
 void chain_decoy(struct auth *auth, struct str password);
 /* The generation of each provider that has one, else 0. */

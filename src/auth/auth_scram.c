@@ -1,7 +1,7 @@
 /* SCRAM: what a proof is checked against, and what came of it.     RFC 5802; RFC 7677 */
 #include "auth/auth_private.h"
 
-#include "base/codec.h"
+#include "auth/app_password.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -28,12 +28,15 @@ static void made_up(const struct auth *a, char what, struct str name, unsigned c
 }
 
 /* RFC 5802, 9: who asks must not learn from the salt who exists. */
-static void make_up(const struct auth *a, struct str name, enum scram_hash hash, struct scram_verifier *out)
+static void make_up(const struct auth *a, const struct attempt *t, enum scram_hash hash,
+                    struct scram_verifier *out)
 {
-    *out = (struct scram_verifier){ .hash = hash,
-                                    .iterations = a->params.scram_iterations,
-                                    .salt_bytes = DECOY_SALT_BYTES };
-    made_up(a, hash == SCRAM_SHA_1 ? '1' : '2', name, out->salt, DECOY_SALT_BYTES);
+    uint32_t iterations = t->label.n ? (uint32_t)SCRAM_ITERATIONS_MIN : a->params.scram_iterations;
+    struct buf name = BUF_INIT;
+    *out = (struct scram_verifier){ .hash = hash, .iterations = iterations, .salt_bytes = DECOY_SALT_BYTES };
+    buf_printf(&name, "%s/" STR_FMT, t->name, STR_ARG(t->label));
+    made_up(a, hash == SCRAM_SHA_1 ? '1' : '2', buf_str(&name), out->salt, DECOY_SALT_BYTES);
+    buf_deinit(&name);
     randombytes_buf(out->stored_key, sizeof out->stored_key);
     randombytes_buf(out->server_key, sizeof out->server_key);
 }
@@ -71,7 +74,9 @@ int auth_scram_begin(struct auth *a, const struct auth_request *request, enum sc
     if (r == 0)
         r = attempt_check_client(a, t, err);
     if (r == 0)
-        s->found = t->name[0] ? chain_scram(a, t, hash, verifier_out, err) : -ERR_NOT_FOUND;
+        s->found = !t->name[0]  ? -ERR_NOT_FOUND
+                   : t->label.n ? chain_app_verifier(a, t, hash, verifier_out, err)
+                                : chain_scram(a, t, hash, verifier_out, err);
     if (r == 0 && s->found == -ERR_UNAVAILABLE)
         r = s->found;
     if (r < 0) {
@@ -80,7 +85,7 @@ int auth_scram_begin(struct auth *a, const struct auth_request *request, enum sc
         return r;
     }
     if (s->found < 0)
-        make_up(a, str_c(t->name), hash, verifier_out);
+        make_up(a, t, hash, verifier_out);
     *attempt_out = s;
     return 0;
 }
@@ -102,8 +107,12 @@ int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enu
         outcome->reason = reason;
         r = err_set(err, ERR_AUTH, "the exchange was broken off");
     } else {
+        if (r == 0)
+            r = attempt_check_factor(a, t, err);
         r = attempt_conclude(a, t, r, err);
     }
+    if (r == 0 && t->answer.app_password_id)
+        app_password_note_use(a->params.users, &t->user, t->answer.app_password_id, t->request->peer);
     attempt_end(a, t, r);
     sodium_memzero(s, sizeof *s);
     free(s);

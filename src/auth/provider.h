@@ -80,6 +80,10 @@ struct provider_ops {
      * -ERR_NOT_FOUND: none of that user's. */
     int (*app_password)(void *provider, struct str name, struct str password, const struct auth_peer *peer,
                         struct provider_answer *answer, struct err *err);
+    /* For SCRAM as user/label: what the app password of that label is checked against. As app_password. */
+    int (*app_verifier)(void *provider, struct str name, struct str label, enum scram_hash hash,
+                        const struct auth_peer *peer, struct scram_verifier *verifier_out,
+                        struct provider_answer *answer, struct err *err);
     /* Spend what a wrong password costs: for a name that nobody knows. Of the first provider that has it. */
     void (*decoy)(void *provider, struct str password);
     /* A number that changes whenever an earlier yes for any user may no longer hold; NULL: answers are known good for

@@ -1,5 +1,7 @@
 #include "auth/users_private.h"
 
+#include "auth/app_password_use.h"
+#include "auth/credential.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/codec.h"
@@ -46,6 +48,7 @@ int users_open(const struct users_params *params, struct users **users_out, stru
     pthread_mutex_init(&users->change_lock, NULL);
     pthread_mutex_init(&users->cache_lock, NULL);
     map_init(&users->cache);
+    users->uses = app_password_uses_new();
     *users_out = users;
     return 0;
 }
@@ -63,6 +66,8 @@ void users_free(struct users **users)
 {
     if (!*users)
         return;
+    app_password_uses_flush(*users);
+    app_password_uses_free(&(*users)->uses);
     cache_clear(*users);
     map_deinit(&(*users)->cache);
     pthread_mutex_destroy(&(*users)->cache_lock);
@@ -120,9 +125,15 @@ void users_put_next_id(uint64_t next, struct batch *batch)
     batch_put(batch, KEY_NEXT_ID, str_make(value, sizeof value));
 }
 
+struct addition {
+    struct user user;
+    struct verifiers verifiers;
+};
+
 static int add_plan(struct users *users, void *args, uint64_t version, struct batch *batch, struct err *err)
 {
-    struct user *user = args, existing;
+    struct addition *addition = args;
+    struct user *user = &addition->user, existing;
     int r = users_read(users, user->name, &existing, err);
     if (r == 0)
         return err_set(err, ERR_EXISTS, "user %.200s exists already", user->name);
@@ -134,17 +145,19 @@ static int add_plan(struct users *users, void *args, uint64_t version, struct ba
     user->revision = version + 1;
     users_put(user, batch);
     users_put_next_id(user->account.n + 1, batch);
-    return 0;
+    return credential_plan_password(users, user, &addition->verifiers, batch, err);
 }
 
 static int hash_password(const struct users *users, struct str password, char hash_out[USER_HASH_BYTES_MAX],
-                         struct err *err)
+                         struct verifiers *verifiers_out, struct err *err)
 {
     struct buf prepared = BUF_INIT;
     int r = password_prepare(password, &prepared, err);
     if (r == 0)
         r = password_hash(buf_str(&prepared), users->params.hash_passes, users->params.hash_memory_bytes,
                           hash_out, err);
+    if (r == 0)
+        r = users_make_verifiers(users, buf_str(&prepared), verifiers_out, err);
     sasl_wipe(&prepared);
     return r;
 }
@@ -152,34 +165,37 @@ static int hash_password(const struct users *users, struct str password, char ha
 int users_add(struct users *users, struct str name, struct str password, struct user *user_out,
               struct err *err)
 {
-    struct user user = { .created_ms = clock_wall_ms(users->params.clock) }, existing;
-    int r = users_normalise_name(name, user.name, err);
+    struct addition addition = { .user.created_ms = clock_wall_ms(users->params.clock) };
+    struct user *user = &addition.user, existing;
+    int r = users_normalise_name(name, user->name, err);
     if (r < 0)
         return r;
     /* Before the slow hash; add_plan looks again. */
-    if (users_find(users, str_c(user.name), &existing, NULL) == 0)
-        return err_set(err, ERR_EXISTS, "user %.200s exists already", user.name);
-    r = hash_password(users, password, user.hash, err);
-    user.password_changed_ms = user.created_ms;
+    if (users_find(users, str_c(user->name), &existing, NULL) == 0)
+        return err_set(err, ERR_EXISTS, "user %.200s exists already", user->name);
+    r = hash_password(users, password, user->hash, &addition.verifiers, err);
+    user->password_changed_ms = user->created_ms;
     if (r == 0)
-        r = users_change(users, add_plan, &user, err);
+        r = users_change(users, add_plan, &addition, err);
     if (r == 0)
-        *user_out = user;
+        *user_out = *user;
+    sodium_memzero(&addition, sizeof addition);
     return r;
 }
 
 int users_add_foreign(struct users *users, struct str name, const char *provider, struct user *user_out,
                       struct err *err)
 {
-    struct user user = { .created_ms = clock_wall_ms(users->params.clock) };
-    int r = users_normalise_name(name, user.name, err);
-    snprintf(user.provider, sizeof user.provider, "%s", provider);
-    assert(provider[0] && strcmp(user.provider, provider) == 0);
-    user.password_changed_ms = user.created_ms;
+    struct addition addition = { .user.created_ms = clock_wall_ms(users->params.clock) };
+    struct user *user = &addition.user;
+    int r = users_normalise_name(name, user->name, err);
+    snprintf(user->provider, sizeof user->provider, "%s", provider);
+    assert(provider[0] && strcmp(user->provider, provider) == 0);
+    user->password_changed_ms = user->created_ms;
     if (r == 0)
-        r = users_change(users, add_plan, &user, err);
+        r = users_change(users, add_plan, &addition, err);
     if (r == 0)
-        *user_out = user;
+        *user_out = *user;
     return r;
 }
 
@@ -213,24 +229,45 @@ int users_edit(struct users *users, struct str name, users_edit_fn *edit, const 
     return r < 0 ? r : users_change(users, edit_plan, &e, err);
 }
 
-/* args: the hash */
-static int edit_password(struct users *users, struct user *user, const void *args, struct err *err)
+struct new_password {
+    char name[USER_NAME_BYTES_MAX + 1];
+    char hash[USER_HASH_BYTES_MAX];
+    struct verifiers verifiers;
+};
+
+/* The hash and the SCRAM verifiers in one commit: at no time does one open what the other does not. */
+static int password_plan(struct users *users, void *args, uint64_t version, struct batch *batch,
+                         struct err *err)
 {
-    if (user->provider[0])
-        return err_set(err, ERR_CANNOT, "the password of %.150s is kept by %s", user->name, user->provider);
-    memcpy(user->hash, args, sizeof user->hash);
-    user->password_changed_ms = clock_wall_ms(users->params.clock);
-    return 0;
+    const struct new_password *fresh = args;
+    struct user user;
+    int r = users_read(users, fresh->name, &user, err);
+    if (r == 0 && user.provider[0])
+        r = err_set(err, ERR_CANNOT, "the password of %.150s is kept by %s", user.name, user.provider);
+    if (r == 0) {
+        memcpy(user.hash, fresh->hash, sizeof user.hash);
+        user.password_changed_ms = clock_wall_ms(users->params.clock);
+        user.revision = version + 1;
+        users_put(&user, batch);
+        r = credential_plan_password(users, &user, &fresh->verifiers, batch, err);
+    }
+    sodium_memzero(user.hash, sizeof user.hash);
+    return r;
 }
 
 int users_set_password(struct users *users, struct str name, struct str password, struct err *err)
 {
-    char hash[USER_HASH_BYTES_MAX];
+    struct new_password fresh = { .name = "" };
     struct user user;
     int r = users_find(users, name, &user, err);
     if (r == 0)
-        r = hash_password(users, password, hash, err);
-    return r < 0 ? r : users_edit(users, name, edit_password, hash, err);
+        r = hash_password(users, password, fresh.hash, &fresh.verifiers, err);
+    if (r == 0)
+        r = users_normalise_existing(name, fresh.name, err);
+    if (r == 0)
+        r = users_change(users, password_plan, &fresh, err);
+    sodium_memzero(&fresh, sizeof fresh);
+    return r;
 }
 
 /* ---- looking up ---- */

@@ -5,6 +5,7 @@
  *   "U/" name       one record, laid out in users.c, with a format version; the store adds the checksum
  *   "G.." "I.." "P/" groups, what was granted to whom, public accounts: groups.h, grants.h
  *   "A/" entry      an annotation of the server: server_metadata.h
+ *   "C/" name       what opens the account beside the password: credential.h
  *   "R/" name       the user has a referral
  *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()
  * A name is held normalised (users_normalise_name), so that it is found whichever way it is spelled.
@@ -69,6 +70,11 @@ struct users_params {
     const struct clock *clock;  /* borrows */
     uint64_t hash_passes;       /* argon2id: passes over the memory, at least 1 */
     uint64_t hash_memory_bytes; /* argon2id: memory of one computation, at least 8 KiB */
+    uint32_t scram_iterations;  /* of the verifiers that are made with each password; 0: none are made */
+    bool scram_sha_1;           /* one for SCRAM-SHA-1, too */
+    uint32_t totp_skew_steps;   /* so many codes before and after that of now are taken: second_factor.h */
+    bool totp_with_password;    /* a code may stand behind the password */
+    const char *totp_issuer;    /* borrows: how authenticator programs title the account; NULL: "Loft" */
 };
 
 /* Opens the directory; an empty one is fine. -ERR_IO, -ERR_CORRUPT. */

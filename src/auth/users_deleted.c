@@ -1,6 +1,7 @@
 /* Users that go, and what they leave until their mail is removed. */
 #include "auth/users_private.h"
 
+#include "auth/credential.h"
 #include "base/codec.h"
 
 #define DELETED_FROM STR("X/")
@@ -27,6 +28,7 @@ static int delete_plan(struct users *users, void *args, uint64_t version, struct
         batch_put(batch, buf_str(&key), str_c(user->name));
         users_referral_key(user->name, &key);
         batch_delete(batch, buf_str(&key));
+        credential_plan_delete(user->name, batch);
         r = groups_forget_user(users, user->account, batch, err);
         if (r == 0)
             r = aliases_forget_user(users, user->name, batch, err);

@@ -17,7 +17,8 @@ struct users {
     uint64_t cache_version;   /* of the directory, when `cache` was empty; what is in it is as new or newer */
     struct map cache;         /* name -> struct user */
     _Atomic uint64_t changes; /* made here */
-    uint64_t referrals_version; /* of the directory, when have_referrals was found */
+    struct app_password_uses *uses; /* app_password_use.h */
+    uint64_t referrals_version;     /* of the directory, when have_referrals was found */
     bool have_referrals;
 };
 
@@ -47,6 +48,10 @@ MUST_USE int users_read(struct users *users, const char *name, struct user *user
 void users_put(const struct user *user, struct batch *batch);
 /* A name that cannot be anybody's is -ERR_NOT_FOUND. */
 MUST_USE int users_normalise_existing(struct str name, char out[USER_NAME_BYTES_MAX + 1], struct err *err);
+/* verifier.c: what SCRAM needs of a prepared password, as users_params say. */
+struct verifiers;
+MUST_USE int users_make_verifiers(const struct users *users, struct str prepared,
+                                  struct verifiers *verifiers_out, struct err *err);
 /* users_client.c: "R/" name */
 void users_referral_key(const char *name, struct buf *key);
 
