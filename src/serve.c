@@ -3,13 +3,13 @@
 #include "admin/backend.h"
 #include "admin/certificates.h"
 #include "admin/control.h"
-#include "auth/provider_own.h"
 #include "imap/server.h"
 #include "lmtp/server.h"
 #include "mail/indexer.h"
 #include "net/listener.h"
 #include "net/net.h"
 #include "net/tls.h"
+#include "providers.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -207,13 +207,8 @@ static struct imap_settings imap_settings(const struct config *c)
 static int start_auth(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
-    const struct provider_own_params own = { .users = s->backend.users,
-                                             .hash_passes = c->auth.hash_passes,
-                                             .hash_memory_bytes = c->auth.hash_memory_bytes,
-                                             .hashes_max = (uint32_t)c->auth.hashes_at_once };
     struct auth_params params = { .users = s->backend.users,
                                   .clock = &clock_system,
-                                  .provider_count = 1,
                                   .failure_delay_ms = (uint32_t)c->auth.failure_delay_ms,
                                   .failure_delay_max_ms = (uint32_t)c->auth.failure_delay_max_ms,
                                   .failure_forget_s = (uint32_t)c->auth.failure_forget_s,
@@ -221,7 +216,10 @@ static int start_auth(struct server *s, struct err *err)
                                   .known_good_s = (uint32_t)c->auth.known_good_s,
                                   .waiters_max = (uint32_t)c->server.workers / 2,
                                   .scram_iterations = 4096 };
-    int r = provider_own_new(&own, &params.providers[0], err);
+    const struct providers_params providers = {
+        .config = c, .users = s->backend.users, .clock = &clock_system, .log = s->log
+    };
+    int r = providers_open(&providers, params.providers, &params.provider_count, err);
     return r < 0 ? r : auth_new(&params, &s->auth, err);
 }
 

@@ -1,6 +1,7 @@
 #include "admin/config.h"
 
 #include "admin/config_load.h"
+#include "admin/config_providers.h"
 #include "admin/config_quota.h"
 #include "admin/config_table.h"
 #include "base/file.h"
@@ -206,6 +207,9 @@ static void check_together(struct loader *l)
     if (config_quota_warnings(c, levels, &count, &problem) < 0)
         report(l, &problem);
     if (config_quota_domains(c, NULL, NULL, &problem) < 0)
+        report(l, &problem);
+    struct config_providers providers;
+    if (config_providers(c, &providers, &problem) < 0)
         report(l, &problem);
 }
 

@@ -92,11 +92,16 @@ struct config {
         uint64_t client_depth, client_name; /* enum tls_client_name */
     } tls;
     struct {
+        const char *providers; /* list: config_providers.h */
         bool plaintext_on_loopback;
         uint64_t failure_delay_ms, failure_delay_max_ms, failure_forget_s;
         uint64_t known_good_count, known_good_s;
         uint64_t hashes_at_once, hash_passes, hash_memory_bytes;
     } auth;
+    struct {
+        const char *path, *scheme, *domain;
+        bool allow_weak;
+    } passwd_file;
     struct {
         uint64_t connections, connections_per_address, connections_per_account;
         uint64_t mailboxes_per_account;

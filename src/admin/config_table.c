@@ -31,6 +31,7 @@ const struct config_section config_sections[] = {
     { "lmtp", "Delivery of mail by a mail transfer agent." },
     { "tls", "Certificates, versions and ciphers; all of it is read again on SIGHUP." },
     { "auth", "Signing in." },
+    { "passwd_file", "Users of a file in the format of Dovecot's passwd-file; see PROVIDERS." },
     { "limits", "How much one address, one account and everybody together may use." },
     { "delivery", "Mail that arrives, by LMTP, loft deliver or loft import." },
     { "mailboxes",
@@ -235,6 +236,13 @@ const struct config_setting config_settings[] = {
               "user principal name of its alternative names, or the last common name of its subject. A "
               "certificate without that name is nobody's." },
 
+    { "auth.providers", CONFIG_STRING, .standard = "own", .min = 1, .max = 255,
+      .offset = FIELD(auth.providers),
+      .help = "Who keeps users and their passwords, in the order in which they are asked, with spaces "
+              "between: own (loft "
+              "user), passwd-file. The first that knows the name decides; when it is down, nobody else is "
+              "asked. See "
+              "PROVIDERS." },
     { "auth.plaintext_on_loopback", CONFIG_BOOL, .standard = "no",
       .offset = FIELD(auth.plaintext_on_loopback),
       .help = "Take passwords without TLS from this machine itself. From elsewhere they are never taken "
@@ -264,6 +272,20 @@ const struct config_setting config_settings[] = {
       .help = "Passes of argon2id over its memory (RFC 9106) for new passwords. Existing ones keep theirs." },
     { "auth.hash_memory_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 8 * K, 4 * G,
       .offset = FIELD(auth.hash_memory_bytes), .help = "Memory of argon2id for new passwords." },
+
+    { "passwd_file.path", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX,
+      .offset = FIELD(passwd_file.path), .help = "The file. It is read again as soon as it has changed." },
+    { "passwd_file.scheme", CONFIG_STRING, .standard = "CRYPT", .min = 1, .max = 40,
+      .offset = FIELD(passwd_file.scheme),
+      .help = "Scheme of passwords that do not begin with the name of one in braces." },
+    { "passwd_file.domain", CONFIG_STRING, .standard = "", .max = 253, .offset = FIELD(passwd_file.domain),
+      .help = "Domain of the names in the file that have none. Empty: these users are without a domain." },
+    { "passwd_file.allow_weak", CONFIG_BOOL, .standard = "yes", .offset = FIELD(passwd_file.allow_weak),
+      .help = "Let users in whose password the file keeps readable, or hashed so fast that a thief of the "
+              "file guesses "
+              "millions a second (SHA, SSHA, MD5, DES). To refuse them makes the file no safer, so this is "
+              "yes; their "
+              "number is logged. Say no once everybody has a better one." },
 
     { "limits.connections", CONFIG_NUMBER, .standard = "20000", .min = 1, .max = 10000000,
       .offset = FIELD(limits.connections), .help = "Connections of all clients together." },

@@ -1,3 +1,4 @@
+#include "admin/config_providers.h"
 #include "admin/config_quota.h"
 #include "admin/config_table.h"
 #include "base/file.h"
@@ -445,6 +446,32 @@ static void test_lists_of_quota_are_read(void **state)
     }
 }
 
+static void test_list_of_providers_is_read(void **state)
+{
+    static const struct {
+        const char *providers, *path, *mistake; /* NULL: none */
+        size_t count;
+    } cases[] = {
+        { "own", "", NULL, 1 },
+        { " passwd-file, own ", "/x", NULL, 2 },
+        { "passwd-file", "", "auth.providers has passwd-file: set passwd_file.path", 0 },
+        { "own own", "", "auth.providers names own twice", 0 },
+        { " ", "", "auth.providers names none: nobody could sign in", 0 },
+        { "own OWN", "", "auth.providers: \"OWN\" is none of own, passwd-file", 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct config config = { .auth = { .providers = cases[i].providers },
+                                 .passwd_file = { .path = cases[i].path } };
+        struct config_providers list = { .count = 0 };
+        struct err err = { 0 };
+        int r = config_providers(&config, &list, &err);
+        assert_row(r == (cases[i].mistake ? -ERR_INVALID : 0) && list.count == cases[i].count, i, err.text);
+        if (cases[i].mistake) /* more providers may come behind */
+            assert_row(strncmp(err.text, cases[i].mistake, strlen(cases[i].mistake)) == 0, i, err.text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_manual_has_every_setting),
         cmocka_unit_test(test_data_folder_follows_the_environment),
         cmocka_unit_test(test_lists_of_quota_are_read),
+        cmocka_unit_test(test_list_of_providers_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
