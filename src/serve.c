@@ -215,7 +215,7 @@ static int start_auth(struct server *s, struct err *err)
                                   .known_good_max = (uint32_t)c->auth.known_good_count,
                                   .known_good_s = (uint32_t)c->auth.known_good_s,
                                   .waiters_max = (uint32_t)c->server.workers / 2,
-                                  .scram_iterations = 4096 };
+                                  .scram_iterations = (uint32_t)c->auth.scram_iterations };
     const struct providers_params providers = {
         .config = c, .users = s->backend.users, .clock = &clock_system, .log = s->log
     };

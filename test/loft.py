@@ -39,6 +39,7 @@ class Loft:
             "auth.failure_delay_max_ms": "0",
             "auth.hash_passes": "1",
             "auth.hash_memory_bytes": "65536",
+            "auth.scram_iterations": "4096",
             "store.ballast_bytes": "0",
             "store.watermark_bytes": "0",
             "limits.connections_per_address": "1000",

@@ -65,7 +65,11 @@ static int open_users(const struct config *config, struct backend *b, struct err
     const struct users_params params = { .store = b->store,
                                          .clock = &clock_system,
                                          .hash_passes = config->auth.hash_passes,
-                                         .hash_memory_bytes = config->auth.hash_memory_bytes };
+                                         .hash_memory_bytes = config->auth.hash_memory_bytes,
+                                         .scram_iterations = (uint32_t)config->auth.scram_iterations,
+                                         .totp_skew_steps = (uint32_t)config->totp.skew_steps,
+                                         .totp_with_password = config->totp.with_password,
+                                         .totp_issuer = config->totp.issuer };
     return users_open(&params, &b->users, err);
 }
 

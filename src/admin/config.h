@@ -97,7 +97,13 @@ struct config {
         uint64_t failure_delay_ms, failure_delay_max_ms, failure_forget_s;
         uint64_t known_good_count, known_good_s;
         uint64_t hashes_at_once, hash_passes, hash_memory_bytes;
+        uint64_t scram_iterations;
     } auth;
+    struct {
+        bool with_password;
+        uint64_t skew_steps;
+        const char *issuer;
+    } totp;
     struct {
         const char *path, *scheme, *domain;
         bool allow_weak;

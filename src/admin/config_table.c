@@ -1,5 +1,7 @@
 #include "admin/config_table.h"
 
+#include "auth/scram.h"
+#include "auth/totp.h"
 #include "base/audit.h"
 #include "net/tls.h"
 
@@ -31,6 +33,7 @@ const struct config_section config_sections[] = {
     { "lmtp", "Delivery of mail by a mail transfer agent." },
     { "tls", "Certificates, versions and ciphers; all of it is read again on SIGHUP." },
     { "auth", "Signing in." },
+    { "totp", "Second factors: codes of an authenticator program (RFC 6238)." },
     { "passwd_file", "Users of a file in the format of Dovecot's passwd-file; see PROVIDERS." },
     { "limits", "How much one address, one account and everybody together may use." },
     { "delivery", "Mail that arrives, by LMTP, loft deliver or loft import." },
@@ -272,6 +275,23 @@ const struct config_setting config_settings[] = {
       .help = "Passes of argon2id over its memory (RFC 9106) for new passwords. Existing ones keep theirs." },
     { "auth.hash_memory_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 8 * K, 4 * G,
       .offset = FIELD(auth.hash_memory_bytes), .help = "Memory of argon2id for new passwords." },
+    { "auth.scram_iterations", CONFIG_NUMBER, .standard = "100000", .min = SCRAM_ITERATIONS_MIN,
+      .max = SCRAM_ITERATIONS_MAX, .offset = FIELD(auth.scram_iterations),
+      .help = "Iterations of SCRAM (RFC 7677) for new passwords; users who have fewer get them when they "
+              "sign in with PLAIN. They protect passwords if the data is stolen, and each client computes "
+              "them with each connection: 100000 take a laptop some 30 ms. The advice for servers that hash "
+              "themselves is 600000." },
+
+    { "totp.with_password", CONFIG_BOOL, .standard = "no", .offset = FIELD(totp.with_password),
+      .help = "Users with a second factor (loft user totp) may sign in with their password and the code of "
+              "the moment, or a recovery code, directly behind it, in one line. Clients that keep a password "
+              "cannot use that: for those there are app passwords, which open the account in any case." },
+    { "totp.skew_steps", CONFIG_NUMBER, .standard = "1", .min = 0, .max = TOTP_SKEW_STEPS_MAX,
+      .offset = FIELD(totp.skew_steps),
+      .help = "Codes so many steps of 30 seconds before and after that of now are taken, for clocks that "
+              "differ (RFC 6238, 5.2 advises one)." },
+    { "totp.issuer", CONFIG_STRING, .standard = "Loft", .min = 1, .max = 64, .offset = FIELD(totp.issuer),
+      .help = "Name under which authenticator programs show accounts of this server." },
 
     { "passwd_file.path", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX,
       .offset = FIELD(passwd_file.path), .help = "The file. It is read again as soon as it has changed." },
