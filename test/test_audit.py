@@ -3,6 +3,8 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import time
 
 import pytest
 
@@ -110,3 +112,80 @@ def test_no_file_records_nothing_and_a_file_that_cannot_be_is_an_error():
         assert not os.path.exists(path_of(server))
     with pytest.raises(RuntimeError, match="audit.file"):
         Loft({"audit.file": "/nonexistent/audit.log"}).start()
+
+
+# ---- loft log ----
+
+def log(loft, *args):
+    """Lines of `loft log`; the words between them are not counted."""
+    return loft.run("log", *args).stdout.decode().splitlines()
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A data folder that holds nothing but what was recorded."""
+    lines = [
+        {"time": "2026-01-01T00:00:00.000Z", "event": "sign-in", "ok": True, "user": "anna@example.org",
+         "address": "192.0.2.1", "mechanism": "PLAIN"},
+        {"time": "2026-01-02T00:00:00.000Z", "event": "sign-in", "ok": False, "reason": "wrong",
+         "user": "x\u001b[2J\u009b", "address": "198.51.100.7"},
+        {"time": "2026-01-03T00:00:00.000Z", "event": "expunge", "user": "anna@example.org", "messages": 3},
+        {"time": "2026-01-04T00:00:00.000Z", "event": "stop"},
+    ]
+    alone = Alone(tmp_path)
+    with open(path_of(alone) + ".1", "w") as f:
+        f.writelines(json.dumps(e) + "\n" for e in lines[:2])
+    with open(path_of(alone), "w") as f:
+        f.writelines(json.dumps(e) + "\n" for e in lines[2:])
+    return alone
+
+
+def test_log_is_read_without_a_server_and_filtered(written):
+    def named(*args):
+        return [json.loads(line)["time"][9] for line in log(written, "--json", *args)]
+
+    assert named() == ["1", "2", "3", "4"]
+    assert named("--since", "2026-01-02T00:00:00Z") == ["2", "3", "4"]
+    assert named("--since", "2026-01-02T00:00:00Z", "--until", "2026-01-03T00:00:00Z") == ["2"]
+    assert named("--since", "1s") == []
+    assert named("--user", "ANNA@Example.org") == ["1", "3"]
+    assert named("--event", "expunge,stop") == ["3", "4"]
+    assert named("--address", "192.0.2.0/24") == ["1"]
+    assert named("--ok") == ["1"] and named("--failed") == ["2"]
+    lines = log(written)
+    assert len(lines) == 4 and "sign-in" in lines[0] and "mechanism=PLAIN" in lines[0]
+    assert "FAILED" in lines[1] and "x?[2J?" in lines[1] and "reason=wrong" in lines[1]
+    assert "messages=3" in lines[2]
+    for args in (["--since", "soon"], ["--event", "signin"], ["--ok", "--failed"], ["--address", "anna"]):
+        assert written.run("log", *args, check=False).returncode == 2
+
+
+def test_log_passes_over_damaged_lines_with_a_word(written):
+    with open(path_of(written), "a") as f:
+        f.write('no event\n{"time":"2026-01-05T00:00:00.000Z","event":"stop"}\n{"time":"20')
+    done = written.run("log", "--json")
+    assert len(done.stdout.splitlines()) == 5
+    assert b"2 lines were passed over" in done.stderr
+
+
+def test_log_of_nothing(tmp_path):
+    alone = Alone(tmp_path)
+    assert b"nothing has been recorded" in alone.run("log", check=False).stderr
+    done = alone.run("-o", "audit.file=", "log", check=False)
+    assert done.returncode == 1 and b"audit.file is empty" in done.stderr
+
+
+def test_log_follows_what_happens_through_rotations():
+    with Loft({"audit.rotate_bytes": "400"}) as server:
+        follower = subprocess.Popen(server.command("log", "--follow", "--json", "--event", "admin"),
+                                    stdout=subprocess.PIPE)
+        try:
+            time.sleep(0.5)  # it begins with what happens now
+            for i in range(10):
+                server.run("group", "add", f"group{i}")
+            groups = [json.loads(follower.stdout.readline())["group"] for _ in range(10)]
+            assert groups == [f"group{i}" for i in range(10)]
+            assert os.path.exists(path_of(server) + ".3")
+        finally:
+            follower.kill()
+            follower.communicate()

@@ -39,6 +39,19 @@ static const struct cli_option deliver_options[] = {
     { NULL },
 };
 
+static const struct cli_option log_options[] = {
+    { "since", 0, "TIME",
+      "from then on: 2026-11-20, 2026-11-20T11:17 (local; with a Z, UTC), or 2h for two hours ago" },
+    { "until", 0, "TIME", "up to then" },
+    { "user", 'u', "NAME", "what concerns this user, or was done by or in the name of that one" },
+    { "event", 'e', "EVENT,...", "these events, such as sign-in,lock: loft-audit(5) has them all" },
+    { "address", 'a', "ADDRESS", "from this address, or a network such as 192.0.2.0/24" },
+    { "ok", 0, NULL, "what was done" },
+    { "failed", 0, NULL, "what was refused or failed" },
+    { "follow", 0, NULL, "go on with what happens; without --since, begin now" },
+    { NULL },
+};
+
 const struct cli_command cli_commands[] = {
     { "serve", "", 0, 0, "run the server until SIGTERM",
       "Stays in the foreground and prints \"ready\" to standard error once it accepts connections.\n"
@@ -155,6 +168,12 @@ const struct cli_command cli_commands[] = {
       deliver_options, cli_deliver },
 
     { "status", "", 0, 0, "how the server and its store are", NULL, NULL, cli_status },
+    { "log", "", 0, 0, "who came in or was refused, and what was changed or deleted by whom",
+      "Reads the file audit.file and those that it became, the oldest first; no server need run. Lines that "
+      "are damaged\n"
+      "are passed over, and counted at the end. --json prints the events as they stand there, an object a "
+      "line.",
+      log_options, cli_log },
     { "who", "", 0, 0, "who is signed in", NULL, NULL, cli_who },
     { "kick", "USER|SESSION", 1, 1, "end all sessions of a user, or the one with that number", NULL, NULL,
       cli_kick },

@@ -47,7 +47,7 @@ void cli_format_duration(int64_t s, struct buf *out)
     buf_printf(out, "%lld s", (long long)s);
 }
 
-static void format_time(int64_t wall_s, struct buf *out)
+void cli_format_time(int64_t wall_s, struct buf *out)
 {
     struct tm tm;
     char text[32];
@@ -69,7 +69,7 @@ static void format_cell(const json_t *value, enum column_kind kind, struct buf *
         cli_format_bytes((uint64_t)json_integer_value(value), out);
         break;
     case COLUMN_TIME:
-        format_time(json_integer_value(value), out);
+        cli_format_time(json_integer_value(value), out);
         break;
     case COLUMN_YES:
         buf_add(out, json_is_true(value) ? STR("yes") : STR("no"));
@@ -77,8 +77,7 @@ static void format_cell(const json_t *value, enum column_kind kind, struct buf *
     }
 }
 
-/* Columns a text takes on the screen: its characters. */
-static int width_of(struct str s)
+int cli_width(struct str s)
 {
     const char *p = s.p, *end = str_end(s);
     int width = 0;
@@ -91,7 +90,7 @@ static int width_of(struct str s)
 
 static void print_cell(struct str text, int width, bool right, bool last)
 {
-    int pad = width - width_of(text);
+    int pad = width - cli_width(text);
     if (right)
         printf("%*s", pad, "");
     fwrite(text.p, 1, text.n, stdout);
@@ -120,7 +119,7 @@ static void measure(const json_t *rows, const struct column *columns, int *width
         {
             buf_clear(&cell);
             format_cell(json_object_get(row, columns[k].key), columns[k].kind, &cell);
-            int width = width_of(buf_str(&cell));
+            int width = cli_width(buf_str(&cell));
             widths[k] = width > widths[k] ? width : widths[k];
         }
     }

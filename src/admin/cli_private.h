@@ -56,6 +56,8 @@ void cli_print_done(const struct cli *cli, const json_t *result, const char *fmt
 void cli_print_json(const json_t *value);
 void cli_format_bytes(uint64_t bytes, struct buf *out);     /* "1.5 MB" */
 void cli_format_duration(int64_t seconds, struct buf *out); /* "3 d 4 h" */
+void cli_format_time(int64_t wall_s, struct buf *out);      /* "2026-11-20 11:17:00", local */
+int cli_width(struct str s); /* columns that a text takes on the screen: its characters */
 /* Control characters become '?': no escape sequence reaches the terminal. */
 void cli_add_safe(struct buf *out, struct str s);
 
@@ -95,6 +97,7 @@ int cli_user_hide_capability(struct cli *cli, struct err *err);
 int cli_user_show_capability(struct cli *cli, struct err *err);
 int cli_user_refer(struct cli *cli, struct err *err);
 int cli_status(struct cli *cli, struct err *err);
+int cli_log(struct cli *cli, struct err *err);
 int cli_who(struct cli *cli, struct err *err);
 int cli_kick(struct cli *cli, struct err *err);
 int cli_config_check(struct cli *cli, struct err *err);
