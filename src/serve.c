@@ -29,6 +29,7 @@ struct server {
     struct log_sink sink;
     struct logger log;
     struct backend backend;
+    struct guard *guard;
     struct auth *auth;
     struct limits *limits;
     struct presence *presence;
@@ -207,11 +208,23 @@ static struct imap_settings imap_settings(const struct config *c)
 static int start_auth(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
+    char failures_path[PATH_MAX];
+    snprintf(failures_path, sizeof failures_path, "%s/sign-in-failures", c->data.folder);
+    s->guard = guard_new(
+        &(struct guard_params){ .clock = &clock_system,
+                                .failure_delay_ms = (uint32_t)c->auth.failure_delay_ms,
+                                .failure_delay_max_ms = (uint32_t)c->auth.failure_delay_max_ms,
+                                .failure_forget_s = (uint32_t)c->auth.failure_forget_s,
+                                .lock_failures = (uint32_t)c->auth.lock_failures,
+                                .lock_s = (uint32_t)c->auth.lock_s,
+                                .network_failures = (uint32_t)c->auth.network_failures,
+                                .trusted = c->auth.trusted_networks,
+                                .path = failures_path,
+                                .log = s->log });
     struct auth_params params = { .users = s->backend.users,
                                   .clock = &clock_system,
-                                  .failure_delay_ms = (uint32_t)c->auth.failure_delay_ms,
-                                  .failure_delay_max_ms = (uint32_t)c->auth.failure_delay_max_ms,
-                                  .failure_forget_s = (uint32_t)c->auth.failure_forget_s,
+                                  .guard = s->guard,
+                                  .may_act_for = c->auth.may_act_for,
                                   .known_good_max = (uint32_t)c->auth.known_good_count,
                                   .known_good_s = (uint32_t)c->auth.known_good_s,
                                   .waiters_max = (uint32_t)c->server.workers / 2,
@@ -312,6 +325,7 @@ static void end(struct server *s)
     leave_tickets(s);
     tls_context_unref(&s->tls);
     auth_free(&s->auth);
+    guard_free(&s->guard);
     backend_close(&s->backend);
     presence_free(&s->presence);
     languages_free(&s->languages);

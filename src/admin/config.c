@@ -4,7 +4,9 @@
 #include "admin/config_providers.h"
 #include "admin/config_quota.h"
 #include "admin/config_table.h"
+#include "auth/delegation.h"
 #include "base/file.h"
+#include "base/network.h"
 #include "net/tls.h"
 
 #include <ini.h>
@@ -171,6 +173,21 @@ static void apply_defaults(struct loader *l, const char *default_data_folder)
     }
 }
 
+static void check_sign_in(struct loader *l)
+{
+    struct err problem;
+    struct delegation *delegation = NULL;
+    if (network_list_check(str_c(l->loaded->config.auth.trusted_networks), &problem) < 0) {
+        err_context(&problem, "auth.trusted_networks");
+        report(l, &problem);
+    }
+    if (delegation_parse(str_c(l->loaded->config.auth.may_act_for), &delegation, &problem) < 0) {
+        err_context(&problem, "auth.may_act_for");
+        report(l, &problem);
+    }
+    delegation_free(&delegation);
+}
+
 /* What one row alone cannot tell. */
 static void check_together(struct loader *l)
 {
@@ -211,6 +228,7 @@ static void check_together(struct loader *l)
     struct config_providers providers;
     if (config_providers(c, &providers, &problem) < 0)
         report(l, &problem);
+    check_sign_in(l);
 }
 
 int config_load(const struct config_sources *sources, config_problem_fn *problem, void *ctx,

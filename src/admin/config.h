@@ -98,6 +98,9 @@ struct config {
         uint64_t known_good_count, known_good_s;
         uint64_t hashes_at_once, hash_passes, hash_memory_bytes;
         uint64_t scram_iterations;
+        uint64_t lock_failures, lock_s, network_failures;
+        const char *trusted_networks; /* list: base/network.h */
+        const char *may_act_for;      /* rules: auth/delegation.h */
     } auth;
     struct {
         bool with_password;

@@ -1,5 +1,6 @@
 #include "admin/config_table.h"
 
+#include "auth/guard.h"
 #include "auth/scram.h"
 #include "auth/totp.h"
 #include "base/audit.h"
@@ -250,6 +251,12 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(auth.plaintext_on_loopback),
       .help = "Take passwords without TLS from this machine itself. From elsewhere they are never taken "
               "without TLS." },
+    { "auth.may_act_for", CONFIG_STRING, .standard = "", .max = 16 * K, .offset = FIELD(auth.may_act_for),
+      .help = "Who may sign in for whom (the authorisation identity of SASL), with their own password: rules "
+              "USER: NAME ..., with "
+              "semicolons between, where NAME is a user, @DOMAIN with an asterisk in front, or an asterisk "
+              "for everybody. Users with such a rule are themselves "
+              "meant only where they are named. Each such sign-in is marked in the log." },
     { "auth.failure_delay_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "500", 0, 60000,
       .offset = FIELD(auth.failure_delay_ms),
       .help = "How long the answer to a failed sign-in waits; twice as long after each further failure of "
@@ -260,6 +267,25 @@ const struct config_setting config_settings[] = {
     { "auth.failure_forget_s", CONFIG_NUMBER, CONFIG_SECONDS, "5m", 1, 86400,
       .offset = FIELD(auth.failure_forget_s),
       .help = "One failed sign-in is forgotten each time this passes." },
+    { "auth.lock_failures", CONFIG_NUMBER, .standard = "20", .min = 0, .max = GUARD_NETWORK_FAILURES_MAX,
+      .offset = FIELD(auth.lock_failures),
+      .help = "So many failed sign-ins that are not forgotten lock an account for auth.lock_s, except to "
+              "addresses from where it "
+              "was signed in to in the last 90 days. 0: never." },
+    { "auth.lock_s", CONFIG_NUMBER, CONFIG_SECONDS, "15m", 1, 604800, .offset = FIELD(auth.lock_s),
+      .help = "How long an account stays locked after too many failed sign-ins. loft throttle clear ends it "
+              "at once." },
+    { "auth.network_failures", CONFIG_NUMBER, .standard = "60", .min = 0, .max = GUARD_NETWORK_FAILURES_MAX,
+      .offset = FIELD(auth.network_failures),
+      .help =
+          "So many failed sign-ins from one /24 of IPv4 or /48 of IPv6 that are not forgotten, and all "
+          "addresses in it get one "
+          "attempt in auth.failure_delay_max_ms. 0: only single addresses and the /64 of IPv6 are counted." },
+    { "auth.trusted_networks", CONFIG_STRING, .standard = "", .max = 16 * K,
+      .offset = FIELD(auth.trusted_networks),
+      .help = "Addresses and networks of which no failures are counted, such as that of a webmail server: "
+              "192.0.2.7, "
+              "2001:db8::/48. The accounts that are tried from there are locked all the same." },
     { "auth.known_good_count", CONFIG_NUMBER, .standard = "10000", .min = 0, .max = 10000000,
       .offset = FIELD(auth.known_good_count),
       .help = "Sign-ins whose password was right are remembered as keyed digests in memory, this many, to be "

@@ -17,14 +17,19 @@ static void free_providers(const struct auth_params *params)
 
 int auth_new(const struct auth_params *params, struct auth **auth_out, struct err *err)
 {
-    (void)err;
-    assert(params->failure_forget_s > 0 && params->provider_count <= AUTH_PROVIDERS_MAX);
+    assert(params->provider_count <= AUTH_PROVIDERS_MAX);
+    struct delegation *delegation = NULL;
+    int r = delegation_parse(str_c(params->may_act_for), &delegation, err);
+    if (r < 0) {
+        free_providers(params);
+        return r;
+    }
     struct auth *a = calloc(1, sizeof *a);
     if (!a)
         abort();
     a->params = *params;
-    a->throttle = throttle_new(&(struct throttle_params){
-        params->failure_delay_ms, params->failure_delay_max_ms, (int64_t)params->failure_forget_s * 1000 });
+    a->guard = params->guard;
+    a->delegation = delegation;
     a->known_good = known_good_new(params->known_good_max);
     for (size_t i = 0; i < params->provider_count; i++) {
         gate_init(&a->gates[i].dear, params->providers[i].calls_max, params->waiters_max);
@@ -46,7 +51,7 @@ void auth_free(struct auth **auth)
         gate_deinit(&a->gates[i].dear);
         gate_deinit(&a->gates[i].cheap);
     }
-    throttle_free(&a->throttle);
+    delegation_free(&a->delegation);
     known_good_free(&a->known_good);
     pthread_mutex_destroy(&a->stats_lock);
     sodium_memzero(a, sizeof *a);
@@ -55,23 +60,6 @@ void auth_free(struct auth **auth)
 }
 
 /* ---- one attempt ---- */
-
-/* Names and clients share one table of failures: a letter in front keeps them apart. */
-static struct str tagged_key(char tag, struct str s, char *room, size_t room_bytes)
-{
-    if (str_is_nil(s))
-        return STR_NIL;
-    s = str_sub(s, 0, room_bytes - 1);
-    room[0] = tag;
-    if (s.n > 0)
-        memcpy(room + 1, s.p, s.n);
-    return str_make(room, s.n + 1);
-}
-
-static uint32_t longer(struct throttle_score x, struct throttle_score y)
-{
-    return x.delay_ms > y.delay_ms ? x.delay_ms : y.delay_ms;
-}
 
 /* Our record of t->name, without its hash. */
 static int find_record(struct auth *a, struct attempt *t, struct err *err)
@@ -102,31 +90,27 @@ int attempt_begin(struct auth *a, struct attempt *t, const struct auth_request *
                            .begun_ms = clock_mono_ms(a->params.clock),
                            .answer = { .groups = BUF_INIT } };
     struct str name = take_label(t, str_is_nil(request->authcid) ? STR("") : request->authcid);
-    bool good_name = users_normalise_name(name, t->name, NULL) == 0;
-    if (!good_name)
+    if (users_normalise_name(name, t->name, NULL) < 0)
         t->name[0] = '\0';
-    t->name_key = tagged_key('n', good_name ? str_c(t->name) : name, t->name_room, sizeof t->name_room);
-    t->client_key = tagged_key('c', request->peer->client_key, t->client_room, sizeof t->client_room);
     return find_record(a, t, err);
 }
 
-int attempt_check_client(struct auth *a, struct attempt *t, struct err *err)
+int attempt_look(struct auth *a, struct attempt *t, struct err *err)
 {
-    struct throttle_score client = throttle_look(a->throttle, t->client_key, t->begun_ms);
-    t->delay_ms = longer(client, throttle_look(a->throttle, t->name_key, t->begun_ms));
-    if (client.failures < AUTH_FAILURES_MAX || client.age_ms >= a->params.failure_delay_max_ms)
+    struct guard_verdict verdict = guard_look(a->guard, t->request->peer, t->name,
+                                              t->exists ? t->user.account.n : 0, &t->subject);
+    t->delay_ms = verdict.delay_ms;
+    t->locked = verdict.answer == GUARD_LOCKED;
+    if (verdict.answer != GUARD_TURN_AWAY)
         return 0;
     t->outcome->reason = AUTH_THROTTLED;
     return err_set(err, ERR_UNAVAILABLE, "too many failed sign-ins from this address: try again in %lld s",
-                   (long long)(a->params.failure_delay_max_ms - client.age_ms + 999) / 1000);
+                   (long long)(verdict.wait_ms + 999) / 1000);
 }
 
 static int fail(struct auth *a, struct attempt *t, enum auth_reason otherwise, struct err *err)
 {
-    int64_t now = clock_mono_ms(a->params.clock);
-    struct throttle_score by_client = throttle_add_failure(a->throttle, t->client_key, now);
-    struct throttle_score by_name = throttle_add_failure(a->throttle, t->name_key, now);
-    t->delay_ms = longer(by_client, by_name);
+    t->delay_ms = guard_failed(a->guard, &t->subject, t->locked || !t->guess);
     if (t->outcome->reason == AUTH_OK)
         t->outcome->reason = t->answer.reason != AUTH_OK ? t->answer.reason : otherwise;
     return err_set(err, ERR_AUTH, "name or password is wrong");
@@ -166,23 +150,38 @@ static int admit(struct auth *a, struct attempt *t, struct err *err)
     return 0;
 }
 
-/* Another name than one's own? */
-static bool acts_for_other(const struct attempt *t, char other_out[USER_NAME_BYTES_MAX + 1])
+static int refuse_to_act(struct attempt *t, struct err *err)
 {
-    struct str authzid = t->request->authzid;
-    if (authzid.n == 0)
-        return false;
-    if (users_normalise_name(authzid, other_out, NULL) < 0)
-        other_out[0] = '\0';
-    return strcmp(other_out, t->name) != 0;
+    return refuse_proved(t, AUTH_NOT_AUTHORIZED, ERR_NOT_AUTHORIZED, "not allowed to act for that user", err);
 }
 
-static int authorise(struct attempt *t, struct err *err)
+/* The user has signed in, and wants the mail of another one (`other`, normalised). From here on t->user is that one. Who has
+ * no right hears nothing of who exists. An app password is for its user's own clients. */
+static int act_for(struct auth *a, struct attempt *t, const char *other, struct err *err)
+{
+    if (t->answer.app_password_id || !other[0] ||
+        !delegation_allows(a->delegation, str_c(t->name), str_c(other)))
+        return refuse_to_act(t, err);
+    memcpy(t->outcome->by, t->user.name, sizeof t->outcome->by);
+    snprintf(t->name, sizeof t->name, "%s", other);
+    int r = find_record(a, t, err);
+    if (r < 0)
+        return r;
+    if (!t->exists)
+        return refuse_to_act(t, err);
+    if (t->user.disabled || t->user.locked)
+        return refuse_proved(t, AUTH_DISABLED, ERR_DISABLED, "that user's account is disabled", err);
+    return 0;
+}
+
+static int authorise(struct auth *a, struct attempt *t, struct err *err)
 {
     char other[USER_NAME_BYTES_MAX + 1];
-    if (!acts_for_other(t, other))
+    if (t->request->authzid.n == 0)
         return 0;
-    return refuse_proved(t, AUTH_NOT_AUTHORIZED, ERR_NOT_AUTHORIZED, "one user may not act as another", err);
+    if (users_normalise_name(t->request->authzid, other, NULL) < 0)
+        other[0] = '\0';
+    return strcmp(other, t->name) == 0 ? 0 : act_for(a, t, other, err);
 }
 
 int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
@@ -191,11 +190,11 @@ int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
         return fail(a, t, r == -ERR_NOT_FOUND ? AUTH_UNKNOWN_USER : AUTH_WRONG, err);
     if (r < 0)
         return r;
-    if (!t->known_good)
-        throttle_forgive(a->throttle, t->name_key);
     r = admit(a, t, err);
+    if (r == 0 && !t->known_good)
+        guard_succeeded(a->guard, &t->subject, t->user.account.n);
     if (r == 0)
-        r = authorise(t, err);
+        r = authorise(a, t, err);
     if (r < 0)
         return r;
     t->outcome->user = t->user;
@@ -231,7 +230,7 @@ static void digest_of(struct auth *a, const struct attempt *t, struct str passwo
                                             .revision = t->user.revision,
                                             .generations = generations,
                                             .generation_count = a->params.provider_count,
-                                            .client = t->client_key,
+                                            .client = t->request->peer->client_key,
                                             .mechanism = str_c(t->request->mechanism),
                                             .password = password };
     known_good_digest(a->known_good, &facts, out);
@@ -304,26 +303,38 @@ static int verify_with_factor(struct auth *a, struct attempt *t, struct str type
     return r;
 }
 
+/* The credential itself, once the guard lets it through. */
+static int check_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
+{
+    int r = -ERR_NOT_FOUND;
+    bool possible = t->name[0] && password.n > 0 && password.n <= USER_PASSWORD_BYTES_MAX;
+    if (possible)
+        r = chain_app_password(a, t, password, err);
+    if (r != -ERR_NOT_FOUND)
+        return r;
+    if (t->locked) {
+        t->outcome->reason = AUTH_LOCKED;
+        return err_set(err, ERR_AUTH, "the account is locked for a while");
+    }
+    if (possible && t->label.n == 0)
+        r = verify_with_factor(a, t, password, err);
+    if (r == -ERR_NOT_FOUND)
+        chain_decoy(a, password);
+    return r;
+}
+
 static int try_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
 {
     unsigned char digest[KNOWN_GOOD_DIGEST_BYTES];
     bool may_know = t->exists && !t->user.disabled && !t->user.locked && t->label.n == 0;
+    t->guess = true;
     if (may_know)
         digest_of(a, t, password, digest);
     if (may_know && is_known_good(a, t, digest))
         return 0;
-    int r = attempt_check_client(a, t, err);
-    if (r < 0)
-        return r;
-    if (t->name[0] && password.n > 0 && password.n <= USER_PASSWORD_BYTES_MAX) {
-        r = chain_app_password(a, t, password, err);
-        if (r == -ERR_NOT_FOUND && t->label.n == 0)
-            r = verify_with_factor(a, t, password, err);
-    } else {
-        r = -ERR_NOT_FOUND;
-    }
-    if (r == -ERR_NOT_FOUND)
-        chain_decoy(a, password);
+    int r = attempt_look(a, t, err);
+    if (r == 0)
+        r = check_password(a, t, password, err);
     if (r == 0 && may_know)
         remember(a, t, digest);
     return r;
@@ -357,9 +368,7 @@ int auth_sign_in_token(struct auth *a, const struct auth_request *request, struc
     int r = attempt_begin(a, &t, request, outcome, err);
     if (r < 0)
         return attempt_end(a, &t, r);
-    if (request->authcid.n == 0)
-        t.name_key = STR_NIL; /* no name is known to be guessed at */
-    r = attempt_check_client(a, &t, err);
+    r = attempt_look(a, &t, err);
     if (r == 0)
         r = chain_token(a, &t, token, err);
     outcome->token_fault = t.answer.token_fault;
@@ -379,7 +388,7 @@ int auth_sign_in_identity(struct auth *a, const struct auth_request *request, bo
     int r = attempt_begin(a, &t, request, outcome, err);
     if (r < 0)
         return attempt_end(a, &t, r);
-    r = attempt_check_client(a, &t, err);
+    r = attempt_look(a, &t, err);
     if (r == 0)
         r = t.name[0] ? chain_find(a, &t, err) : -ERR_NOT_FOUND;
     t.answer.second_factor |= second_factor;
@@ -395,10 +404,12 @@ int auth_refuse(struct auth *a, const struct auth_request *request, enum auth_re
     int r = attempt_begin(a, &t, request, outcome, err);
     if (r < 0)
         return attempt_end(a, &t, r);
-    if (request->authcid.n == 0)
-        t.name_key = STR_NIL;
-    outcome->reason = reason;
-    return attempt_end(a, &t, attempt_conclude(a, &t, -ERR_AUTH, err));
+    r = attempt_look(a, &t, err);
+    if (r == 0) {
+        outcome->reason = reason;
+        r = attempt_conclude(a, &t, -ERR_AUTH, err);
+    }
+    return attempt_end(a, &t, r);
 }
 
 int auth_find_recipient(struct auth *a, struct str name, struct user *user_out, struct err *err)

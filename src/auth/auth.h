@@ -11,23 +11,18 @@
  *                client that signs in again and again costs microseconds and is never delayed. Any change to the
  *                user's record ends that.
  *   few at once  Each provider has so many calls under way at once, and at most waiters_max wait; others are turned away.
- *   delays       Each failure makes the next answers to that client, and for that name, wait longer. Time
- *                forgets failures. The wait is not done here: the session is told it and sits it out on a
- *                timer. It holds for yes as for no, so that hanging up early tells a guesser nothing. A
- *                client with AUTH_FAILURES_MAX failures gets one attempt in failure_delay_max_ms, and the
- *                others are turned away without a look.
+ *   delays       Each failure makes the next answers to that client, and for that name, wait longer, and after many an account is
+ *                locked to strangers for a while (guard.h). The wait is not done here: the session is told it and sits it out on a
+ *                timer. It holds for yes as for no, so that hanging up early tells a guesser nothing.
  * Threads: any. A call blocks its worker while a provider thinks. Nothing is logged here: protocols call
  * auth_log_failure(). */
 #ifndef LOFT_AUTH_AUTH_H
 #define LOFT_AUTH_AUTH_H
 
+#include "auth/guard.h"
 #include "auth/provider.h"
-#include "base/log.h"
 
-enum {
-    AUTH_FAILURES_MAX = 12, /* of one client, not forgotten yet */
-    AUTH_PROVIDERS_MAX = 8,
-};
+enum { AUTH_PROVIDERS_MAX = 8 };
 
 struct auth;
 
@@ -37,15 +32,15 @@ struct auth_params {
     /* In the order in which they are asked; auth_new takes them: auth_free, or auth_new when it fails, calls their ops->free. */
     struct provider providers[AUTH_PROVIDERS_MAX];
     size_t provider_count;
-    uint32_t failure_delay_ms;     /* after the first failure; doubles with each further one */
-    uint32_t failure_delay_max_ms; /* and stops here */
-    uint32_t failure_forget_s;     /* one failure is forgotten each time this passes; not 0 */
-    uint32_t known_good_max;       /* sign-ins remembered; 0 remembers none */
-    uint32_t known_good_s;         /* for how long */
-    uint32_t waiters_max;          /* callers that wait for a provider that has its calls_max */
-    uint32_t scram_iterations;     /* what the made-up verifiers say; as the real ones do */
+    struct guard *guard;       /* borrows */
+    const char *may_act_for;   /* rules of delegation.h; NULL for none */
+    uint32_t known_good_max;   /* sign-ins remembered; 0 remembers none */
+    uint32_t known_good_s;     /* for how long */
+    uint32_t waiters_max;      /* callers that wait for a provider that has its calls_max */
+    uint32_t scram_iterations; /* what the made-up verifiers say; as the real ones do */
 };
 
+/* -ERR_INVALID: may_act_for. */
 MUST_USE int auth_new(const struct auth_params *params, struct auth **auth_out, struct err *err);
 void auth_free(struct auth **auth);
 

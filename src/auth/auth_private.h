@@ -3,13 +3,15 @@
 #define LOFT_AUTH_AUTH_PRIVATE_H
 
 #include "auth/auth.h"
+#include "auth/delegation.h"
 #include "auth/gate.h"
+#include "auth/guard.h"
 #include "auth/known_good.h"
-#include "auth/throttle.h"
 
 struct auth {
     struct auth_params params;
-    struct throttle *throttle;
+    struct guard *guard;
+    struct delegation *delegation;
     struct known_good *known_good;
     struct {
         struct gate dear, cheap; /* verify and token; find and scram */
@@ -24,25 +26,26 @@ struct attempt {
     const struct auth_request *request;
     struct auth_outcome *outcome;
     int64_t begun_ms;
-    uint32_t delay_ms;                  /* of client and name, as they stand; from begun_ms on */
+    struct guard_subject subject;       /* once attempt_look was called */
+    bool locked;                        /* the account, for this client */
+    bool guess;                         /* a failure counts against the account, not the address alone */
+    uint32_t delay_ms;                  /* from begun_ms on */
     char name[USER_NAME_BYTES_MAX + 1]; /* normalised; "": it can be nobody's, or is not known yet */
     struct str label; /* of "name/label", an app password of that name; "": none. Borrows the request */
-    char name_room[USER_NAME_BYTES_MAX + 2], client_room[64];
-    struct str name_key, client_key; /* of the throttle */
-    struct user user;                /* our record of `name`; hash empty */
-    bool exists;                     /* `user` is filled */
-    bool known_good;                 /* no provider was asked */
-    size_t provider;                 /* that answered, once one did */
-    struct provider_answer answer;   /* its */
+    struct user user; /* our record of `name`; hash empty */
+    bool exists;      /* `user` is filled */
+    bool known_good;  /* no provider was asked */
+    size_t provider;  /* that answered, once one did */
+    struct provider_answer answer; /* its */
 };
 
 /* ---- auth.c ---- */
 
-/* Takes the name and its record, and asks the throttle. 0; -ERR_UNAVAILABLE: the store. attempt_end() in any case. */
+/* Takes the name and its record. 0; -ERR_UNAVAILABLE: the store. attempt_end() in any case. */
 MUST_USE int attempt_begin(struct auth *auth, struct attempt *t, const struct auth_request *request,
                            struct auth_outcome *outcome, struct err *err);
-/* This client has failed so often that it is turned away without a look? 0; -ERR_UNAVAILABLE. */
-MUST_USE int attempt_check_client(struct auth *auth, struct attempt *t, struct err *err);
+/* Asks the guard. 0; -ERR_UNAVAILABLE: this client has failed so often that it is turned away without a look. */
+MUST_USE int attempt_look(struct auth *auth, struct attempt *t, struct err *err);
 /* A password was right, or proved: is that enough for this user? 0; -ERR_AUTH: a second factor is missing; -ERR_UNAVAILABLE. */
 MUST_USE int attempt_check_factor(struct auth *auth, struct attempt *t, struct err *err);
 /* `r` is what the credential was worth: a yes becomes a user, a no a failure. The result of the sign-in. */

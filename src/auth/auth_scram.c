@@ -61,6 +61,17 @@ static void keep_request(struct auth_scram *s, const struct auth_request *reques
                                         .authzid = keep(request->authzid, s->authzid, sizeof s->authzid) };
 }
 
+static int find_verifier(struct auth *a, struct attempt *t, enum scram_hash hash,
+                         struct scram_verifier *verifier_out, struct err *err)
+{
+    if (t->locked && t->label.n == 0)
+        return err_set(err, ERR_AUTH, "the account is locked for a while");
+    if (!t->name[0])
+        return -ERR_NOT_FOUND;
+    return t->label.n ? chain_app_verifier(a, t, hash, verifier_out, err)
+                      : chain_scram(a, t, hash, verifier_out, err);
+}
+
 int auth_scram_begin(struct auth *a, const struct auth_request *request, enum scram_hash hash,
                      struct auth_scram **attempt_out, struct scram_verifier *verifier_out,
                      struct auth_outcome *outcome, struct err *err)
@@ -72,11 +83,10 @@ int auth_scram_begin(struct auth *a, const struct auth_request *request, enum sc
     struct attempt *t = &s->attempt;
     int r = attempt_begin(a, t, &s->request, outcome, err);
     if (r == 0)
-        r = attempt_check_client(a, t, err);
+        r = attempt_look(a, t, err);
+    t->guess = true;
     if (r == 0)
-        s->found = !t->name[0]  ? -ERR_NOT_FOUND
-                   : t->label.n ? chain_app_verifier(a, t, hash, verifier_out, err)
-                                : chain_scram(a, t, hash, verifier_out, err);
+        s->found = find_verifier(a, t, hash, verifier_out, err);
     if (r == 0 && s->found == -ERR_UNAVAILABLE)
         r = s->found;
     if (r < 0) {
@@ -99,6 +109,8 @@ int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enu
     *outcome = (struct auth_outcome){ .mechanism = s->request.mechanism, .provider = provider };
     t->outcome = outcome;
     int r = s->found;
+    if (t->locked && r == -ERR_AUTH)
+        outcome->reason = AUTH_LOCKED;
     if (r == 0 && !proved) {
         outcome->reason = reason;
         r = -ERR_AUTH;

@@ -1,5 +1,6 @@
 #include "auth/auth.h"
 #include "auth/provider_own.h"
+#include "base/hash.h"
 #include "base/testing.h"
 #include "store/faulty/faulty.h"
 #include "store/mem/mem.h"
@@ -11,13 +12,15 @@ struct fixture {
     struct store *store;
     struct clock_fake clock;
     struct users *users;
+    struct guard *guard;
     struct auth *auth;
     struct auth_params params;
     struct auth_outcome outcome;
     struct err err;
 };
 
-static void begin_with(struct fixture *f, struct auth_params params, uint32_t hashes_max)
+static void begin_with(struct fixture *f, struct auth_params params, uint32_t hashes_max,
+                       uint32_t failure_delay_ms)
 {
     struct store *inner = NULL;
     struct user user;
@@ -33,6 +36,13 @@ static void begin_with(struct fixture *f, struct auth_params params, uint32_t ha
     f->params.users = f->users;
     f->params.clock = &f->clock.clock;
     f->params.scram_iterations = 4096;
+    f->guard = guard_new(&(struct guard_params){ .clock = &f->clock.clock,
+                                                 .failure_delay_ms = failure_delay_ms,
+                                                 .failure_delay_max_ms = 8 * failure_delay_ms,
+                                                 .failure_forget_s = 300,
+                                                 .lock_failures = 20,
+                                                 .lock_s = 900 });
+    f->params.guard = f->guard;
     f->params.provider_count = 1;
     struct provider_own_params own = { f->users, 1, 8192, hashes_max };
     assert_int_equal(provider_own_new(&own, &f->params.providers[0], &f->err), 0);
@@ -41,14 +51,8 @@ static void begin_with(struct fixture *f, struct auth_params params, uint32_t ha
 
 static void begin(struct fixture *f)
 {
-    begin_with(f,
-               (struct auth_params){ .failure_delay_ms = 500,
-                                     .failure_delay_max_ms = 4000,
-                                     .failure_forget_s = 300,
-                                     .known_good_max = 100,
-                                     .known_good_s = 3600,
-                                     .waiters_max = 8 },
-               2);
+    begin_with(f, (struct auth_params){ .known_good_max = 100, .known_good_s = 3600, .waiters_max = 8 }, 2,
+               500);
 }
 
 static void end(struct fixture *f)
@@ -56,14 +60,26 @@ static void end(struct fixture *f)
     auth_free(&f->auth);
     assert_null(f->auth);
     auth_free(&f->auth);
+    guard_free(&f->guard);
     users_free(&f->users);
     store_close(&f->store);
+}
+
+/* Each client has a network of its own. */
+static struct auth_peer peer_of(struct str client)
+{
+    struct auth_peer peer = { .protocol = "imap", .address = "192.0.2.1", .client_key = client };
+    uint64_t hash = hash_xxh3(client.p, client.n);
+    peer.has_ip = !str_is_nil(client);
+    peer.ip[0] = 0x20;
+    memcpy(peer.ip + 1, &hash, 5);
+    return peer;
 }
 
 static int sign_in(struct auth *auth, struct str name, struct str password, struct str client,
                    struct auth_outcome *outcome, struct err *err)
 {
-    const struct auth_peer peer = { .protocol = "imap", .client_key = client };
+    struct auth_peer peer = peer_of(client);
     const struct auth_request request = { .peer = &peer, .mechanism = "PLAIN", .authcid = name };
     return auth_sign_in_password(auth, &request, password, outcome, err);
 }
@@ -185,7 +201,7 @@ static void test_no_memory_of_sign_ins_when_it_is_off(void **state)
 {
     (void)state;
     struct fixture f;
-    begin_with(&f, (struct auth_params){ .failure_forget_s = 1 }, 1);
+    begin_with(&f, (struct auth_params){ .waiters_max = 0 }, 1, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(verify(&f, "anna", "secret", "c"), 0);
     assert_int_equal(verify(&f, "anna", "wrong", "c"), -ERR_AUTH);
@@ -225,7 +241,7 @@ static void test_stubborn_client_is_turned_away_without_a_look(void **state)
     (void)state;
     struct fixture f;
     begin(&f);
-    for (int i = 0; i < AUTH_FAILURES_MAX; i++)
+    for (int i = 0; i < GUARD_ADDRESS_FAILURES_MAX; i++)
         assert_int_equal(verify(&f, "nobody", "guess", "attacker"), -ERR_AUTH);
     assert_int_equal(verify(&f, "anna", "secret", "attacker"), -ERR_UNAVAILABLE);
     assert_string_equal(f.err.text, "too many failed sign-ins from this address: try again in 4 s");
@@ -238,7 +254,7 @@ static void test_stubborn_client_is_turned_away_without_a_look(void **state)
     struct auth_stats stats;
     auth_stats(f.auth, &stats);
     assert_int_equal(stats.turned_away_count, 2);
-    assert_int_equal(stats.failed_count, AUTH_FAILURES_MAX);
+    assert_int_equal(stats.failed_count, GUARD_ADDRESS_FAILURES_MAX);
     assert_int_equal(stats.ok_count, 2);
     end(&f);
 }
@@ -248,7 +264,7 @@ static void test_local_client_keeps_no_score_of_its_own(void **state)
     (void)state;
     struct fixture f;
     begin(&f);
-    for (int i = 0; i < 2 * AUTH_FAILURES_MAX; i++) {
+    for (int i = 0; i < 2 * GUARD_ADDRESS_FAILURES_MAX; i++) {
         char name[16];
         snprintf(name, sizeof name, "name%d", i);
         assert_int_equal(verify(&f, name, "guess", NULL), -ERR_AUTH);
@@ -346,7 +362,7 @@ static void test_too_many_at_once_are_turned_away(void **state)
     struct fixture f;
     struct caller callers[CALLERS];
     int turned_away = 0, answered = 0;
-    begin_with(&f, (struct auth_params){ .failure_forget_s = 300, .waiters_max = 0 }, 1);
+    begin_with(&f, (struct auth_params){ .waiters_max = 0 }, 1, 0);
     run_callers(&f, callers);
     for (int i = 0; i < CALLERS; i++) {
         assert_int_equal(callers[i].other, 0);
