@@ -236,6 +236,11 @@ static int start_auth(struct server *s, struct err *err)
     return r < 0 ? r : auth_new(&params, &s->auth, err);
 }
 
+static int find_recipient(void *auth, struct str name, struct user *user_out, struct err *err)
+{
+    return auth_find_recipient(auth, name, user_out, err);
+}
+
 /* What sessions have begun to commit lies in the store until all that were ready have had their turn. */
 static void push(void *store)
 {
@@ -279,6 +284,8 @@ static int start(struct server *s, struct err *err)
     if (r < 0)
         return r;
     take_tickets(s);
+    s->backend.find_user = find_recipient;
+    s->backend.find_ctx = s->auth;
     s->imap = (struct imap_server){ .settings = imap_settings(c),
                                     .mail = s->backend.mail,
                                     .users = s->backend.users,
@@ -292,13 +299,14 @@ static int start(struct server *s, struct err *err)
     s->lmtp = (struct lmtp_server){ .settings = { .message_bytes_max = c->lmtp.max_message_bytes,
                                                   .recipients_max = (uint32_t)c->lmtp.max_recipients,
                                                   .timeout_ms = (uint32_t)c->lmtp.timeout_s * 1000,
-                                                  .delimiter = c->lmtp.recipient_delimiter[0],
                                                   .create_mailbox = c->lmtp.create_folder,
                                                   .over_quota_permanent = c->quota.over_reply ==
                                                                           CONFIG_OVER_PERMANENT,
                                                   .host_name = s->host_name },
                                     .mail = s->backend.mail,
-                                    .users = s->backend.users,
+                                    .names = s->backend.names,
+                                    .find_user = s->backend.find_user,
+                                    .find_ctx = s->backend.find_ctx,
                                     .clock = &clock_system };
     r = start_net(s, err);
     if (r == 0)

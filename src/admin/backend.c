@@ -60,6 +60,13 @@ static int open_audit(const struct config *config, struct backend *b, struct err
     return r < 0 ? err_context(err, "audit.file") : 0;
 }
 
+static int open_names(struct names_params params, struct backend *b, struct err *err)
+{
+    params.users = b->users;
+    int r = names_new(&params, &b->names, err);
+    return r < 0 ? err_context(err, "auth.default_domain") : 0;
+}
+
 static int open_users(const struct config *config, struct backend *b, struct err *err)
 {
     const struct users_params params = { .store = b->store,
@@ -70,7 +77,11 @@ static int open_users(const struct config *config, struct backend *b, struct err
                                          .totp_skew_steps = (uint32_t)config->totp.skew_steps,
                                          .totp_with_password = config->totp.with_password,
                                          .totp_issuer = config->totp.issuer };
-    return users_open(&params, &b->users, err);
+    const struct names_params names = { .default_domain = config->auth.default_domain,
+                                        .delimiter = config->lmtp.recipient_delimiter[0],
+                                        .sign_in_with_alias = config->auth.sign_in_with_alias };
+    int r = users_open(&params, &b->users, err);
+    return r < 0 ? r : open_names(names, b, err);
 }
 
 /* Those of the settings mailboxes.* that are not empty. */
@@ -178,6 +189,7 @@ void backend_close(struct backend *b)
     if (b->mail)
         mail_close(&b->mail);
     quota_service_free(&b->quota);
+    names_free(&b->names);
     users_free(&b->users);
     if (b->store)
         store_close(&b->store);
@@ -189,7 +201,9 @@ void backend_close(struct backend *b)
 int backend_add_user(struct backend *b, struct str name, struct str password, struct user *user_out,
                      struct err *err)
 {
-    int r = users_add(b->users, name, password, user_out, err);
+    int r = names_check_new(b->names, name, err);
+    if (r == 0)
+        r = users_add(b->users, name, password, user_out, err);
     if (r < 0)
         return r;
     r = mail_account_create(b->mail, user_out->account, err);

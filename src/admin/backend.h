@@ -5,7 +5,7 @@
 
 #include "admin/config.h"
 #include "admin/quota_service.h"
-#include "auth/users.h"
+#include "auth/names.h"
 #include "base/audit.h"
 #include "mail/account.h"
 
@@ -14,6 +14,9 @@ enum { FIRST_MAILBOXES_MAX = 5 };
 struct backend {
     struct store *store;
     struct users *users;
+    struct names *names;
+    names_find_fn *find_user; /* of users kept elsewhere; set by the server, else NULL */
+    void *find_ctx;
     struct quota_service *quota;
     struct mail *mail;
     struct audit *audit; /* NULL: nothing is recorded */

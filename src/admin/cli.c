@@ -8,6 +8,17 @@ static const struct cli_option password_options[] = {
     { "password-stdin", 0, NULL, "read the password from the first line of standard input" },
     { NULL },
 };
+static const struct cli_option hold_options[] = {
+    { "reason", 'r', "TEXT", "why, for administrators: loft user show tells it" },
+    { "for", 0, "TIME", "it ends by itself after so long: 30m, 12h, 7d" },
+    { NULL },
+};
+static const struct cli_option disable_options[] = {
+    { "reason", 'r', "TEXT", "why, for administrators: loft user show tells it" },
+    { "for", 0, "TIME", "it ends by itself after so long: 30m, 12h, 7d" },
+    { "refuse-mail", 0, NULL, "refuse mail for the account (550)" },
+    { NULL },
+};
 static const struct cli_option yes_options[] = {
     { "yes", 'y', NULL, "do not ask" },
     { NULL },
@@ -66,9 +77,17 @@ const struct cli_command cli_commands[] = {
       "Sessions that are signed in stay so; loft kick NAME ends them.", password_options, cli_user_passwd },
     { "user delete", "NAME", 1, 1, "delete a user and all of the user's mail", NULL, yes_options,
       cli_user_delete },
-    { "user disable", "NAME", 1, 1, "keep a user from signing in; mail is still delivered", NULL, NULL,
+    { "user disable", "NAME", 1, 1, "take an account out of use; mail is still delivered",
+      "Nobody signs in to it any more, whatever the password, and sessions end at once.", disable_options,
       cli_user_disable },
     { "user enable", "NAME", 1, 1, "let a disabled user sign in again", NULL, NULL, cli_user_enable },
+    { "user lock", "NAME", 1, 1, "keep everybody out of an account whose password somebody may know",
+      "As loft user disable, but it is always the user's account still: mail is delivered, and both may be "
+      "on at\n"
+      "once. A new password does not end it; loft user unlock does.",
+      hold_options, cli_user_lock },
+    { "user unlock", "NAME", 1, 1, "let the user of a locked account sign in again", NULL, NULL,
+      cli_user_unlock },
 
     { "user hide-capability", "NAME CAPABILITY", 2, 2, "announce a capability of IMAP to this user no more",
       "For clients with faults. CAPABILITY* hides all that begin so. Holds from the next sign-in on; for\n"
@@ -93,6 +112,26 @@ const struct cli_command cli_commands[] = {
       cli_mailbox_rename },
     { "mailbox delete", "USER MAILBOX", 2, 2, "delete a mailbox and its messages; those below it stay", NULL,
       yes_options, cli_mailbox_delete },
+
+    { "alias add", "ALIAS USER...", 2, CLI_ARGS_MAX, "let a name stand for users, or for other aliases",
+      "Mail for it goes to all of them, and users whom it stands for are added when it is there already. Who "
+      "is the\n"
+      "only one may sign in with it (auth.sign_in_with_alias). @example.org is for all addresses of that "
+      "domain that\n"
+      "nobody else has.",
+      NULL, cli_alias_add },
+    { "alias delete", "ALIAS [USER...]", 1, CLI_ARGS_MAX,
+      "delete an alias, or let it stand for some users no more", NULL, NULL, cli_alias_delete },
+    { "alias list", "", 0, 0, "list all aliases", NULL, NULL, cli_alias_list },
+
+    { "domain add", "DOMAIN [OTHER]", 1, 2, "take mail for a domain; or make it another name for OTHER",
+      "As long as no domain was added, there may be users of any. With the first one all others are refused, "
+      "but those that\n"
+      "have users then: they are added, too. The default domain (auth.default_domain) need not be.",
+      NULL, cli_domain_add },
+    { "domain delete", "DOMAIN", 1, 1, "take no mail for a domain any more; it must have no users", NULL,
+      NULL, cli_domain_delete },
+    { "domain list", "", 0, 0, "list all domains", NULL, NULL, cli_domain_list },
 
     { "group add", "NAME", 1, 1, "add a group of users, to whom rights can be granted together",
       "In access control lists it is called group:NAME.", NULL, cli_group_add },

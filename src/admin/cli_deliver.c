@@ -68,7 +68,11 @@ int cli_deliver(struct cli *cli, struct err *err)
     static const struct {
         enum err_kind kind;
         int code;
-    } codes[] = { { ERR_NOT_FOUND, EX_NOUSER }, { ERR_SYNTAX, EX_DATAERR }, { ERR_LIMIT, EX_UNAVAILABLE } };
+    } codes[] = { { ERR_NOT_FOUND, EX_NOUSER },
+                  { ERR_CANNOT, EX_NOHOST },
+                  { ERR_DENIED, EX_NOUSER },
+                  { ERR_SYNTAX, EX_DATAERR },
+                  { ERR_LIMIT, EX_UNAVAILABLE } };
     int r = deliver(cli, err);
     cli->exit_code = EX_TEMPFAIL;
     for (size_t i = 0; i < ARRAY_COUNT(codes); i++)

@@ -8,22 +8,6 @@
 
 #include <unistd.h>
 
-/* A user whose name holds the delimiter is found by its whole name first. */
-static int find_recipient(const struct admin_call *call, struct str address, struct user *user_out,
-                          struct str *mailbox_out, struct err *err)
-{
-    struct str name;
-    *mailbox_out = STR_NIL;
-    int r = users_find(call->admin->backend->users, address, user_out, err);
-    if (r == -ERR_NOT_FOUND) {
-        lmtp_address_split(address, call->admin->config->lmtp.recipient_delimiter[0], call->arena, &name,
-                           mailbox_out);
-        if (!str_is_nil(*mailbox_out))
-            r = users_find(call->admin->backend->users, name, user_out, err);
-    }
-    return r == -ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "no user " STR_FMT, STR_ARG(address)) : r;
-}
-
 /* Both addresses become header fields: nothing of them may end the line or the brackets. */
 static int parse_address(const struct admin_call *call, const char *name, struct lmtp_path *path_out,
                          struct err *err)
@@ -50,46 +34,72 @@ static void write_trace(const struct admin_call *call, struct str sender, struct
     buf_deinit(&id);
 }
 
-static int deliver(struct admin_call *call, const struct user *user, const struct delivery *delivery,
-                   struct err *err)
+static int deliver(struct admin_call *call, struct str user, const struct delivery *delivery, struct err *err)
 {
     struct delivered delivered;
     int r = deliver_message(call->admin->backend->mail, call->body, delivery, call->admin->clock, &delivered,
                             err);
     if (r == 0)
-        log_info(&call->admin->log, "delivered", KV("account", (const char *)user->name),
-                 KV("bytes", incoming_size(call->body)));
+        log_info(&call->admin->log, "delivered", KV("account", user), KV("bytes", incoming_size(call->body)));
     return r;
+}
+
+/* An alias may stand for several: all of them get it, and the first failure is told. As in LMTP, one who is full does
+ * not count while somebody else was not: who tries again would send to all again. */
+static int deliver_to_all(struct admin_call *call, const struct names_recipients *to, struct str trace,
+                          struct err *err)
+{
+    struct err failure = { 0 }, one;
+    size_t done = 0;
+    bool only_full = true;
+    for (size_t i = 0; i < to->count; i++) {
+        const struct delivery delivery = { .account = to->list[i].account,
+                                           .trace = trace,
+                                           .mailbox = to->mailbox,
+                                           .create_mailbox = call->admin->config->lmtp.create_folder };
+        int r = deliver(call, to->list[i].name, &delivery, &one);
+        done += r == 0;
+        if (r < 0 && (!failure.kind || (only_full && r != -ERR_OVERQUOTA)))
+            failure = one;
+        only_full = only_full && (r == 0 || r == -ERR_OVERQUOTA);
+    }
+    if (!failure.kind || (done && only_full))
+        return 0;
+    return err_set(err, failure.kind, "%s", failure.text);
+}
+
+static int check_size(const struct admin_call *call, struct err *err)
+{
+    uint64_t max = call->admin->config->lmtp.max_message_bytes;
+    if (incoming_size(call->body) == 0)
+        return err_set(err, ERR_SYNTAX, "the message is empty");
+    if (incoming_size(call->body) > max)
+        return err_set(err, ERR_LIMIT, "message of %llu bytes is larger than lmtp.max_message_bytes (%llu)",
+                       (unsigned long long)incoming_size(call->body), (unsigned long long)max);
+    return 0;
 }
 
 int admin_deliver(struct admin_call *call, json_t **result_out, struct err *err)
 {
-    const struct config *config = call->admin->config;
+    const struct backend *b = call->admin->backend;
     struct lmtp_path sender, recipient;
-    struct str mailbox;
+    struct names_recipients to;
     struct buf trace = BUF_INIT;
-    struct user user;
-    if (incoming_size(call->body) == 0)
-        return err_set(err, ERR_SYNTAX, "the message is empty");
-    if (incoming_size(call->body) > config->lmtp.max_message_bytes)
-        return err_set(err, ERR_LIMIT, "message of %llu bytes is larger than lmtp.max_message_bytes (%llu)",
-                       (unsigned long long)incoming_size(call->body),
-                       (unsigned long long)config->lmtp.max_message_bytes);
-    int r = parse_address(call, "sender", &sender, err);
+    int r = check_size(call, err);
+    if (r == 0)
+        r = parse_address(call, "sender", &sender, err);
     if (r == 0)
         r = parse_address(call, "recipient", &recipient, err);
     if (r == 0)
-        r = find_recipient(call, recipient.address, &user, &mailbox, err);
+        r = names_recipients(b->names, recipient.address, b->find_user, b->find_ctx, call->arena, &to, err);
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "no user " STR_FMT, STR_ARG(str_sub(recipient.address, 0, 200)));
     if (r < 0)
         return r;
     write_trace(call, sender.text, recipient.text, &trace);
-    const struct delivery delivery = { .account = user.account,
-                                       .trace = buf_str(&trace),
-                                       .mailbox = mailbox,
-                                       .create_mailbox = config->lmtp.create_folder };
-    r = deliver(call, &user, &delivery, err);
+    r = deliver_to_all(call, &to, buf_str(&trace), err);
     buf_deinit(&trace);
     if (r == 0)
-        *result_out = json_pack("{s:s}", "name", user.name);
+        *result_out = json_pack("{s:o}", "name", admin_text(to.list[0].name));
     return r;
 }

@@ -1,17 +1,42 @@
-/* Users: add, list, show, passwd, delete, disable, enable. */
+/* Users: add, list, show, passwd, delete, disable, enable, lock, unlock. */
 #include "admin/commands.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static json_t *user_json(const struct user *user)
 {
-    return json_pack("{s:s, s:I, s:I, s:b}", "name", user->name, "account", (json_int_t)user->account.n,
-                     "created_s", (json_int_t)(user->created_ms / 1000), "disabled", user->disabled);
+    return json_pack("{s:s, s:I, s:I, s:b, s:b, s:s}", "name", user->name, "account",
+                     (json_int_t)user->account.n, "created_s", (json_int_t)(user->created_ms / 1000),
+                     "disabled", user->disabled, "locked", user->locked, "provider",
+                     user->provider[0] ? user->provider : "own");
+}
+
+static void add_note(json_t *json, const char *prefix, const struct user_hold_note *note)
+{
+    char key[32];
+    snprintf(key, sizeof key, "%s_since_s", prefix);
+    if (note->since_ms)
+        json_object_set_new(json, key, json_integer(note->since_ms / 1000));
+    snprintf(key, sizeof key, "%s_until_s", prefix);
+    if (note->until_ms)
+        json_object_set_new(json, key, json_integer(note->until_ms / 1000));
+    snprintf(key, sizeof key, "%s_reason", prefix);
+    if (note->reason[0])
+        json_object_set_new(json, key, json_string(note->reason));
 }
 
 /* What is seldom set stands in the answer when it is. */
-static void add_client_facts(json_t *json, const struct user *user)
+static void add_facts(json_t *json, const struct user *user)
 {
+    if (user->disabled)
+        add_note(json, "disabled", &user->disabled_note);
+    if (user->locked)
+        add_note(json, "locked", &user->locked_note);
+    if (user->disabled && user->refuses_mail)
+        json_object_set_new(json, "refuses_mail", json_true());
+    if (!user->provider[0])
+        json_object_set_new(json, "password_set_s", json_integer(user->password_changed_ms / 1000));
     if (user->hidden[0])
         json_object_set_new(json, "hidden_capabilities", json_string(user->hidden));
     if (user->referral[0])
@@ -87,7 +112,7 @@ int admin_user_show(struct admin_call *call, json_t **result_out, struct err *er
                              (json_int_t)totals.size_bytes, "sessions", (json_int_t)sessions.count);
     json_object_update(result, more);
     json_decref(more);
-    add_client_facts(result, &user);
+    add_facts(result, &user);
     *result_out = result;
     return 0;
 }
@@ -170,28 +195,64 @@ int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *
     return 0;
 }
 
-static int set_disabled(struct admin_call *call, bool disabled, json_t **result_out, struct err *err)
+/* ---- holds ---- */
+
+enum { HOLD_SECONDS_MAX = 20 * 366 * 86400 };
+
+static int take_note(const struct admin_call *call, struct user_hold_note *note, struct err *err)
 {
+    struct str reason = call_text(call, "reason");
+    int64_t for_s = call_number(call, "for_s");
+    if (reason.n > USER_REASON_BYTES_MAX || str_find_char(reason, '\0') >= 0)
+        return err_set(err, ERR_INVALID, "the reason may be a line of %d bytes", USER_REASON_BYTES_MAX);
+    if (for_s < 0 || for_s > HOLD_SECONDS_MAX)
+        return err_set(err, ERR_INVALID, "no such time: %lld s", (long long)for_s);
+    *note = (struct user_hold_note){ .since_ms = 0 };
+    if (reason.n)
+        memcpy(note->reason, reason.p, reason.n);
+    if (for_s)
+        note->until_ms = clock_wall_ms(call->admin->clock) + for_s * 1000;
+    return 0;
+}
+
+/* Sessions end after the hold is on, so that none can begin in between. */
+static int set_hold(struct admin_call *call, enum user_hold hold, bool on, const char *event,
+                    json_t **result_out, struct err *err)
+{
+    struct user_hold_note note = { .since_ms = 0 };
     struct user user;
     int r = find_user(call, &user, err);
     if (r == 0)
-        r = users_set_disabled(call->admin->backend->users, str_c(user.name), disabled, err);
+        r = take_note(call, &note, err);
+    if (r == 0)
+        r = users_set_hold(call->admin->backend->users, str_c(user.name), hold, on ? &note : NULL,
+                           call_number(call, "refuse_mail") != 0, err);
     if (r < 0)
         return r;
-    unsigned kicked = disabled ? admin_kick_user(call->admin, user.name) : 0;
-    log_info(&call->admin->log, disabled ? "user-disabled" : "user-enabled",
-             KV("account", (const char *)user.name));
-    *result_out = json_pack("{s:s, s:b, s:I}", "name", user.name, "disabled", disabled, "kicked",
-                            (json_int_t)kicked);
+    unsigned kicked = on ? admin_kick_user(call->admin, user.name) : 0;
+    log_info(&call->admin->log, event, KV("account", (const char *)user.name),
+             KV("reason", (const char *)note.reason), KV("kicked", kicked));
+    *result_out = json_pack("{s:s, s:b, s:I}", "name", user.name,
+                            hold == USER_DISABLED ? "disabled" : "locked", on, "kicked", (json_int_t)kicked);
     return 0;
 }
 
 int admin_user_disable(struct admin_call *call, json_t **result_out, struct err *err)
 {
-    return set_disabled(call, true, result_out, err);
+    return set_hold(call, USER_DISABLED, true, "user-disabled", result_out, err);
 }
 
 int admin_user_enable(struct admin_call *call, json_t **result_out, struct err *err)
 {
-    return set_disabled(call, false, result_out, err);
+    return set_hold(call, USER_DISABLED, false, "user-enabled", result_out, err);
+}
+
+int admin_user_lock(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    return set_hold(call, USER_LOCKED, true, "user-locked", result_out, err);
+}
+
+int admin_user_unlock(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    return set_hold(call, USER_LOCKED, false, "user-unlocked", result_out, err);
 }

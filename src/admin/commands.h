@@ -87,6 +87,15 @@ int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *
 int admin_user_disable(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_enable(struct admin_call *call, json_t **result_out, struct err *err);
 
+int admin_user_lock(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_user_unlock(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_alias_add(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_alias_delete(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_alias_list(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_domain_add(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_domain_delete(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_domain_list(struct admin_call *call, json_t **result_out, struct err *err);
+
 int admin_user_hide_capability(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_show_capability(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_refer(struct admin_call *call, json_t **result_out, struct err *err);

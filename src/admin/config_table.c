@@ -257,6 +257,13 @@ const struct config_setting config_settings[] = {
               "semicolons between, where NAME is a user, @DOMAIN with an asterisk in front, or an asterisk "
               "for everybody. Users with such a rule are themselves "
               "meant only where they are named. Each such sign-in is marked in the log." },
+    { "auth.default_domain", CONFIG_STRING, .standard = "", .max = 255, .offset = FIELD(auth.default_domain),
+      .help = "Domain of names that are typed without one: with example.org, anna and anna@example.org are "
+              "one user, "
+              "for signing in and for mail, under whichever of the two names there is an account. Empty for "
+              "none." },
+    { "auth.sign_in_with_alias", CONFIG_BOOL, .standard = "yes", .offset = FIELD(auth.sign_in_with_alias),
+      .help = "An alias that stands for one user (*loft alias add*) may be typed as the user name, too." },
     { "auth.failure_delay_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "500", 0, 60000,
       .offset = FIELD(auth.failure_delay_ms),
       .help = "How long the answer to a failed sign-in waits; twice as long after each further failure of "

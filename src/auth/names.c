@@ -8,15 +8,6 @@
 
 /* ---- spellings ---- */
 
-enum { SPELLINGS_MAX = 3 };
-
-/* Ways to write one name: as it came, and those of the list in names.h. */
-struct spellings {
-    char name[SPELLINGS_MAX][USER_NAME_BYTES_MAX + 1];
-    size_t count;
-    size_t canonical; /* the one that a new account gets */
-};
-
 /* One that is too long is nobody's: left out. */
 static bool add_spelling(struct spellings *s, struct str local, struct str domain)
 {
@@ -28,7 +19,7 @@ static bool add_spelling(struct spellings *s, struct str local, struct str domai
     return true;
 }
 
-static int spell(struct names *names, const char *normal, struct spellings *s, struct err *err)
+int names_spell(struct names *names, const char *normal, struct spellings *s, struct err *err)
 {
     char real[USER_NAME_BYTES_MAX + 1];
     struct str whole = str_c(normal), domain = users_domain(whole), standard = str_c(names->default_domain);
@@ -54,8 +45,7 @@ static int spell(struct names *names, const char *normal, struct spellings *s, s
     return 0;
 }
 
-/* 0; -ERR_NOT_FOUND: none of them is a user. */
-static int find_user(struct names *names, const struct spellings *s, struct user *user_out, struct err *err)
+int names_find_user(struct names *names, const struct spellings *s, struct user *user_out, struct err *err)
 {
     int r = -ERR_NOT_FOUND;
     for (size_t i = 0; i < s->count && r == -ERR_NOT_FOUND; i++)
@@ -118,10 +108,10 @@ int names_sign_in(struct names *names, struct str typed, char out[USER_NAME_BYTE
     struct user user;
     int r = users_normalise_existing(typed, normal, err);
     if (r == 0)
-        r = spell(names, normal, &s, err);
+        r = names_spell(names, normal, &s, err);
     if (r < 0)
         return r;
-    r = find_user(names, &s, &user, err);
+    r = names_find_user(names, &s, &user, err);
     if (r == 0) {
         memcpy(out, user.name, sizeof user.name);
         sodium_memzero(user.hash, sizeof user.hash);
@@ -234,7 +224,7 @@ static int take_local(struct expansion *e, const struct spellings *s)
     struct reader targets;
     struct user user;
     uint64_t count;
-    int r = find_user(e->names, s, &user, e->err);
+    int r = names_find_user(e->names, s, &user, e->err);
     if (r == 0)
         return take_user(e, &user);
     if (r == -ERR_NOT_FOUND)
@@ -285,7 +275,7 @@ static int is_our_domain(struct names *names, struct str domain, struct err *err
     return r == -ERR_NOT_FOUND ? 0 : r < 0 ? r : 1;
 }
 
-static int check_domain(struct names *names, struct str name, struct err *err)
+int names_check_domain(struct names *names, struct str name, struct err *err)
 {
     struct str domain = users_domain(name);
     int r = is_our_domain(names, domain, err);
@@ -330,16 +320,16 @@ static int make_forms(struct names *names, struct str address, struct arena *are
     *forms = (struct forms){ .count = 0 };
     int r = users_normalise_name(address, normal, NULL);
     if (r == 0) {
-        r = check_domain(names, str_c(normal), err);
-        r = r < 0 ? r : spell(names, normal, &forms->list[forms->count++], err);
+        r = names_check_domain(names, str_c(normal), err);
+        r = r < 0 ? r : names_spell(names, normal, &forms->list[forms->count++], err);
         if (r < 0)
             return r;
     }
     /* A detail may be what no name may be. */
     if (split_detail(address, names->delimiter, arena, &user, &forms->detail) &&
         users_normalise_name(user, normal, NULL) == 0) {
-        r = check_domain(names, str_c(normal), err);
-        r = r < 0 ? r : spell(names, normal, &forms->list[forms->count++], err);
+        r = names_check_domain(names, str_c(normal), err);
+        r = r < 0 ? r : names_spell(names, normal, &forms->list[forms->count++], err);
         if (r < 0)
             return r;
     }
@@ -377,17 +367,25 @@ int names_check_new(struct names *names, struct str name, struct err *err)
     char normal[USER_NAME_BYTES_MAX + 1];
     struct buf value = BUF_INIT;
     struct reader targets;
+    struct spellings s;
+    struct user user;
     uint64_t count;
     int r = users_normalise_name(name, normal, err);
     if (r == 0)
-        r = check_domain(names, str_c(normal), err);
-    if (r == 0) {
-        r = find_alias(names, str_c(normal), &value, &targets, &count, err);
-        if (r == 0)
-            r = err_set(err, ERR_EXISTS, "%.200s is an alias", normal);
-        else if (r == -ERR_NOT_FOUND)
-            r = 0;
-    }
+        r = names_check_domain(names, str_c(normal), err);
+    if (r == 0)
+        r = names_spell(names, normal, &s, err);
+    if (r < 0)
+        return r;
+    r = names_find_user(names, &s, &user, err);
+    if (r == 0)
+        return err_set(err, ERR_EXISTS, "user %.200s exists already", user.name);
+    if (r == -ERR_NOT_FOUND)
+        r = find_any_alias(names, &s, &value, &targets, &count, err);
+    if (r == 0)
+        r = err_set(err, ERR_EXISTS, "%.200s is an alias", normal);
+    else if (r == -ERR_NOT_FOUND)
+        r = 0;
     buf_deinit(&value);
     return r;
 }

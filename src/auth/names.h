@@ -66,8 +66,8 @@ struct names_recipients {
 MUST_USE int names_recipients(struct names *names, struct str address, names_find_fn *find, void *ctx,
                               struct arena *arena, struct names_recipients *out, struct err *err);
 
-/* May there be a user, or an alias, of that name? Its domain must be one of ours, and for a user it must be no alias.
- * -ERR_CANNOT, -ERR_EXISTS, with the name of the domain or alias; -ERR_INVALID, -ERR_LIMIT for the name. */
+/* May there be a new user of that name? Its domain must be one of ours, and it must mean no user and no alias that is there, in
+ * any of its spellings. -ERR_CANNOT, -ERR_EXISTS, with the name that is in the way; -ERR_INVALID, -ERR_LIMIT for the name. */
 MUST_USE int names_check_new(struct names *names, struct str name, struct err *err);
 
 /* ---- aliases ---- */

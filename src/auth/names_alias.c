@@ -108,23 +108,42 @@ static int add_plan(struct users *users, void *args, uint64_t version, struct ba
     return r;
 }
 
+/* The one of its spellings that is an alias; -ERR_NOT_FOUND. */
+static int find_spelling(struct names *names, const struct spellings *s, char out[USER_NAME_BYTES_MAX + 1],
+                         struct err *err)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct buf value = BUF_INIT;
+        struct reader targets;
+        uint64_t count;
+        int r = read_alias(names->users, str_c(s->name[i]), &value, &targets, &count, err);
+        buf_deinit(&value);
+        if (r == 0 && count)
+            memcpy(out, s->name[i], sizeof s->name[i]);
+        if (r < 0 || count)
+            return r;
+    }
+    return -ERR_NOT_FOUND;
+}
+
 /* The name of the user or alias, as it is kept. */
 static int find_target(struct names *names, struct str target, names_find_fn *find, void *ctx,
                        char out[USER_NAME_BYTES_MAX + 1], struct err *err)
 {
-    struct buf value = BUF_INIT;
-    struct reader targets;
+    struct spellings s;
     struct user user;
-    uint64_t count = 0;
     int r = users_normalise_existing(target, out, err);
     if (r == 0)
-        r = read_alias(names->users, str_c(out), &value, &targets, &count, err);
-    buf_deinit(&value);
-    if (r < 0 || count)
-        return r;
-    r = users_find(names->users, str_c(out), &user, err);
+        r = names_spell(names, out, &s, err);
+    if (r == 0)
+        r = names_find_user(names, &s, &user, err);
+    if (r == -ERR_NOT_FOUND) {
+        r = find_spelling(names, &s, out, err);
+        if (r == 0)
+            return 0;
+    }
     if (r == -ERR_NOT_FOUND && find)
-        r = find(ctx, str_c(out), &user, err);
+        r = find(ctx, str_c(s.name[s.canonical]), &user, err);
     if (r == 0)
         memcpy(out, user.name, sizeof user.name);
     return r == -ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no user or alias " STR_FMT,
@@ -132,23 +151,38 @@ static int find_target(struct names *names, struct str target, names_find_fn *fi
                                : r;
 }
 
-/* A name, or "@domain". */
-static int check_alias(struct names *names, struct str alias, char out[USER_NAME_BYTES_MAX + 1],
+/* As it is kept, or will be: a name with its domain, or "@domain". */
+static int spell_alias(struct names *names, struct str alias, char out[USER_NAME_BYTES_MAX + 1],
                        struct err *err)
 {
+    struct spellings s;
+    struct user user;
     int r = users_normalise_name(alias, out, err);
     if (r == 0 && out[0] == '@' && (out[1] == '\0' || strchr(out + 1, '@')))
         return err_set(err, ERR_INVALID, "a catch-all is written @example.org");
     if (r == 0)
-        r = names_check_new(names, str_c(out), err);
-    return r == -ERR_EXISTS ? 0 : r; /* an alias may stand for more */
+        r = names_check_domain(names, str_c(out), err);
+    if (r == 0)
+        r = names_spell(names, out, &s, err);
+    if (r < 0)
+        return r;
+    r = names_find_user(names, &s, &user, err);
+    if (r == 0)
+        return err_set(err, ERR_EXISTS, "%.200s is a user", user.name);
+    if (r == -ERR_NOT_FOUND)
+        r = find_spelling(names, &s, out, err);
+    if (r == -ERR_NOT_FOUND) {
+        memcpy(out, s.name[s.canonical], sizeof s.name[0]);
+        r = 0;
+    }
+    return r;
 }
 
 int names_add_alias(struct names *names, struct str alias, struct str target, names_find_fn *find, void *ctx,
                     struct err *err)
 {
     struct aliasing a;
-    int r = check_alias(names, alias, a.alias, err);
+    int r = spell_alias(names, alias, a.alias, err);
     if (r == 0)
         r = find_target(names, target, find, ctx, a.target, err);
     return r < 0 ? r : users_change(names->users, add_plan, &a, err);
@@ -180,12 +214,32 @@ static int delete_plan(struct users *users, void *args, uint64_t version, struct
     return r;
 }
 
+/* Existing or not: what stands for somebody who is gone can be deleted, too. */
+static int spell_target(struct names *names, struct str target, char out[USER_NAME_BYTES_MAX + 1],
+                        struct err *err)
+{
+    char normal[USER_NAME_BYTES_MAX + 1];
+    int r = users_normalise_existing(target, normal, err);
+    if (r == 0)
+        r = find_target(names, str_c(normal), NULL, NULL, out, err);
+    if (r == -ERR_NOT_FOUND && users_normalise_existing(target, out, err) == 0)
+        r = 0;
+    return r;
+}
+
 int names_delete_alias(struct names *names, struct str alias, struct str target, struct err *err)
 {
     struct aliasing a = { .target = "" };
+    struct spellings s;
     int r = users_normalise_existing(alias, a.alias, err);
+    if (r == 0)
+        r = names_spell(names, a.alias, &s, err);
+    if (r == 0)
+        r = find_spelling(names, &s, a.alias, err);
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "there is no alias " STR_FMT, STR_ARG(str_sub(alias, 0, 200)));
     if (r == 0 && target.n)
-        r = users_normalise_existing(target, a.target, err);
+        r = spell_target(names, target, a.target, err);
     return r < 0 ? r : users_change(names->users, delete_plan, &a, err);
 }
 

@@ -25,6 +25,23 @@ struct names {
     struct map cache;     /* key of the directory -> struct names_cached */
 };
 
+enum { SPELLINGS_MAX = 3 };
+
+/* Ways to write one name: as it came, and those of the list in names.h. */
+struct spellings {
+    char name[SPELLINGS_MAX][USER_NAME_BYTES_MAX + 1];
+    size_t count;
+    size_t canonical; /* the one that a new account gets */
+};
+
+/* `normal` is normalised. */
+MUST_USE int names_spell(struct names *names, const char *normal, struct spellings *s, struct err *err);
+/* -ERR_NOT_FOUND: none of them is a user. */
+MUST_USE int names_find_user(struct names *names, const struct spellings *s, struct user *user_out,
+                             struct err *err);
+/* -ERR_CANNOT: its domain is none of ours. */
+MUST_USE int names_check_domain(struct names *names, struct str name, struct err *err);
+
 /* A value of the directory, from memory where it can be. -ERR_NOT_FOUND without a text. */
 MUST_USE int names_read(struct names *names, struct str key, struct buf *value_out, struct err *err);
 /* 1: some domain has a record; 0: none. */

@@ -232,6 +232,8 @@ static void test_addresses_have_recipients(void **state)
         { STR_INIT("carla+work@example.org"), "carla+work@example.org" },
         { STR_INIT("carla@example.org"), "not-found" },
         { STR_INIT("+lists@example.org"), "not-found" },
+        { STR_INIT("anna@exam+ple.org"), "cannot" }, /* a domain has no detail */
+        { STR_INIT("anna+lists"), "anna@example.org [lists]" },
         { STR_INIT("team@example.org"), "anna@example.org bob@example.org" },
         { STR_INIT("team+lists@example.org"), "anna@example.org bob@example.org" },
         { STR_INIT("all@example.org"), "anna@example.org bob@example.org dora@example.net" },
@@ -292,7 +294,9 @@ static void test_aliases_are_checked(void **state)
         int r;
     } cases[] = {
         { "anna@example.org", "bob@example.org", -ERR_EXISTS }, /* a user */
+        { "Bob", "anna@example.org", -ERR_EXISTS },
         { "team@example.org", "Anna@example.org", -ERR_EXISTS },
+        { "team", "anna@other.example", -ERR_EXISTS }, /* the same two, spelled otherwise */
         { "new@example.org", "nobody@example.org", -ERR_NOT_FOUND },
         { "new@example.org", "down@example.org", -ERR_UNAVAILABLE },
         { "new@example.org", "ldap@example.org", 0 },
@@ -526,9 +530,14 @@ static void test_new_names_are_ours_and_no_aliases(void **state)
         const char *name;
         int r;
     } cases[] = {
-        { "new@example.org", 0 }, { "new", 0 },
-        { "new@example.net", 0 }, { "new@strange.example", -ERR_CANNOT },
-        { "short", -ERR_EXISTS }, { "Team@example.org", -ERR_EXISTS },
+        { "new@example.org", 0 },
+        { "new", 0 },
+        { "new@example.net", 0 },
+        { "new@strange.example", -ERR_CANNOT },
+        { "short", -ERR_EXISTS },
+        { "anna", -ERR_EXISTS }, /* with the default domain it is she */
+        { "root@other.example", -ERR_EXISTS },
+        { "Team@example.org", -ERR_EXISTS },
         { "a/b", -ERR_INVALID },
     };
     struct fixture f;

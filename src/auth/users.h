@@ -7,6 +7,7 @@
  *   "A/" entry      an annotation of the server: server_metadata.h
  *   "C/" name       what opens the account beside the password: credential.h
  *   "R/" name       the user has a referral
+ *   "L/" "V/"       aliases and domains: names.h
  *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()
  * A name is held normalised (users_normalise_name), so that it is found whichever way it is spelled.
  * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is

@@ -110,18 +110,3 @@ bool lmtp_parameter_next(struct str *rest, struct str *key_out, struct str *valu
     *key_out = str_cut(word, '=', value_out);
     return true;
 }
-
-void lmtp_address_split(struct str address, char delimiter, struct arena *arena, struct str *user_out,
-                        struct str *detail_out)
-{
-    ptrdiff_t at = str_rfind_char(address, '@');
-    struct str local = at < 0 ? address : str_sub(address, 0, (size_t)at);
-    struct str domain = at < 0 ? STR("") : str_skip(address, (size_t)at);
-    ptrdiff_t mark = delimiter ? str_find_char(local, delimiter) : -1;
-    *user_out = address;
-    *detail_out = STR_NIL;
-    if (mark <= 0)
-        return;
-    *user_out = arena_printf(arena, STR_FMT STR_FMT, (int)mark, local.p, STR_ARG(domain));
-    *detail_out = str_skip(local, (size_t)mark + 1);
-}

@@ -27,10 +27,4 @@ MUST_USE int lmtp_path_parse(struct str in, struct arena *arena, struct lmtp_pat
 /* The next "KEY=value" or "KEY" (value NIL) of `*rest`; false at the end. */
 bool lmtp_parameter_next(struct str *rest, struct str *key_out, struct str *value_out);
 
-/* "anna+lists@example.org" with '+': user "anna@example.org", detail "lists". Without the delimiter, with
- * nothing before it, or when it is '\0': the whole is the user, detail is NIL. Results borrow `address` and
- * `arena`. */
-void lmtp_address_split(struct str address, char delimiter, struct arena *arena, struct str *user_out,
-                        struct str *detail_out);
-
 #endif

@@ -102,44 +102,11 @@ static void test_parameters_come_one_by_one(void **state)
     assert_false(lmtp_parameter_next(&rest, &key, &value));
 }
 
-static void test_detail_is_what_stands_behind_the_delimiter(void **state)
-{
-    static const struct {
-        const char *in;
-        char delimiter;
-        const char *user, *detail;
-    } cases[] = {
-        { "anna+lists@example.org", '+', "anna@example.org", "lists" },
-        { "anna+lists/dev@example.org", '+', "anna@example.org", "lists/dev" },
-        { "anna+a+b@example.org", '+', "anna@example.org", "a+b" },
-        { "anna+@example.org", '+', "anna@example.org", "" },
-        { "anna+lists", '+', "anna", "lists" },
-        { "anna@example.org", '+', "anna@example.org", NULL },
-        { "+lists@example.org", '+', "+lists@example.org", NULL },
-        { "anna@exam+ple.org", '+', "anna@exam+ple.org", NULL },
-        { "anna-lists@example.org", '-', "anna@example.org", "lists" },
-        { "anna+lists@example.org", '\0', "anna+lists@example.org", NULL },
-        { "a@b+c@example.org", '+', "a@b@example.org", "c" },
-        { "", '+', "", NULL },
-    };
-    (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        struct arena arena = ARENA_INIT;
-        struct str user, detail;
-        lmtp_address_split(str_c(cases[i].in), cases[i].delimiter, &arena, &user, &detail);
-        assert_row(str_eq(user, str_c(cases[i].user)), i, cases[i].in);
-        assert_row(str_is_nil(detail) == !cases[i].detail, i, cases[i].in);
-        assert_row(str_eq(detail, str_c(cases[i].detail)), i, cases[i].in);
-        arena_deinit(&arena);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_path_is_read_as_it_is_written),
         cmocka_unit_test(test_parameters_come_one_by_one),
-        cmocka_unit_test(test_detail_is_what_stands_behind_the_delimiter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

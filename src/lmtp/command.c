@@ -128,46 +128,50 @@ static void mail(struct lmtp_session *s, struct str args)
 
 /* ---- RCPT ---- */
 
-/* Whose mailbox is it? A user whose name holds the delimiter is found by its whole name first. A user who may
- * not sign in gets mail all the same. */
-static int find_recipient(struct lmtp_session *s, const struct lmtp_path *path,
-                          struct lmtp_recipient *recipient_out, struct err *err)
+static void add_recipients(struct lmtp_session *s, const struct lmtp_path *path,
+                           const struct names_recipients *found)
 {
-    struct user user;
-    struct str name, detail = STR_NIL;
-    int r = users_find(s->server->users, path->address, &user, err);
-    if (r == -ERR_NOT_FOUND) {
-        lmtp_address_split(path->address, s->server->settings.delimiter, &s->arena, &name, &detail);
-        if (!str_is_nil(detail))
-            r = users_find(s->server->users, name, &user, err);
+    for (size_t i = 0; i < found->count; i++) {
+        s->recipients = arena_grow(&s->arena, s->recipients, s->recipient_count, &s->recipient_cap,
+                                   sizeof *s->recipients);
+        s->recipients[s->recipient_count++] = (struct lmtp_recipient){ .account = found->list[i].account,
+                                                                       .user = found->list[i].name,
+                                                                       .mailbox = found->mailbox,
+                                                                       .address = path->text,
+                                                                       .of_same_rcpt = i > 0 };
     }
-    if (r < 0)
-        return r;
-    *recipient_out = (struct lmtp_recipient){ .account = user.account,
-                                              .user = arena_dup(&s->arena, str_c(user.name)),
-                                              .mailbox = detail,
-                                              .address = path->text };
-    return 0;
 }
+
+/* RFC 3463, 3.2 to 3.4. What is not here is about us: try again. */
+static const struct {
+    int r;
+    unsigned code;
+    const char *enhanced, *text;
+} refusals[] = {
+    { -ERR_NOT_FOUND, 550, "5.1.1", "No such user here" },
+    { -ERR_CANNOT, 550, "5.1.2", "No mail for that domain here" },
+    { -ERR_DENIED, 550, "5.2.1", "The account is disabled" },
+};
 
 static void add_recipient(struct lmtp_session *s, const struct lmtp_path *path)
 {
-    struct lmtp_recipient recipient;
+    const struct lmtp_server *server = s->server;
+    struct names_recipients found;
     struct err err;
-    int r = find_recipient(s, path, &recipient, &err);
-    if (r == -ERR_NOT_FOUND) {
-        lmtp_reply(s, 550, "5.1.1", "No such user here");
+    int r = names_recipients(server->names, path->address, server->find_user, server->find_ctx, &s->arena,
+                             &found, &err);
+    if (r == 0) {
+        add_recipients(s, path, &found);
+        lmtp_reply(s, 250, "2.1.5", "Recipient ok");
         return;
     }
-    if (r < 0) {
-        log_error(&s->log, "lmtp-lookup-failed", KV("text", (const char *)err.text));
-        lmtp_reply(s, 451, "4.3.0", "Temporary failure, try again later");
-        return;
-    }
-    s->recipients = arena_grow(&s->arena, s->recipients, s->recipient_count, &s->recipient_cap,
-                               sizeof *s->recipients);
-    s->recipients[s->recipient_count++] = recipient;
-    lmtp_reply(s, 250, "2.1.5", "Recipient ok");
+    for (size_t i = 0; i < ARRAY_COUNT(refusals); i++)
+        if (r == refusals[i].r) {
+            lmtp_reply(s, refusals[i].code, refusals[i].enhanced, "%s", refusals[i].text);
+            return;
+        }
+    log_error(&s->log, "lmtp-lookup-failed", KV("text", (const char *)err.text));
+    lmtp_reply(s, 451, "4.3.0", "Temporary failure, try again later");
 }
 
 /* Addresses that were refused take memory too, until the transaction ends. */

@@ -3,7 +3,7 @@
 #ifndef LOFT_LMTP_SERVER_H
 #define LOFT_LMTP_SERVER_H
 
-#include "auth/users.h"
+#include "auth/names.h"
 #include "mail/account.h"
 #include "net/conn.h"
 
@@ -11,7 +11,6 @@ struct lmtp_settings {
     uint64_t message_bytes_max; /* announced as SIZE: RFC 1870 */
     uint32_t recipients_max;    /* of one message */
     uint32_t timeout_ms;        /* between two commands or pieces of data */
-    char delimiter;             /* between user and mailbox, '+'; '\0' for none */
     /* Make the mailbox behind the delimiter when it does not exist; else INBOX takes the mail. */
     bool create_mailbox;
     bool over_quota_permanent; /* an account that is full: 552, do not try again; else 452 */
@@ -21,7 +20,10 @@ struct lmtp_settings {
 struct lmtp_server {
     struct lmtp_settings settings;
     struct mail *mail;
-    struct users *users;
+    struct names *names;
+    /* Whoever keeps users elsewhere (names_recipients); NULL: nobody does. */
+    names_find_fn *find_user;
+    void *find_ctx;
     const struct clock *clock;
 };
 

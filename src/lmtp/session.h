@@ -39,6 +39,7 @@ struct lmtp_recipient {
     struct str user;    /* its name, normalised */
     struct str mailbox; /* wanted behind the delimiter; NIL for INBOX */
     struct str address; /* as given, without brackets */
+    bool of_same_rcpt;  /* as the one before: an alias stands for both, and one reply */
 };
 
 struct lmtp_session {

@@ -92,6 +92,8 @@ void rig_init(struct rig *rig)
     bench_init(&rig->b, NULL);
     const struct users_params params = { rig->b.store, &rig->b.clock->clock, 1, 8192 };
     assert_int_equal(users_open(&params, &rig->users, &rig->b.err), 0);
+    const struct names_params names = { rig->users, "", '+', true };
+    assert_int_equal(names_new(&names, &rig->names, &rig->b.err), 0);
     add_user(rig, "anna@example.org");
     add_user(rig, "bob@example.org");
     add_user(rig, "carla+work@example.org");
@@ -100,16 +102,16 @@ void rig_init(struct rig *rig)
     rig->server = (struct lmtp_server){ .settings = { .message_bytes_max = 10000,
                                                       .recipients_max = 5,
                                                       .timeout_ms = 1000,
-                                                      .delimiter = '+',
                                                       .host_name = "loft.example.org" },
                                         .mail = rig->b.mail,
-                                        .users = rig->users,
+                                        .names = rig->names,
                                         .clock = &rig->b.clock->clock };
 }
 
 void rig_deinit(struct rig *rig)
 {
     rig_disconnect(rig);
+    names_free(&rig->names);
     users_free(&rig->users);
     bench_deinit(&rig->b);
 }

@@ -20,6 +20,7 @@ struct conn {
 struct rig {
     struct bench b;
     struct users *users;
+    struct names *names; /* no default domain; '+' */
     struct lmtp_server server;
     struct conn conn;
     struct lmtp_session *session;

@@ -225,23 +225,45 @@ static void make_groups(struct fan *fan)
     qsort(fan->groups, fan->group_count, sizeof *fan->groups, by_first_member);
 }
 
-/* Reply for each recipient that is done, as far as the order allows, and send that: RFC 2033, 5. */
+/* The recipients of one RCPT, from `first` on; false: not all are done. An alias has one reply for all for whom it stands. Who tries
+ * again sends to all of them again, so one who is full does not count while somebody else was not; anything else does,
+ * since a second copy is better than none. */
+static bool rcpt_outcome(const struct fan *fan, size_t first, size_t *end_out, int *result_out)
+{
+    const struct lmtp_session *s = fan->s;
+    int over_quota = 0, failure = 0;
+    size_t i = first, done = 0;
+    do {
+        int r = fan->outcomes[i].result;
+        if (!fan->outcomes[i].done)
+            return false;
+        if (r == -ERR_OVERQUOTA)
+            over_quota = r;
+        else if (r < 0 && !failure)
+            failure = r;
+        done += r == 0;
+    } while (++i < s->recipient_count && s->recipients[i].of_same_rcpt);
+    *end_out = i;
+    *result_out = failure ? failure : done ? 0 : over_quota;
+    return true;
+}
+
+/* Reply for each RCPT that is done, as far as the order allows, and send that: RFC 2033, 5. */
 static void reply_done(struct fan *fan)
 {
     struct lmtp_session *s = fan->s;
-    size_t before = fan->replied_count;
-    for (; fan->replied_count < s->recipient_count; fan->replied_count++) {
-        const struct outcome *outcome = &fan->outcomes[fan->replied_count];
+    size_t before = fan->replied_count, end;
+    int result;
+    while (fan->replied_count < s->recipient_count && rcpt_outcome(fan, fan->replied_count, &end, &result)) {
         struct str address = s->recipients[fan->replied_count].address;
-        if (!outcome->done)
-            break;
-        if (outcome->result < 0) {
-            lmtp_reply_failure(s, (enum err_kind)(-outcome->result), address);
-            continue;
-        }
-        s->delivered_count++;
-        lmtp_reply(s, 250, "2.0.0", "<" STR_FMT "> Delivered, %s",
-                   STR_ARG(utf8_prefix(address, REPLY_ADDRESS_BYTES_MAX)), fan->id);
+        for (size_t i = fan->replied_count; i < end; i++)
+            s->delivered_count += fan->outcomes[i].result == 0;
+        fan->replied_count = end;
+        if (result < 0)
+            lmtp_reply_failure(s, (enum err_kind)(-result), address);
+        else
+            lmtp_reply(s, 250, "2.0.0", "<" STR_FMT "> Delivered, %s",
+                       STR_ARG(utf8_prefix(address, REPLY_ADDRESS_BYTES_MAX)), fan->id);
     }
     if (fan->replied_count > before)
         conn_flush(s->conn);
