@@ -1,6 +1,7 @@
 #include "providers.h"
 
 #include "admin/config_providers.h"
+#include "auth/provider_oauth.h"
 #include "auth/provider_own.h"
 #include "auth/provider_passwd_file.h"
 
@@ -29,10 +30,50 @@ static int open_passwd_file(const struct providers_params *p, struct provider *o
     return provider_passwd_file_new(&params, out, err);
 }
 
+static int open_oauth(const struct providers_params *p, struct provider *out, struct err *err)
+{
+    static const enum oauth_validation validations[] = { [CONFIG_OAUTH_LOCAL] = OAUTH_LOCAL,
+                                                         [CONFIG_OAUTH_INTROSPECTION] = OAUTH_INTROSPECTION,
+                                                         [CONFIG_OAUTH_EITHER] = OAUTH_EITHER };
+    const struct config *c = p->config;
+    const struct provider_oauth_params params = {
+        .validation = validations[c->oauth.validation],
+        .issuer = c->oauth.issuer,
+        .audience = c->oauth.audience,
+        .scope = c->oauth.scope,
+        .user_claim = c->oauth.user_claim,
+        .groups_claim = c->oauth.groups_claim,
+        .algorithms = c->oauth.algorithms,
+        .unverified_email = c->oauth.unverified_email,
+        .access_tokens_only = c->oauth.access_tokens_only,
+        .leeway_s = (uint32_t)c->oauth.leeway_s,
+        .keys_file = c->oauth.keys_file,
+        .keys_url = c->oauth.keys_url,
+        .keys_fresh_s = (uint32_t)c->oauth.keys_fresh_s,
+        .keys_stale_s = (uint32_t)c->oauth.keys_stale_s,
+        .keys_retry_s = (uint32_t)c->oauth.keys_retry_s,
+        .introspection_url = c->oauth.introspection_url,
+        .client_id = c->oauth.client_id,
+        .client_secret_file = c->oauth.client_secret_file,
+        .client_auth = c->oauth.client_auth == CONFIG_CLIENT_POST ? CLIENT_AUTH_POST : CLIENT_AUTH_BASIC,
+        .cache_s = (uint32_t)c->oauth.cache_s,
+        .cache_count = (uint32_t)c->oauth.cache_count,
+        .ca_file = c->oauth.ca_file,
+        .proxy = c->oauth.proxy,
+        .timeout_ms = (uint32_t)c->oauth.timeout_ms,
+        .requests_at_once = (uint32_t)c->oauth.requests_at_once,
+        .plain_on_loopback = c->oauth.plain_on_loopback,
+        .clock = p->clock,
+        .log = p->log,
+    };
+    return provider_oauth_new(&params, out, err);
+}
+
 static int (*const openers[CONFIG_PROVIDER_COUNT])(const struct providers_params *p, struct provider *out,
                                                    struct err *err) = {
     [CONFIG_PROVIDER_OWN] = open_own,
     [CONFIG_PROVIDER_PASSWD_FILE] = open_passwd_file,
+    [CONFIG_PROVIDER_OAUTH] = open_oauth,
 };
 
 _Static_assert((int)CONFIG_PROVIDER_COUNT <= (int)AUTH_PROVIDERS_MAX, "all of them at once");

@@ -39,6 +39,9 @@ enum config_socket_mode { CONFIG_SOCKET_0600, CONFIG_SOCKET_0660, CONFIG_SOCKET_
 enum config_over_reply { CONFIG_OVER_TEMPORARY, CONFIG_OVER_PERMANENT };
 enum config_compression { CONFIG_LZ4, CONFIG_ZSTD, CONFIG_UNCOMPRESSED };
 
+enum config_oauth_validation { CONFIG_OAUTH_LOCAL, CONFIG_OAUTH_INTROSPECTION, CONFIG_OAUTH_EITHER };
+enum config_client_auth { CONFIG_CLIENT_BASIC, CONFIG_CLIENT_POST };
+
 /* Fields are named as the settings are; `section.key` is .section.key here. Strings are never NULL and
  * belong to the config. */
 struct config {
@@ -113,6 +116,21 @@ struct config {
         const char *path, *scheme, *domain;
         bool allow_weak;
     } passwd_file;
+    struct {
+        uint64_t validation; /* enum config_oauth_validation */
+        const char *issuer, *audience, *scope, *user_claim, *groups_claim, *algorithms;
+        bool unverified_email, access_tokens_only;
+        uint64_t leeway_s;
+        const char *keys_file, *keys_url; /* "": by the issuer's OpenID configuration */
+        uint64_t keys_fresh_s, keys_stale_s, keys_retry_s;
+        const char *introspection_url; /* "": as above */
+        const char *client_id, *client_secret_file;
+        uint64_t client_auth; /* enum config_client_auth */
+        uint64_t cache_s, cache_count;
+        const char *ca_file, *proxy; /* "": those of the system; none */
+        uint64_t timeout_ms, requests_at_once;
+        bool plain_on_loopback;
+    } oauth;
     struct {
         uint64_t connections, connections_per_address, connections_per_account;
         uint64_t mailboxes_per_account;

@@ -24,6 +24,10 @@ static const char *const socket_modes[] = { "0600", "0660", "0666", NULL }; /* e
 static const char *const over_replies[] = { "452", "552", NULL };           /* enum config_over_reply */
 static const char *const compressions[] = { "lz4", "zstd", "none", NULL };  /* enum config_compression */
 
+static const char *const oauth_validations[] = { "local", "introspection", "either",
+                                                 NULL };             /* enum config_oauth_validation */
+static const char *const client_auths[] = { "basic", "post", NULL }; /* enum config_client_auth */
+
 const struct config_section config_sections[] = {
     { "data", "Where mail is kept." },
     { "log", "What is written to standard error." },
@@ -36,6 +40,7 @@ const struct config_section config_sections[] = {
     { "auth", "Signing in." },
     { "totp", "Second factors: codes of an authenticator program (RFC 6238)." },
     { "passwd_file", "Users of a file in the format of Dovecot's passwd-file; see PROVIDERS." },
+    { "oauth", "Users who sign in with a token of an OAuth 2 or OpenID Connect issuer; see PROVIDERS." },
     { "limits", "How much one address, one account and everybody together may use." },
     { "delivery", "Mail that arrives, by LMTP, loft deliver or loft import." },
     { "mailboxes",
@@ -242,11 +247,12 @@ const struct config_setting config_settings[] = {
 
     { "auth.providers", CONFIG_STRING, .standard = "own", .min = 1, .max = 255,
       .offset = FIELD(auth.providers),
-      .help = "Who keeps users and their passwords, in the order in which they are asked, with spaces "
-              "between: own (loft "
-              "user), passwd-file. The first that knows the name decides; when it is down, nobody else is "
-              "asked. See "
-              "PROVIDERS." },
+      .help =
+          "Who keeps users and their passwords, in the order in which they are asked, with spaces "
+          "between: own (loft "
+          "user), passwd-file, oauth. The first that knows the name decides; when it is down, nobody else is "
+          "asked. See "
+          "PROVIDERS." },
     { "auth.plaintext_on_loopback", CONFIG_BOOL, .standard = "no",
       .offset = FIELD(auth.plaintext_on_loopback),
       .help = "Take passwords without TLS from this machine itself. From elsewhere they are never taken "
@@ -339,6 +345,93 @@ const struct config_setting config_settings[] = {
               "millions a second (SHA, SSHA, MD5, DES). To refuse them makes the file no safer, so this is "
               "yes; their "
               "number is logged. Say no once everybody has a better one." },
+
+    { "oauth.validation", CONFIG_WORD, .standard = "local", .words = oauth_validations,
+      .offset = FIELD(oauth.validation),
+      .help =
+          "How tokens are checked: local takes JSON Web Tokens and checks them with the keys of the issuer; "
+          "introspection asks the issuer about each token (RFC 7662), so that one that is revoked is refused "
+          "at once; either does the first with JSON Web Tokens and the second with others." },
+    { "oauth.issuer", CONFIG_STRING, .standard = "", .max = 1000, .offset = FIELD(oauth.issuer),
+      .help = "Whose tokens are taken: the address that its tokens name as iss, to the letter, such as "
+              "https://login.example.org/realms/staff." },
+    { "oauth.audience", CONFIG_STRING, .standard = "", .max = CONFIG_VALUE_BYTES_MAX,
+      .offset = FIELD(oauth.audience),
+      .help = "For which service tokens must be (aud): one of these, with spaces between. Must be set where "
+              "tokens are checked locally, or a token that another service was shown would open mail." },
+    { "oauth.scope", CONFIG_STRING, .standard = "", .max = CONFIG_VALUE_BYTES_MAX,
+      .offset = FIELD(oauth.scope),
+      .help = "Scopes that a token must have, all of them (scope, or scp), with spaces between. Clients that "
+              "were refused are told them. Empty for any." },
+    { "oauth.user_claim", CONFIG_STRING, .standard = "email", .min = 1, .max = 255,
+      .offset = FIELD(oauth.user_claim),
+      .help = "Claim that names the user: email, preferred_username, upn, username, sub and so on; a path "
+              "with dots for one inside of others. It must be one that users cannot change by themselves." },
+    { "oauth.unverified_email", CONFIG_BOOL, .standard = "no", .offset = FIELD(oauth.unverified_email),
+      .help = "With email as oauth.user_claim, take it also when email_verified is not true. Say yes only "
+              "where the issuer lets nobody write an address into it." },
+    { "oauth.groups_claim", CONFIG_STRING, .standard = "", .max = 255, .offset = FIELD(oauth.groups_claim),
+      .help = "Claim with the names of the groups that the user is in, such as groups or realm_access.roles. "
+              "Empty for none." },
+    { "oauth.algorithms", CONFIG_STRING, .standard = "RS256 PS256 ES256 EdDSA Ed25519", .min = 1, .max = 255,
+      .offset = FIELD(oauth.algorithms),
+      .help = "Algorithms of signatures that are taken, with spaces between: RS, PS and ES, each with 256, "
+              "384 and 512, EdDSA, Ed25519, Ed448." },
+    { "oauth.access_tokens_only", CONFIG_BOOL, .standard = "no", .offset = FIELD(oauth.access_tokens_only),
+      .help = "Take only JSON Web Tokens that say of themselves that they are access tokens (typ is at+jwt, "
+              "RFC 9068). Say yes where the issuer makes such." },
+    { "oauth.leeway_s", CONFIG_NUMBER, CONFIG_SECONDS, "30", 0, 600, .offset = FIELD(oauth.leeway_s),
+      .help = "By how much the issuer's clock and ours may differ." },
+    { "oauth.keys_file", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(oauth.keys_file),
+      .help = "File with the issuer's public keys: a JSON Web Key Set, or PEM with keys or certificates. It "
+              "is read again like an address. Nobody is asked then." },
+    { "oauth.keys_url", CONFIG_STRING, .standard = "", .max = 2000, .offset = FIELD(oauth.keys_url),
+      .help = "Address of the issuer's JSON Web Key Set. Empty, and no file either: as the issuer's OpenID "
+              "configuration says, which is looked for at /.well-known/openid-configuration below "
+              "oauth.issuer." },
+    { "oauth.keys_fresh_s", CONFIG_NUMBER, CONFIG_SECONDS, "1h", 1, 604800,
+      .offset = FIELD(oauth.keys_fresh_s),
+      .help = "Keys are fetched again after that time. A token with a key that is not known makes them be "
+              "fetched earlier." },
+    { "oauth.keys_stale_s", CONFIG_NUMBER, CONFIG_SECONDS, "1d", 0, 2592000,
+      .offset = FIELD(oauth.keys_stale_s),
+      .help = "While the issuer cannot be reached its keys are used for so long after that." },
+    { "oauth.keys_retry_s", CONFIG_NUMBER, CONFIG_SECONDS, "10", 1, 3600, .offset = FIELD(oauth.keys_retry_s),
+      .help = "Keys are not asked for more often, whatever keys tokens name." },
+    { "oauth.introspection_url", CONFIG_STRING, .standard = "", .max = 2000,
+      .offset = FIELD(oauth.introspection_url),
+      .help = "Address that tells of a token whether it is active. Empty: as the issuer's OpenID "
+              "configuration says." },
+    { "oauth.client_id", CONFIG_STRING, .standard = "", .max = 255, .offset = FIELD(oauth.client_id),
+      .help = "Who we are to the issuer when we ask it about tokens." },
+    { "oauth.client_secret_file", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX,
+      .offset = FIELD(oauth.client_secret_file),
+      .help =
+          "File with the secret that belongs to oauth.client_id, and nothing else. It is read at start." },
+    { "oauth.client_auth", CONFIG_WORD, .standard = "basic", .words = client_auths,
+      .offset = FIELD(oauth.client_auth),
+      .help = "How the issuer wants to be shown both: basic in a header (client_secret_basic), post in the "
+              "request (client_secret_post)." },
+    { "oauth.cache_s", CONFIG_NUMBER, CONFIG_SECONDS, "1m", 0, 86400, .offset = FIELD(oauth.cache_s),
+      .help = "How long a token that the issuer called active is taken without asking again, at most as long "
+              "as it lives. 0: it is asked each time." },
+    { "oauth.cache_count", CONFIG_NUMBER, .standard = "10000", .min = 0, .max = 1000000,
+      .offset = FIELD(oauth.cache_count), .help = "Tokens of which that is remembered, as keyed digests." },
+    { "oauth.ca_file", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(oauth.ca_file),
+      .help = "PEM file with the certificates of those who may vouch for the issuer. Empty: those that the "
+              "system trusts." },
+    { "oauth.proxy", CONFIG_STRING, .standard = "", .max = 2000, .offset = FIELD(oauth.proxy),
+      .help = "HTTP proxy by which the issuer is reached, such as http://proxy.example.org:3128. The "
+              "environment does not count." },
+    { "oauth.timeout_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "5s", 100, 60000,
+      .offset = FIELD(oauth.timeout_ms),
+      .help =
+          "How long the issuer may take to answer. Whoever signs in meanwhile is told to come back later." },
+    { "oauth.requests_at_once", CONFIG_NUMBER, .standard = "8", .min = 1, .max = 256,
+      .offset = FIELD(oauth.requests_at_once),
+      .help = "Tokens that are checked at the same time, and so requests to the issuer." },
+    { "oauth.plain_on_loopback", CONFIG_BOOL, .standard = "no", .offset = FIELD(oauth.plain_on_loopback),
+      .help = "Let addresses of the issuer on this machine itself (127.0.0.1, localhost) begin with http." },
 
     { "limits.connections", CONFIG_NUMBER, .standard = "20000", .min = 1, .max = 10000000,
       .offset = FIELD(limits.connections), .help = "Connections of all clients together." },
