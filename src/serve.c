@@ -313,9 +313,11 @@ static int start(struct server *s, struct err *err)
         r = indexer_start(mail_indexer(s->backend.mail), err);
     if (r < 0)
         return r;
-    s->running = (struct admin_server){
-        .net = s->net, .presence = s->presence, .tls = s->tls, .started_wall_ms = clock_wall_ms(&clock_system)
-    };
+    s->running = (struct admin_server){ .net = s->net,
+                                        .presence = s->presence,
+                                        .guard = s->guard,
+                                        .tls = s->tls,
+                                        .started_wall_ms = clock_wall_ms(&clock_system) };
     s->admin = (struct admin){
         .backend = &s->backend, .config = c, .clock = &clock_system, .log = s->log, .server = &s->running
     };

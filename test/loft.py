@@ -37,6 +37,7 @@ class Loft:
             "auth.plaintext_on_loopback": "yes",
             "auth.failure_delay_ms": "0",
             "auth.failure_delay_max_ms": "0",
+            "auth.lock_failures": "0",
             "auth.hash_passes": "1",
             "auth.hash_memory_bytes": "65536",
             "auth.scram_iterations": "4096",

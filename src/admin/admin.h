@@ -24,6 +24,7 @@
 struct admin_server {
     struct net *net;
     struct presence *presence;
+    struct guard *guard;
     struct tls_context *tls;
     int64_t started_wall_ms;
 };

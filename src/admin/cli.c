@@ -216,6 +216,14 @@ const struct cli_command cli_commands[] = {
     { "who", "", 0, 0, "who is signed in", NULL, NULL, cli_who },
     { "kick", "USER|SESSION", 1, 1, "end all sessions of a user, or the one with that number", NULL, NULL,
       cli_kick },
+    { "throttle list", "", 0, 0, "whose failed sign-ins are remembered, and who is locked",
+      "An account is named whether it exists or not. A device is an account at an address that it was used "
+      "from "
+      "in the\nlast 90 days. See the settings auth.failure_delay_ms, auth.lock_failures and "
+      "auth.network_failures.",
+      NULL, cli_throttle_list },
+    { "throttle clear", "USER|ADDRESS|NETWORK|all", 1, 1, "forget failures and end locks",
+      "ADDRESS and NETWORK are spelled as loft throttle list shows them.", NULL, cli_throttle_clear },
 
     { "config check", "", 0, 0, "look for mistakes in the configuration", NULL, NULL, cli_config_check },
     { "config show", "", 0, 0, "show all settings as they are in effect, and where each comes from", NULL,

@@ -108,6 +108,8 @@ int cli_status(struct cli *cli, struct err *err);
 int cli_log(struct cli *cli, struct err *err);
 int cli_who(struct cli *cli, struct err *err);
 int cli_kick(struct cli *cli, struct err *err);
+int cli_throttle_list(struct cli *cli, struct err *err);
+int cli_throttle_clear(struct cli *cli, struct err *err);
 int cli_config_check(struct cli *cli, struct err *err);
 int cli_config_show(struct cli *cli, struct err *err);
 int cli_mailbox_list(struct cli *cli, struct err *err);

@@ -23,6 +23,17 @@ static void print_certificate(const json_t *server, struct buf *out)
     buf_add_char(out, '\n');
 }
 
+static void print_guessing(const json_t *server, struct buf *out)
+{
+    json_int_t accounts = json_integer_value(json_object_get(server, "locked_accounts")) +
+                          json_integer_value(json_object_get(server, "locked_devices"));
+    json_int_t addresses = json_integer_value(json_object_get(server, "slowed_addresses")) +
+                           json_integer_value(json_object_get(server, "slowed_networks"));
+    if (accounts || addresses)
+        buf_printf(out, "Guessing     %lld accounts locked, %lld addresses slowed down; loft throttle list\n",
+                   (long long)accounts, (long long)addresses);
+}
+
 static void print_status(const json_t *status)
 {
     const json_t *store = json_object_get(status, "store"), *server = json_object_get(status, "server");
@@ -37,6 +48,7 @@ static void print_status(const json_t *status)
                    (long long)NUMBER(server, "connections"), (long long)NUMBER(server, "signed_in"),
                    (long long)NUMBER(server, "accepted"), (long long)NUMBER(server, "refused"));
         print_certificate(server, &out);
+        print_guessing(server, &out);
     } else {
         buf_add_lit(&out, "Server       not running\n");
     }
@@ -75,10 +87,15 @@ int cli_status(struct cli *cli, struct err *err)
 int cli_who(struct cli *cli, struct err *err)
 {
     static const struct column columns[] = {
-        { "SESSION", "session", COLUMN_COUNT }, { "USER", "user", COLUMN_TEXT },
-        { "FROM", "address", COLUMN_TEXT },     { "TLS", "tls", COLUMN_YES },
-        { "SINCE", "since_s", COLUMN_TIME },    { "MAILBOX", "mailbox", COLUMN_TEXT },
-        { "CLIENT", "client", COLUMN_TEXT },    { NULL },
+        { "SESSION", "session", COLUMN_COUNT },
+        { "USER", "user", COLUMN_TEXT },
+        { "BY", "by", COLUMN_TEXT },
+        { "FROM", "address", COLUMN_TEXT },
+        { "TLS", "tls", COLUMN_YES },
+        { "SINCE", "since_s", COLUMN_TIME },
+        { "MAILBOX", "mailbox", COLUMN_TEXT },
+        { "CLIENT", "client", COLUMN_TEXT },
+        { NULL },
     };
     json_t *result;
     int r = cli_ask(cli, json_pack("{s:s}", "command", "who"), &result, err);

@@ -1,6 +1,7 @@
 /* The running server: status, who, kick. */
 #include "admin/commands.h"
 
+#include "auth/guard.h"
 #include "base/file.h"
 
 #include <stdlib.h>
@@ -76,11 +77,12 @@ int admin_kick(struct admin_call *call, json_t **result_out, struct err *err)
 static void add_session(void *ctx, const struct presence_info *info)
 {
     json_array_append_new(
-        ctx, json_pack("{s:I, s:o, s:s, s:o, s:s, s:b, s:o, s:o, s:I}", "session", (json_int_t)info->conn_id,
-                       "user", admin_text(str_c(info->user)), "protocol", info->protocol, "address",
-                       admin_text(str_c(info->address)), "mechanism", info->mechanism, "tls", info->tls,
-                       "client", admin_text(str_c(info->client)), "mailbox", admin_text(str_c(info->mailbox)),
-                       "since_s", (json_int_t)(info->since_ms / 1000)));
+        ctx,
+        json_pack("{s:I, s:o, s:o, s:s, s:o, s:s, s:b, s:o, s:o, s:I}", "session", (json_int_t)info->conn_id,
+                  "user", admin_text(str_c(info->user)), "by", admin_text(str_c(info->by)), "protocol",
+                  info->protocol, "address", admin_text(str_c(info->address)), "mechanism", info->mechanism,
+                  "tls", info->tls, "client", admin_text(str_c(info->client)), "mailbox",
+                  admin_text(str_c(info->mailbox)), "since_s", (json_int_t)(info->since_ms / 1000)));
 }
 
 int admin_who(struct admin_call *call, json_t **result_out, struct err *err)
@@ -129,6 +131,12 @@ static json_t *server_json(const struct admin *admin)
         (json_int_t)(expires_wall_ms / 1000), "certificate_file", admin_text(buf_str(&path)));
     buf_deinit(&path);
     json_decref(sessions);
+    struct guard_counts guard;
+    guard_counts(server->guard, &guard);
+    json_object_set_new(result, "locked_accounts", json_integer((json_int_t)guard.locked_accounts));
+    json_object_set_new(result, "locked_devices", json_integer((json_int_t)guard.locked_devices));
+    json_object_set_new(result, "slowed_addresses", json_integer((json_int_t)guard.addresses));
+    json_object_set_new(result, "slowed_networks", json_integer((json_int_t)guard.networks));
     return result;
 }
 

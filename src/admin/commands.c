@@ -117,6 +117,8 @@ static const struct admin_command commands[] = {
     { "export-next", { { NULL } }, false, admin_export_next, .quiet = true },
     { "status", { { NULL } }, false, admin_status, .quiet = true },
     { "who", { { NULL } }, false, admin_who, .quiet = true },
+    { "throttle-list", { { NULL } }, false, admin_throttle_list, .quiet = true },
+    { "throttle-clear", { { "who", ARG_TEXT, true } }, false, admin_throttle_clear }, /* all when absent */
     { "kick", { { "who", ARG_TEXT } }, false, admin_kick }, /* a user, or the number of a session */
 };
 

@@ -103,6 +103,8 @@ int admin_user_refer(struct admin_call *call, json_t **result_out, struct err *e
 int admin_status(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_who(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_kick(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_throttle_list(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_throttle_clear(struct admin_call *call, json_t **result_out, struct err *err);
 
 int admin_mailbox_list(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_mailbox_status(struct admin_call *call, json_t **result_out, struct err *err);

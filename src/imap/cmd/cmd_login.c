@@ -97,10 +97,10 @@ static void fill_peer(const struct session *s, struct sign_in *in)
 {
     const struct net_addr *addr = conn_peer(s->conn);
     in->peer = (struct auth_peer){ .protocol = "imap",
-                                   .has_ip = addr_as_ipv6(addr, in->peer.ip),
                                    .client_key = addr_client_key(addr, in->client_key),
                                    .tls_version = conn_is_tls(s->conn) ? conn_tls_info(s->conn).version.p
                                                                        : NULL };
+    in->peer.has_ip = addr_as_ipv6(addr, in->peer.ip);
     addr_format(addr, false, in->peer.address);
 }
 
