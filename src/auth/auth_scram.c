@@ -12,7 +12,8 @@ struct auth_scram {
     struct auth_request request; /* copies of what the caller lent */
     struct auth_peer peer;
     char client_key[64], authcid[USER_NAME_BYTES_MAX + 1], authzid[USER_NAME_BYTES_MAX + 1];
-    int found; /* what the providers said: 0, -ERR_AUTH, -ERR_NOT_FOUND */
+    int found;            /* what the providers said: 0, -ERR_AUTH, -ERR_NOT_FOUND */
+    const char *provider; /* that said it */
 };
 
 enum { DECOY_SALT_BYTES = 16 };
@@ -96,6 +97,7 @@ int auth_scram_begin(struct auth *a, const struct auth_request *request, enum sc
     }
     if (s->found < 0)
         make_up(a, t, hash, verifier_out);
+    s->provider = outcome->provider; /* the outcome may be gone when it ends */
     *attempt_out = s;
     return 0;
 }
@@ -105,8 +107,7 @@ int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enu
 {
     struct auth_scram *s = *attempt;
     struct attempt *t = &s->attempt;
-    const char *provider = t->outcome->provider;
-    *outcome = (struct auth_outcome){ .mechanism = s->request.mechanism, .provider = provider };
+    *outcome = (struct auth_outcome){ .mechanism = s->request.mechanism, .provider = s->provider };
     t->outcome = outcome;
     int r = s->found;
     if (t->locked && r == -ERR_AUTH)
