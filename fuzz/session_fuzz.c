@@ -3,6 +3,9 @@
  *   bit 0  signed in        bit 1  with INBOX selected        bit 2  IMAP4rev2        bit 3  QRESYNC
  *   bit 4  the client hangs up without reading, and without waiting
  * Mail that inputs leave behind stays for some further ones, so that they meet mailboxes that are not empty; then all begins anew. */
+#include "auth/guard.h"
+#include "auth/provider_own.h"
+#include "auth/scram.h"
 #include "imap/server.h"
 #include "net/listener.h"
 #include "net/net.h"
@@ -21,6 +24,7 @@ struct world {
     struct store *store;
     struct mail *mail;
     struct users *users;
+    struct guard *guard;
     struct auth *auth;
     struct limits *limits;
     struct net *net;
@@ -68,18 +72,23 @@ static void begin(struct world *w)
     must(users_open(&users, &w->users, &err), &err);
     must(users_add(w->users, STR("u"), STR("p"), &user, &err), &err);
     must(mail_account_create(w->mail, user.account, &err), &err);
-    const struct auth_params auth = { .users = w->users,
-                                      .clock = &clock_system,
-                                      .failure_forget_s = 1,
-                                      .known_good_max = 16,
-                                      .known_good_s = 3600,
-                                      .hashes_max = 2,
-                                      .waiters_max = 16,
-                                      .hash_passes = 1,
-                                      .hash_memory_bytes = 8192 };
+    const struct provider_own_params own = {
+        .users = w->users, .hash_passes = 1, .hash_memory_bytes = 8192, .hashes_max = 2
+    };
+    w->guard = guard_new(&(struct guard_params){ .clock = &clock_system, .failure_forget_s = 1 });
+    struct auth_params auth = { .users = w->users,
+                                .clock = &clock_system,
+                                .provider_count = 1,
+                                .guard = w->guard,
+                                .known_good_max = 16,
+                                .known_good_s = 3600,
+                                .waiters_max = 16,
+                                .scram_iterations = SCRAM_ITERATIONS_MIN };
+    must(provider_own_new(&own, &auth.providers[0], &err), &err);
     must(auth_new(&auth, &w->auth, &err), &err);
     must(languages_load("", "en", &w->languages, &err), &err);
     w->imap = (struct imap_server){ .settings = { .login_timeout_ms = 60000,
+                                                  .sasl.mechanisms = ~0u, /* what there is */
                                                   .notify_mailboxes_max = 5000,
                                                   .autologout_ms = 1800000,
                                                   .idle_heartbeat_ms = 120000,
@@ -106,6 +115,7 @@ static void end(struct world *w)
     presence_free(&w->imap.presence);
     languages_free(&w->languages);
     auth_free(&w->auth);
+    guard_free(&w->guard);
     users_free(&w->users);
     mail_close(&w->mail);
     store_close(&w->store);

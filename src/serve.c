@@ -205,6 +205,15 @@ static struct imap_settings imap_settings(const struct config *c)
     return settings;
 }
 
+static struct sasl_settings sasl_settings(const struct config *c, const struct auth *auth)
+{
+    struct sasl_settings settings = { .hint = { .scope = STR_NIL } };
+    if (sasl_parse_mechanisms(str_c(c->auth.mechanisms), &settings.mechanisms, NULL) < 0)
+        abort(); /* config_load has looked */
+    settings.mechanisms = sasl_usable(settings.mechanisms, auth);
+    return settings;
+}
+
 static int start_auth(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
@@ -294,6 +303,7 @@ static int start(struct server *s, struct err *err)
                                     .presence = s->presence,
                                     .languages = s->languages,
                                     .clock = &clock_system };
+    s->imap.settings.sasl = sasl_settings(c, s->auth);
     s->imaps = s->imap;
     s->imaps.settings.hide_capabilities_here = c->imaps.hide_capabilities;
     s->lmtp = (struct lmtp_server){ .settings = { .message_bytes_max = c->lmtp.max_message_bytes,

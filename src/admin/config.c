@@ -5,6 +5,7 @@
 #include "admin/config_quota.h"
 #include "admin/config_table.h"
 #include "auth/delegation.h"
+#include "auth/sasl.h"
 #include "base/file.h"
 #include "base/network.h"
 #include "net/tls.h"
@@ -221,6 +222,11 @@ static void check_together(struct loader *l)
     struct err problem;
     uint8_t levels[CONFIG_WARNINGS_MAX];
     size_t count;
+    unsigned mechanisms;
+    if (sasl_parse_mechanisms(str_c(c->auth.mechanisms), &mechanisms, &problem) < 0) {
+        err_context(&problem, "auth.mechanisms");
+        report(l, &problem);
+    }
     if (config_quota_warnings(c, levels, &count, &problem) < 0)
         report(l, &problem);
     if (config_quota_domains(c, NULL, NULL, &problem) < 0)

@@ -96,6 +96,7 @@ struct config {
     } tls;
     struct {
         const char *providers; /* list: config_providers.h */
+        const char *mechanisms;
         bool plaintext_on_loopback;
         const char *default_domain; /* "": none */
         bool sign_in_with_alias;

@@ -253,6 +253,16 @@ const struct config_setting config_settings[] = {
           "user), passwd-file, oauth. The first that knows the name decides; when it is down, nobody else is "
           "asked. See "
           "PROVIDERS." },
+    { "auth.mechanisms", CONFIG_STRING,
+      .standard = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 EXTERNAL OAUTHBEARER XOAUTH2 PLAIN LOGIN", .max = 1000,
+      .offset = FIELD(auth.mechanisms),
+      .help =
+          "Ways to sign in, with spaces between. Of these a client is offered what it can use: EXTERNAL when "
+          "it "
+          "has shown a certificate that names a user, those with PLUS where its connection can be bound to, "
+          "SCRAM and tokens when somebody who knows such credentials is asked. SCRAM-SHA-1 and "
+          "SCRAM-SHA-1-PLUS are for old clients and off. Without PLAIN the LOGIN command takes no passwords "
+          "either." },
     { "auth.plaintext_on_loopback", CONFIG_BOOL, .standard = "no",
       .offset = FIELD(auth.plaintext_on_loopback),
       .help = "Take passwords without TLS from this machine itself. From elsewhere they are never taken "

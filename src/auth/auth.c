@@ -59,6 +59,26 @@ void auth_free(struct auth **auth)
     *auth = NULL;
 }
 
+bool auth_knows_scram(const struct auth *a)
+{
+    bool any = false;
+    for (size_t i = 0; i < a->params.provider_count; i++) {
+        const struct provider_ops *ops = a->params.providers[i].ops;
+        if (ops->verify && !ops->scram) /* its users would choose SCRAM, and fail */
+            return false;
+        any |= ops->scram != NULL;
+    }
+    return any;
+}
+
+bool auth_knows_tokens(const struct auth *a)
+{
+    for (size_t i = 0; i < a->params.provider_count; i++)
+        if (a->params.providers[i].ops->token)
+            return true;
+    return false;
+}
+
 /* ---- one attempt ---- */
 
 /* Our record of t->name, without its hash. */

@@ -44,6 +44,10 @@ struct auth_params {
 MUST_USE int auth_new(const struct auth_params *params, struct auth **auth_out, struct err *err);
 void auth_free(struct auth **auth);
 
+/* Can sign-ins of that kind work: SCRAM for all who have a password, tokens for somebody? */
+bool auth_knows_scram(const struct auth *auth);
+bool auth_knows_tokens(const struct auth *auth);
+
 /* Who asks. All of it borrows for the call. */
 struct auth_request {
     const struct auth_peer *peer;

@@ -62,3 +62,12 @@ void bearer_error(const struct bearer_hint *hint, bool scope_missing, struct buf
     add_member(out, "openid-configuration", hint->configuration);
     buf_add_char(out, '}');
 }
+
+void bearer_error_google(const struct bearer_hint *hint, struct buf *out)
+{
+    buf_add_char(out, '{');
+    add_member(out, "status", STR("401"));
+    add_member(out, "schemes", STR("bearer"));
+    add_member(out, "scope", hint->scope);
+    buf_add_char(out, '}');
+}

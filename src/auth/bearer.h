@@ -35,8 +35,10 @@ struct bearer_hint {
     struct str configuration; /* URL of the issuer's OpenID configuration */
 };
 
-/* Append the JSON that tells a client of OAUTHBEARER or XOAUTH2 that its token was refused.     RFC 7628, 3.2.2
+/* Append the JSON that tells a client of OAUTHBEARER that its token was refused.     RFC 7628, 3.2.2
  *   scope_missing  the fault was TOKEN_SCOPE; all other faults look the same from outside (RFC 6750, 3.1) */
 void bearer_error(const struct bearer_hint *hint, bool scope_missing, struct buf *out);
+/* The form that Google gave to XOAUTH2, with a status of HTTP. */
+void bearer_error_google(const struct bearer_hint *hint, struct buf *out);
 
 #endif

@@ -136,12 +136,10 @@ int scram_parse_client_final(struct str message, struct scram_client_final *fina
     return 0;
 }
 
-void scram_write_server_first(const struct scram_verifier *verifier, struct str client_nonce,
-                              struct str server_nonce, struct buf *out)
+void scram_write_server_first(const struct scram_verifier *verifier, struct str nonce, struct buf *out)
 {
     buf_add_lit(out, "r=");
-    buf_add(out, client_nonce);
-    buf_add(out, server_nonce);
+    buf_add(out, nonce);
     buf_add_lit(out, ",s=");
     base64_encode(str_make(verifier->salt, verifier->salt_bytes), out);
     buf_printf(out, ",i=%u", verifier->iterations);

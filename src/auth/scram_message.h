@@ -31,9 +31,9 @@ struct scram_client_first {
 MUST_USE int scram_parse_client_first(struct str message, struct scram_client_first *first_out,
                                       struct err *err);
 
-/* Append "r=...,s=...,i=...". `server_nonce` is printable and has no comma. */
-void scram_write_server_first(const struct scram_verifier *verifier, struct str client_nonce,
-                              struct str server_nonce, struct buf *out);
+/* Append "r=...,s=...,i=...".
+ *   nonce  the client's and behind it ours, which is printable and has no comma */
+void scram_write_server_first(const struct scram_verifier *verifier, struct str nonce, struct buf *out);
 
 struct scram_client_final {
     struct str binding;       /* borrows: base64 */

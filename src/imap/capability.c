@@ -1,15 +1,17 @@
 #include "imap/capability.h"
 
 #include "imap/cmd/limit.h"
+#include "imap/cmd/login.h"
 #include "net/addr.h"
+
+#include <stdio.h>
 
 enum when {
     ALWAYS = 1,
     BEFORE_LOGIN = 2,
     AFTER_LOGIN = 4,
-    IF_STARTTLS = 8, /* the listener offers it and it is not on yet */
-    IF_LOGIN = 16,   /* passwords may be sent */
-    IF_NO_LOGIN = 32,
+    IF_STARTTLS = 8,        /* the listener offers it and it is not on yet */
+    IF_NO_LOGIN = 32,       /* passwords may not be sent */
     IF_UNAUTHENTICATE = 64, /* it is not switched off */
     IF_LANGUAGES = 128,     /* there is a catalogue */
     IF_REFERRALS = 256,     /* some user has one */
@@ -26,7 +28,7 @@ static const struct {
     { "SASL-IR", BEFORE_LOGIN },  /* RFC 4959 */
     { "STARTTLS", BEFORE_LOGIN | IF_STARTTLS },
     { "LOGINDISABLED", BEFORE_LOGIN | IF_NO_LOGIN },
-    { "AUTH=PLAIN", BEFORE_LOGIN | IF_LOGIN },
+    { "AUTH=", BEFORE_LOGIN },                             /* each mechanism that is offered */
     { "LOGIN-REFERRALS", BEFORE_LOGIN | IF_REFERRALS },    /* RFC 2221 */
     { "ID", ALWAYS },                                      /* RFC 2971 */
     { "ENABLE", ALWAYS },                                  /* RFC 5161 */
@@ -88,10 +90,15 @@ static const struct {
     { "QUOTASET", AFTER_LOGIN },                           /* RFC 9208 */
 };
 
-bool capability_login_allowed(const struct session *s)
+bool capability_private_enough(const struct session *s)
 {
     return auth_plaintext_allowed(conn_is_tls(s->conn), addr_is_loopback(conn_peer(s->conn)),
                                   s->server->settings.plaintext_on_loopback);
+}
+
+bool capability_login_allowed(const struct session *s)
+{
+    return capability_private_enough(s) && (s->server->settings.sasl.mechanisms & SASL_PLAIN);
 }
 
 static bool applies(const struct session *s, unsigned when)
@@ -106,8 +113,6 @@ static bool applies(const struct session *s, unsigned when)
     if (when & IF_LANGUAGES && !languages_has_catalogue(s->server->languages))
         return false;
     if (when & IF_REFERRALS && !users_have_referrals(s->server->users))
-        return false;
-    if (when & IF_LOGIN && !capability_login_allowed(s))
         return false;
     return !(when & IF_NO_LOGIN && capability_login_allowed(s));
 }
@@ -141,6 +146,28 @@ static bool is_hidden(const struct session *s, struct str name)
            capability_is_hidden(name, str_c(s->hidden_capabilities));
 }
 
+static void add_name(const struct session *s, const char *name, struct buf *out)
+{
+    if (is_hidden(s, str_c(name)))
+        return;
+    if (out->n > 0 && out->p[out->n - 1] != ' ')
+        buf_add_char(out, ' ');
+    buf_add(out, str_c(name));
+}
+
+static void add_mechanisms(const struct session *s, struct buf *out)
+{
+    struct sign_in_room room;
+    struct sasl_channel channel;
+    sign_in_channel(s, &room, &channel);
+    size_t at = 0;
+    for (const char *name; (name = sasl_next_offered(&s->server->settings.sasl, &channel, &at));) {
+        char capability[64];
+        snprintf(capability, sizeof capability, "AUTH=%s", name);
+        add_name(s, capability, out);
+    }
+}
+
 /* " NAME=FIGURE"; hidden by the name alone. */
 static void write_figure(const struct session *s, const char *name, uint64_t figure, struct buf *out)
 {
@@ -150,14 +177,14 @@ static void write_figure(const struct session *s, const char *name, uint64_t fig
 
 void capability_write(const struct session *s, struct buf *out)
 {
-    bool any = false;
     for (size_t i = 0; i < ARRAY_COUNT(capabilities); i++) {
-        if (!applies(s, capabilities[i].when) || is_hidden(s, str_c(capabilities[i].name)))
+        const char *name = capabilities[i].name;
+        if (!applies(s, capabilities[i].when))
             continue;
-        if (any)
-            buf_add_char(out, ' ');
-        any = true;
-        buf_add(out, str_c(capabilities[i].name));
+        if (strcmp(name, "AUTH=") == 0)
+            add_mechanisms(s, out);
+        else
+            add_name(s, name, out);
     }
     if (s->state == STATE_NOT_AUTHENTICATED)
         return;

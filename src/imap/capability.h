@@ -11,7 +11,9 @@ void capability_write(const struct session *s, struct buf *out);
  * STARTTLS and LOGINDISABLED never are: who does not know of them sends passwords in clear. */
 bool capability_is_hidden(struct str name, struct str list);
 
-/* May this connection send passwords?  RFC 9051, 6.2.3 */
+/* May credentials come over this connection? Over TLS, or from this machine where a setting allows it. */
+bool capability_private_enough(const struct session *s);
+/* May they be a password, by LOGIN? Only where PLAIN may, too.  RFC 9051, 6.2.3 */
 bool capability_login_allowed(const struct session *s);
 
 #endif

@@ -296,13 +296,16 @@ static bool step_sasl(struct session *s)
     sasl_line(s, str_trim(line));
     arena_wipe(&arena);
     arena_deinit(&arena);
-    session_expect_command(s); /* also when the answer is held: nothing is read before it is out */
+    session_expect_input(s); /* also when the answer is held: nothing is read before it is out */
     return true;
 }
 
-void session_expect_command(struct session *s)
+void session_expect_input(struct session *s)
 {
-    framer_start(&s->framer, limits(s));
+    if (s->input == INPUT_SASL)
+        framer_start_line(&s->framer, limits(s)); /* without literals */
+    else
+        framer_start(&s->framer, limits(s));
 }
 
 void session_read(struct session *s)
@@ -332,9 +335,8 @@ void session_read(struct session *s)
             more = step_sasl(s);
             break;
         }
-        /* What comes next is framed without literals. */
         if (before == INPUT_COMMAND && s->input == INPUT_SASL)
-            framer_start_line(&s->framer, limits(s));
+            session_expect_input(s);
         if (!more)
             break;
         if (session_must_wait(s)) /* pipelined commands whose answers nobody reads */

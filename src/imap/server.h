@@ -4,6 +4,7 @@
 
 #include "auth/auth.h"
 #include "auth/presence.h"
+#include "auth/sasl.h"
 #include "auth/users.h"
 #include "imap/language.h"
 #include "imap/wire/framer.h"
@@ -25,6 +26,7 @@ struct imap_settings {
     uint64_t message_bytes_max;    /* RFC 7889 APPENDLIMIT */
     uint32_t message_limit;        /* RFC 9738: messages a command works on; 0: any number */
     uint32_t save_limit;           /* of COPY and APPEND alone, where the former is 0; 0: any number */
+    struct sasl_settings sasl;
     const char
         *quota_administrators; /* borrows: names of users who may SETQUOTA, with commas or spaces between */
     /* Borrow: capabilities not announced on any port, and on that of this struct: capability.h. */

@@ -48,7 +48,7 @@ void session_arm_timer(struct session *s)
     int64_t at = s->deadline_ms;
     if (s->heartbeat_ms && s->heartbeat_ms < at)
         at = s->heartbeat_ms;
-    int64_t held = held_reply_deadline_ms(s);
+    int64_t held = sign_in_deadline_ms(s);
     if (held && held < at)
         at = held;
     int64_t news = is_idling(s) || is_between_commands(s) ? notify_deadline_ms(s) : 0;
@@ -436,9 +436,9 @@ static int on_open(struct conn *conn, void *listener_ctx, void **session_out_ptr
 static void on_timer(struct session *s)
 {
     int64_t now = conn_now_mono_ms(s->conn);
-    int64_t held = held_reply_deadline_ms(s);
+    int64_t held = sign_in_deadline_ms(s);
     if (held && now >= held)
-        held_reply_send(s);
+        sign_in_resume(s);
     if (s->state == STATE_LOGOUT)
         return;
     if (now >= s->deadline_ms) {
@@ -517,7 +517,7 @@ static void on_event(struct conn *conn, void *session, unsigned events)
         on_timer(s);
     if ((events & (CONN_WOKEN | CONN_DRAINED)) && s->state != STATE_LOGOUT)
         on_wake(s);
-    if (s->state != STATE_LOGOUT && s->command && s->input == INPUT_HELD && !held_reply_deadline_ms(s) &&
+    if (s->state != STATE_LOGOUT && s->command && s->input == INPUT_HELD && !sign_in_deadline_ms(s) &&
         !conn_output_full(s->conn))
         session_run_command(s);
     if (s->state != STATE_LOGOUT)
@@ -532,7 +532,7 @@ static void on_event(struct conn *conn, void *session, unsigned events)
 static void on_close(void *session)
 {
     struct session *s = session;
-    held_reply_drop(s);
+    sign_in_drop(s);
     append_drop(s);
     session_drop_command(s);
     s->state = STATE_LOGOUT;

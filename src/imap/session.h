@@ -19,6 +19,7 @@
 struct command;
 struct append;
 struct door_guest;
+struct sign_in;
 
 enum { LOGIN_FAILURES_MAX = 10 }; /* of one connection, then BYE */
 
@@ -115,15 +116,16 @@ struct session {
     bool exists_first;             /* what is new is told before what is gone: REPLACE (RFC 8508, 3.2) */
     bool half_said;      /* a response is half out and waits for its reader: nothing else may be said */
     bool answered;       /* it sent its tagged reply itself: STARTTLS */
-    bool failure_logged; /* with more than log_failure() knows: cmd_login.c */
+    bool failure_logged; /* with more than log_failure() knows: cmd/sign_in.c */
 
     struct append *append;   /* APPEND in progress: cmd_append.c */
-    struct held_reply *held; /* a tagged reply that waits: cmd_login.c */
+    struct sign_in *sign_in; /* under way; NULL: none: cmd/login.h */
 
     int64_t deadline_ms;  /* the session's own: login timeout or autologout (mono) */
     int64_t heartbeat_ms; /* while idling: when to show a sign of life (mono); 0 otherwise */
     uint64_t command_count;
     unsigned failed_logins; /* of this connection */
+    bool binding_used;      /* a sign-in has used its channel binding */
     unsigned garbage_lines; /* before login: lines that are no IMAP */
     bool has_secret; /* `arena` holds bytes from before login, perhaps a password: wiped before it is freed */
     int64_t progress_ms; /* mono: when to say how far the command is; 0: nothing to say yet */
@@ -215,8 +217,8 @@ void session_unwatch(struct session *s);
 
 /* input.c: take what has come and do as much as can be done. */
 void session_read(struct session *s);
-/* input.c: what comes next is a new command. */
-void session_expect_command(struct session *s);
+/* input.c: frame what comes next: a line of a SASL exchange, or a new command. */
+void session_expect_input(struct session *s);
 /* input.c: run the command in progress (again). */
 void session_run_command(struct session *s);
 
