@@ -104,15 +104,19 @@ char *arena_c(struct arena *a, struct str s)
 
 struct str arena_printf(struct arena *a, const char *fmt, ...)
 {
+    char first[256]; /* most are shorter, and so formatted once */
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(first, sizeof first, fmt, ap);
     va_end(ap);
     if (n < 0)
         abort();
     char *text = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(text, (size_t)n + 1, fmt, again);
+    if ((size_t)n < sizeof first)
+        memcpy(text, first, (size_t)n + 1);
+    else
+        vsnprintf(text, (size_t)n + 1, fmt, again);
     va_end(again);
     return (struct str){ text, (size_t)n };
 }

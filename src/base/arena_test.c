@@ -71,6 +71,12 @@ static void test_arena_copies_strings(void **state)
         assert_row(strcmp(arena_c(&a, cases[i].in), cases[i].c) == 0, i, "C string");
     }
     assert_str(arena_printf(&a, "%s-%d", "x", 42), "x-42");
+    for (int n = 250; n < 260; n++) { /* around the room for what is short */
+        struct str text = arena_printf(&a, "%*d", n, 7);
+        assert_int_equal(text.n, n);
+        assert_int_equal(text.p[n - 1], '7');
+        assert_int_equal(text.p[n], '\0');
+    }
     assert_str(arena_printf(&a, "%5000d", 1).n == 5000 ? STR("long") : STR("short"), "long");
     arena_deinit(&a);
 }

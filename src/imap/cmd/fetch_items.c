@@ -3,9 +3,14 @@
 #include "imap/wire/writer.h"
 #include "mime/header.h"
 
+static bool is_whole_message(const struct fetch_section *section)
+{
+    return section->part_count == 0 && section->text == TEXT_ALL;
+}
+
 bool fetch_needs_meta(const struct fetch_att *att)
 {
-    return !att->section.in_record &&
+    return !att->section.in_record && !(att->item == FETCH_SECTION && is_whole_message(&att->section)) &&
            att->item & (FETCH_ENVELOPE | FETCH_BODYSTRUCTURE | FETCH_BODY | FETCH_PREVIEW | FETCH_SECTION |
                         FETCH_BINARY | FETCH_BINARY_SIZE | FETCH_RFC822_HEADER | FETCH_RFC822_TEXT);
 }
@@ -232,7 +237,7 @@ static int write_section(struct session *s, struct fetch_message *m, const struc
     const struct fetch_section *want = &att->section;
     struct section where;
     int r;
-    if (want->part_count == 0 && want->text == TEXT_ALL) /* the whole message needs no meta */
+    if (is_whole_message(want)) /* needs no meta */
         return begin_blob_literal(s, m, att, 0, m->row.size_bytes, literal, err);
     r = write_kept_fields(s, m, att, literal, err);
     if (r != 0)

@@ -229,17 +229,26 @@ void rocks_blob_abandon(struct store *store, struct account_id account, struct b
 
 /* ---- reading ---- */
 
-/* Pending first: a blob leaves there only after it is in the database. */
-static int locate(struct engine *e, struct account_id account, struct blob_id id, struct place *out,
-                  struct err *err)
+/* Pending first: a blob leaves there only after it is in the database.
+ *   afresh  what was found before is no more */
+static int locate(struct engine *e, struct account_id account, struct blob_id id, bool afresh,
+                  struct place *out, struct err *err)
 {
+    if (!afresh && places_find(e->places, account, id, out))
+        return 0;
+    uint64_t moment = places_moment(e->places);
     pthread_mutex_lock(&e->pending.lock);
     const struct pending *p = find(e, account, id);
     bool pending = p && !p->abandoned;
     if (pending)
         *out = p->at.place;
     pthread_mutex_unlock(&e->pending.lock);
-    return pending ? 0 : db_get_place(&e->db, account, id, out, err);
+    if (pending)
+        return 0;
+    int r = db_get_place(&e->db, account, id, out, err);
+    if (r == 0)
+        places_keep(e->places, moment, account, id, out);
+    return r;
 }
 
 struct rocks_open_blob {
@@ -254,7 +263,7 @@ static int find_segment(struct engine *e, struct rocks_open_blob *b, struct err 
 {
     int r = 0;
     for (int i = 0; i < READ_RETRIES; i++) {
-        r = locate(e, b->account, b->id, &b->place, err);
+        r = locate(e, b->account, b->id, i > 0, &b->place, err);
         if (r < 0)
             return r;
         r = segments_acquire(&e->segments, b->place.segment, &b->segment, err);
@@ -271,11 +280,8 @@ static int read_found(struct engine *e, const struct rocks_open_blob *b, uint64_
                       struct buf *out, struct err *err)
 {
     struct compressor *c = compressor_take(&e->compressors);
-    struct buf file = BUF_INIT;
-    segments_path(&e->segments, b->place.segment, &file);
-    int r = record_read(b->segment->fd, buf_c(&file), b->segment->salt, &b->place, b->account, b->id, offset,
-                        length, c, out, err);
-    buf_deinit(&file);
+    int r = record_read(b->segment->fd, e->segments.folder, b->segment->salt, &b->place, b->account, b->id,
+                        offset, length, c, out, err);
     compressor_give(&e->compressors, &c);
     return r;
 }

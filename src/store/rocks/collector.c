@@ -79,8 +79,8 @@ static bool should_stop(struct engine *e)
 }
 
 /* Copy one record that was found at `offset`, if the database says that it is what lives there. */
-static int copy_record(struct engine *e, struct segment *s, const char *file, const struct record_head *head,
-                       uint64_t offset, struct step *step, struct err *err)
+static int copy_record(struct engine *e, struct segment *s, const struct record_head *head, uint64_t offset,
+                       struct step *step, struct err *err)
 {
     struct moving *m = &step->moving[step->count];
     struct buf record = BUF_INIT;
@@ -88,7 +88,8 @@ static int copy_record(struct engine *e, struct segment *s, const char *file, co
     if (r == -ERR_NOT_FOUND || (r == 0 && (m->from.segment != s->number || m->from.offset != offset)))
         return 0; /* dead */
     if (r == 0)
-        r = record_read_stored(s->fd, file, s->salt, &m->from, head->account, head->blob, &record, err);
+        r = record_read_stored(s->fd, e->segments.folder, s->salt, &m->from, head->account, head->blob,
+                               &record, err);
     if (r == 0)
         r = segments_append(&e->segments, HEAD_COLD, &record, &m->to, err);
     if (r == 0) {
@@ -101,8 +102,7 @@ static int copy_record(struct engine *e, struct segment *s, const char *file, co
     return r;
 }
 
-static int rewrite(struct engine *e, struct segment *s, const char *file, bool limited, struct step *step,
-                   struct err *err)
+static int rewrite(struct engine *e, struct segment *s, bool limited, struct step *step, struct err *err)
 {
     struct segment_walk walk;
     struct record_head head;
@@ -110,7 +110,7 @@ static int rewrite(struct engine *e, struct segment *s, const char *file, bool l
     int r;
     segment_walk_init(&walk, s->fd, s->salt, s->reserved);
     while ((r = segment_walk_next(&walk, &head, &offset, err)) == 1) {
-        r = copy_record(e, s, file, &head, offset, step, err);
+        r = copy_record(e, s, &head, offset, step, err);
         if (r == -ERR_CORRUPT) {
             engine_event(e, ROCKS_DAMAGE, err->text);
             continue; /* stays where it is, and so does the file */
@@ -160,13 +160,12 @@ static int retire(struct engine *e, uint64_t number, bool *done_out, struct err 
 
 static int collect_segment(struct engine *e, uint64_t number, bool limited, struct err *err)
 {
-    struct buf file = BUF_INIT, text = BUF_INIT;
+    struct buf text = BUF_INIT;
     struct segment *s;
     bool done = false;
     int r = retire(e, number, &done, err);
     if (r < 0 || done)
         goto out;
-    segments_path(&e->segments, number, &file);
     r = segments_acquire(&e->segments, number, &s, err);
     if (r == -ERR_NOT_FOUND) {
         r = 0;
@@ -176,7 +175,7 @@ static int collect_segment(struct engine *e, uint64_t number, bool limited, stru
         struct step *step = calloc(1, sizeof *step);
         if (!step)
             abort();
-        r = rewrite(e, s, buf_c(&file), limited, step, err);
+        r = rewrite(e, s, limited, step, err);
         free(step);
         segments_release(&e->segments, s);
     }
@@ -196,7 +195,6 @@ out:
         engine_event(e, ROCKS_SEGMENT_COLLECTED, buf_c(&text));
     }
     buf_deinit(&text);
-    buf_deinit(&file);
     return r;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "store/rocks/db.h"
+#include "store/rocks/places.h"
 #include "store/rocks/segments.h"
 #include "store/rocks/space.h"
 
@@ -129,6 +130,7 @@ struct engine {
     struct segments segments;
     struct space space;
     struct pending_blobs pending;
+    struct places *places;
     struct blob_ids ids;
     struct committer committer;
     struct collector collector;

@@ -1,5 +1,7 @@
 #include "store/rocks/group.h"
 
+#include "base/codec.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -183,7 +185,7 @@ int group_add_blob(struct group *g, struct account_id account, struct blob_id id
     db_put_checked(db, g->batch, DB_HEADER, db_key_str(&key), buf_str(&p->header));
     need_sync(g, &p->at);
     count_live(g, p->at.segment, &p->at.place);
-    blob_set(g, id, &(struct group_blob){ account, true, p->at.place });
+    blob_set(g, id, &(struct group_blob){ account, true, true, p->at.place });
     return 0;
 }
 
@@ -239,7 +241,7 @@ void group_delete_blob(struct group *g, struct account_id account, struct blob_i
     db_delete(db, g->batch, DB_PLACE, db_key_str(&key));
     db_delete(db, g->batch, DB_META, db_key_str(&key));
     db_delete(db, g->batch, DB_HEADER, db_key_str(&key));
-    blob_set(g, id, &(struct group_blob){ account, false, *place });
+    blob_set(g, id, &(struct group_blob){ account, false, false, *place });
 }
 
 int group_drop_blob(struct group *g, struct account_id account, struct blob_id id, struct err *err)
@@ -272,7 +274,7 @@ int group_move_blob(struct group *g, struct account_id account, struct blob_id i
     need_sync(g, to);
     count_gone(g, s, &place);
     count_live(g, to->segment, &to->place);
-    blob_set(g, id, &(struct group_blob){ account, true, to->place });
+    blob_set(g, id, &(struct group_blob){ account, true, false, to->place });
     return 1;
 }
 
@@ -366,6 +368,20 @@ int group_write(struct group *g, struct err *err)
     return r;
 }
 
+/* Of what was moved or dropped. */
+static void forget_places(struct group *g)
+{
+    struct str key;
+    void *value;
+    if (g->range_count > 0)
+        places_forget_all(g->engine->places);
+    for (size_t i = 0; g->has_blobs && map_next(&g->blobs, &i, &key, &value);) {
+        const struct group_blob *b = value;
+        if (!b->is_new)
+            places_forget(g->engine->places, b->account, (struct blob_id){ load_u64(key.p) });
+    }
+}
+
 void group_publish(struct group *g)
 {
     bool became_empty = false;
@@ -377,6 +393,7 @@ void group_publish(struct group *g)
         else
             became_empty |= t->counts.live_count == 0;
     }
+    forget_places(g);
     for (size_t i = 0; i < g->added_count; i++)
         pending_done(g->engine, g->added[i]);
     for (size_t i = 0; i < g->version_count; i++) {

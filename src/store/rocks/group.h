@@ -22,7 +22,7 @@ struct touched {
 /* A blob as this group leaves it. */
 struct group_blob {
     struct account_id account;
-    bool live;
+    bool live, is_new; /* new: added by this group, and nothing else done to it */
     struct place place;
 };
 

@@ -112,6 +112,7 @@ static void rocks_close(struct store *store)
     collector_stop(e);
     committer_stop(e);
     pending_deinit(e);
+    places_free(&e->places);
     segments_deinit(&e->segments);
     db_close(&e->db);
     space_deinit(&e->space);
@@ -256,6 +257,7 @@ int rocks_store_open(const struct rocks_options *options, struct store **store_o
     compressor_pool_init(&e->compressors);
     segments_init(&e->segments, &e->options);
     pending_init(&e->pending);
+    e->places = places_new();
     pthread_mutex_init(&e->files_gone, NULL);
     pthread_mutex_init(&e->watch.lock, NULL);
     pthread_mutex_init(&e->committer.lock, NULL);

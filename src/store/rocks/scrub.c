@@ -53,7 +53,7 @@ static void scrub_blob(struct scrub *s, struct account_id account, struct blob_i
     if (r == 0) {
         segments_path(&e->segments, place.segment, &file);
         buf_clear(&s->buf);
-        r = record_read_stored(segment->fd, buf_c(&file), segment->salt, &place, account, blob, &s->buf,
+        r = record_read_stored(segment->fd, e->segments.folder, segment->salt, &place, account, blob, &s->buf,
                                &err);
         segments_release(&e->segments, segment);
         if (r < 0)

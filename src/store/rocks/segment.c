@@ -153,15 +153,15 @@ bool record_table_valid(const struct record_head *head, struct str table)
 
 struct record_source {
     int fd;
-    const char *file;
+    const char *folder;
     const struct place *place;
     struct buf *bytes; /* of the record, from its first byte, as far as they have been read */
 };
 
 static int corrupt(const struct record_source *s, const char *what, struct err *err)
 {
-    return err_set(err, ERR_CORRUPT, "%s at offset %llu: %s", s->file, (unsigned long long)s->place->offset,
-                   what);
+    return err_set(err, ERR_CORRUPT, SEGMENT_PATH_FMT " at offset %llu: %s", s->folder,
+                   (unsigned long long)s->place->segment, (unsigned long long)s->place->offset, what);
 }
 
 /* As file_pread, but the end of the file is damage here: a place was given for bytes that were synced. */
@@ -172,7 +172,8 @@ static int source_pread(const struct record_source *s, char *to, size_t n, uint6
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return err_set_errno(err, errno, "cannot read %s, record at offset %llu", s->file,
+            return err_set_errno(err, errno, "cannot read " SEGMENT_PATH_FMT ", record at offset %llu",
+                                 s->folder, (unsigned long long)s->place->segment,
                                  (unsigned long long)s->place->offset);
         if (got == 0)
             return corrupt(s, "the file ends inside the record", err);
@@ -243,11 +244,11 @@ static int block_load(struct record_source *s, const char *entry, uint64_t at, s
                : corrupt(s, "a block of the record is damaged", err);
 }
 
-int record_read(int fd, const char *file, uint64_t salt, const struct place *place, struct account_id account,
-                struct blob_id blob, uint64_t offset, uint64_t length, struct compressor *c, struct buf *out,
-                struct err *err)
+int record_read(int fd, const char *folder, uint64_t salt, const struct place *place,
+                struct account_id account, struct blob_id blob, uint64_t offset, uint64_t length,
+                struct compressor *c, struct buf *out, struct err *err)
 {
-    struct record_source s = { fd, file, place, compressor_scratch(c, 0) };
+    struct record_source s = { fd, folder, place, compressor_scratch(c, 0) };
     struct record_head head;
     size_t before = out->n;
     buf_clear(s.bytes);
@@ -287,12 +288,12 @@ int record_read(int fd, const char *file, uint64_t salt, const struct place *pla
     return r;
 }
 
-int record_read_stored(int fd, const char *file, uint64_t salt, const struct place *place,
+int record_read_stored(int fd, const char *folder, uint64_t salt, const struct place *place,
                        struct account_id account, struct blob_id blob, struct buf *out, struct err *err)
 {
     size_t before = out->n;
     struct buf bytes = BUF_INIT;
-    struct record_source s = { fd, file, place, &bytes };
+    struct record_source s = { fd, folder, place, &bytes };
     struct record_head head;
     int r = source_open(&s, salt, account, blob, &head, err);
     if (r == 0)

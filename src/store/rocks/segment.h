@@ -49,6 +49,9 @@ enum {
     RECORD_ALIGN = 8,
 };
 
+/* Of a file: its folder and its number. */
+#define SEGMENT_PATH_FMT "%s/%010llu.seg"
+
 void segment_head_encode(uint64_t number, uint64_t salt, unsigned char out[SEGMENT_HEAD_BYTES]);
 /* -ERR_CORRUPT. */
 MUST_USE int segment_head_decode(const unsigned char in[SEGMENT_HEAD_BYTES], uint64_t *number_out,
@@ -100,15 +103,15 @@ void record_encode_head(struct account_id account, struct blob_id blob, unsigned
                         uint64_t raw_bytes, uint64_t stored_bytes, struct str table,
                         char head[RECORD_HEAD_BYTES]);
 
-/* Append raw bytes [offset, offset + length), clipped, of the record at `place` to `out`. `file` is for
- * messages. -ERR_IO; -ERR_CORRUPT naming file and offset; then `out` is as before. */
-MUST_USE int record_read(int fd, const char *file, uint64_t salt, const struct place *place,
+/* Append raw bytes [offset, offset + length), clipped, of the record at `place` to `out`. `folder`, where the file
+ * of place->segment is, is for messages. -ERR_IO; -ERR_CORRUPT naming file and offset; then `out` is as before. */
+MUST_USE int record_read(int fd, const char *folder, uint64_t salt, const struct place *place,
                          struct account_id account, struct blob_id blob, uint64_t offset, uint64_t length,
                          struct compressor *c, struct buf *out, struct err *err);
 
 /* Append the record as it is stored, padding included, after verifying all of its checksums
  * (for the collector). */
-MUST_USE int record_read_stored(int fd, const char *file, uint64_t salt, const struct place *place,
+MUST_USE int record_read_stored(int fd, const char *folder, uint64_t salt, const struct place *place,
                                 struct account_id account, struct blob_id blob, struct buf *out,
                                 struct err *err);
 

@@ -69,10 +69,10 @@ static int read_part(struct bench *b, const struct place *p, uint64_t id, uint64
                      struct buf *out)
 {
     struct err err = { 0 };
-    int r = record_read(b->fd, "3.seg", salt, p, anna, (struct blob_id){ id }, offset, length, b->c, out,
+    int r = record_read(b->fd, "folder", salt, p, anna, (struct blob_id){ id }, offset, length, b->c, out,
                         &err);
     if (r == -ERR_CORRUPT)
-        assert_non_null(strstr(err.text, "3.seg at offset"));
+        assert_non_null(strstr(err.text, "folder/0000000003.seg at offset"));
     return r;
 }
 

@@ -36,7 +36,7 @@ void segments_init(struct segments *set, const struct rocks_options *options)
 
 void segments_path(const struct segments *set, uint64_t number, struct buf *out)
 {
-    buf_printf(out, "%s/%010llu.seg", set->folder, (unsigned long long)number);
+    buf_printf(out, SEGMENT_PATH_FMT, set->folder, (unsigned long long)number);
 }
 
 /* ---- descriptors: open ones form a list by last use ---- */
