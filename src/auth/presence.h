@@ -19,6 +19,7 @@ struct presence_info {
     const char *protocol; /* static: "imap" */
     char user[256];
     char by[128]; /* who signed in and acts for the user, cut at a character's edge; "": the user */
+    uint64_t app_password_id, app_password_account; /* the app password that let it in, and whose; 0: none */
     char address[64];
     char mechanism[32];
     char client[128];  /* what it calls itself (RFC 2971 ID); "" unknown */

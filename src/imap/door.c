@@ -45,12 +45,17 @@ int door_identity(struct session *s, struct acl_identity *who_out, struct err *e
     return r;
 }
 
+unsigned door_rights_most(const struct session *s)
+{
+    return s->read_only ? (unsigned)(RIGHT_LOOKUP | RIGHT_READ) : (unsigned)RIGHTS_ALL;
+}
+
 int door_rights(struct session *s, struct mailbox *mailbox, unsigned *rights_out, struct err *err)
 {
     struct acl_identity who;
     int r = door_identity(s, &who, err);
     if (r == 0)
-        *rights_out = mailbox_rights(mailbox, &who);
+        *rights_out = mailbox_rights(mailbox, &who) & door_rights_most(s);
     return r;
 }
 
@@ -277,7 +282,7 @@ int door_open(struct session *s, struct str name, unsigned needed, struct place 
 static int rights_above(struct session *s, const struct place *place, unsigned *rights_out, struct err *err)
 {
     struct mailbox *mailbox;
-    *rights_out = place->account == s->account ? RIGHTS_ALL : 0;
+    *rights_out = place->account == s->account ? door_rights_most(s) : 0;
     for (size_t i = place->name.n; i-- > 0;) {
         if (place->name.p[i] != MAILBOX_SEPARATOR)
             continue;

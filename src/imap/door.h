@@ -49,6 +49,10 @@ MUST_USE int door_find(struct session *s, struct str name, unsigned needed, stru
  * it is a new top level of his own. -ERR_DENIED. RFC 4314, 4 */
 MUST_USE int door_find_new(struct session *s, struct str name, struct place *place_out, struct err *err);
 
+/* The most that this session may do with any mailbox: all, or, where the app password that let it in is for reading, look and
+ * read. Rights of lists and owners are cut to it here, in one place. */
+unsigned door_rights_most(const struct session *s);
+
 /* What the user may do now with a mailbox that he has come to. */
 MUST_USE int door_rights(struct session *s, struct mailbox *mailbox, unsigned *rights_out, struct err *err);
 

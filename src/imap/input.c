@@ -155,8 +155,8 @@ static void run_line(struct session *s, struct str line)
         r = door_check_selected(s, &err);
     if (s->state == STATE_LOGOUT) /* it has said goodbye itself */
         goto gone;
-    if (r == 0 && (command->flags & CMD_WRITES) && s->view.read_only)
-        r = err_set(&err, ERR_DENIED, "The mailbox is open for reading only");
+    if (r == 0)
+        r = command_check_allowed(s, command, &err);
     if (r < 0)
         session_finish(s, r, &err);
     else

@@ -12,9 +12,11 @@
 #include "imap/update.h"
 #include "imap/wire/writer.h"
 
+#include "auth/app_password.h"
 #include "base/utf8.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -329,6 +331,41 @@ static void await_sign_in(struct session *s)
     conn_set_input_limit(s->conn, s->server->settings.before_login.command_max);
 }
 
+/* Whose app password it is: of who signed in, though it be for another. */
+static int find_signer(const struct session *s, const struct auth_outcome *outcome, struct user *user_out,
+                       struct err *err)
+{
+    const char *name = outcome->by[0] ? outcome->by : outcome->user.name;
+    int r = users_find(s->server->users, str_c(name), user_out, err);
+    sodium_memzero(user_out->hash, sizeof user_out->hash);
+    return r == -ERR_NOT_FOUND ? err_set(err, ERR_AUTH, "the user has been deleted") : r;
+}
+
+static int note_app_password(struct session *s, const struct auth_outcome *outcome,
+                             struct presence_info *info, struct err *err)
+{
+    struct user user;
+    s->read_only = outcome->read_only;
+    if (!outcome->app_password_id)
+        return 0;
+    int r = find_signer(s, outcome, &user, err);
+    if (r == 0) {
+        info->app_password_id = outcome->app_password_id;
+        info->app_password_account = user.account.n;
+    }
+    return r;
+}
+
+/* It may have been revoked since it was looked at; from now on whoever revokes it sees this session. auth/app_password.h */
+static int check_app_password(struct session *s, const struct auth_outcome *outcome, struct err *err)
+{
+    struct user user;
+    if (!outcome->app_password_id)
+        return 0;
+    int r = find_signer(s, outcome, &user, err);
+    return r < 0 ? r : app_password_is_good(s->server->users, &user, outcome->app_password_id, err);
+}
+
 int session_sign_in(struct session *s, const struct auth_outcome *outcome, struct err *err)
 {
     const struct user *user = &outcome->user;
@@ -359,7 +396,14 @@ int session_sign_in(struct session *s, const struct auth_outcome *outcome, struc
     snprintf(info.mechanism, sizeof info.mechanism, "%s", outcome->mechanism);
     snprintf(info.by, sizeof info.by, STR_FMT, STR_ARG(utf8_prefix(str_c(outcome->by), sizeof info.by - 1)));
     addr_format(conn_peer(s->conn), false, info.address);
+    r = note_app_password(s, outcome, &info, err);
     s->presence = presence_enter(s->server->presence, &info);
+    if (r == 0)
+        r = check_app_password(s, outcome, err);
+    if (r < 0) {
+        session_sign_out(s);
+        return r;
+    }
     log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("by", outcome->by),
              KV("mechanism", outcome->mechanism), KV("address", (const char *)info.address),
              KV("tls", tls.version));
@@ -381,6 +425,7 @@ void session_sign_out(struct session *s)
     }
     door_forget(s);
     s->holds_account_limit = false;
+    s->read_only = false;
     memset(s->user_name, 0, sizeof s->user_name);
     memset(s->hidden_capabilities, 0, sizeof s->hidden_capabilities);
     s->rev2 = s->condstore = s->qresync = s->utf8_accept = s->uidonly = false;

@@ -53,6 +53,7 @@ struct session {
     char hidden_capabilities[USER_HIDDEN_BYTES_MAX + 1]; /* capability.h */
     struct presence_entry *presence;
     bool holds_account_limit;
+    bool read_only; /* an app password let it in that may change nothing: door.h, CMD_CHANGES */
 
     /* door.c: the groups of the user, and the accounts of others that he has come to. */
     uint64_t *groups; /* heap; NULL: not read yet */

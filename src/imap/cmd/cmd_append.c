@@ -156,9 +156,9 @@ static int begin(struct session *s, struct parser *p, struct err *err)
     if (!(command->states & s->state))
         return err_set(err, ERR_STATE,
                        s->state == STATE_NOT_AUTHENTICATED ? "Log in first" : "No mailbox selected");
-    if ((command->flags & CMD_WRITES) && s->view.read_only)
-        return err_set(err, ERR_DENIED, "The mailbox is open for reading only");
-    int r = command_check_numbers(s, command, err);
+    int r = command_check_allowed(s, command, err);
+    if (r == 0)
+        r = command_check_numbers(s, command, err);
     if (r == 0)
         r = door_check_selected(s, err);
     if (r < 0)
@@ -496,6 +496,7 @@ static int append_run(struct session *s, const void *args, struct err *err)
     return r;
 }
 
-const struct command command_append = { STR_INIT("APPEND"), IN_AUTHENTICATED, 0, append_parse, append_run };
+const struct command command_append = { STR_INIT("APPEND"), IN_AUTHENTICATED, CMD_CHANGES, append_parse,
+                                        append_run };
 const struct command command_replace = { STR_INIT("REPLACE"), IN_SELECTED, CMD_HAS_UID | CMD_WRITES,
                                          replace_parse, append_run };

@@ -152,7 +152,7 @@ static int open_mailbox(struct session *s, const struct select_args *a, bool rea
     int r = door_open(s, a->mailbox, RIGHT_READ, &place, err); /* RFC 4314, 4 */
     if (r < 0)
         return r;
-    r = view_open_for(place.mailbox, door_reader(s, place.account), read_only, &s->view, err);
+    r = view_open_for(place.mailbox, door_reader(s, place.account), read_only || s->read_only, &s->view, err);
     if (r < 0) {
         place_leave(&place);
         return r;

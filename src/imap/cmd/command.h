@@ -21,6 +21,7 @@ enum command_flag {
         1u << 3, /* tells no mailbox changes before its reply: it leaves the mailbox or opens another */
     CMD_WRITES = 1u << 4,    /* refused on a mailbox opened with EXAMINE */
     CMD_ONLY_UIDS = 1u << 5, /* tells UIDs in any form: no business of UIDONLY */
+    CMD_CHANGES = 1u << 6,   /* refused in a session that may only read, as all that has CMD_WRITES is */
 };
 
 /* Read the arguments behind the command's name, up to parse_end: the x_args_parse functions of imap/wire. `args_out` lives in p->arena;
@@ -44,6 +45,9 @@ const struct command *command_find(struct str name, bool uid_form);
 
 /* A client that enabled UIDONLY has only the UID forms of commands: RFC 9586, 3.2 and 3.8. */
 MUST_USE int command_check_numbers(struct session *s, const struct command *command, struct err *err);
+
+/* What the session may not do at all, or not with the mailbox that it has selected. -ERR_DENIED. */
+MUST_USE int command_check_allowed(const struct session *s, const struct command *command, struct err *err);
 
 /* Not in the table's hands alone: their messages are streamed (append.h). */
 extern const struct command command_append, command_replace;

@@ -30,22 +30,22 @@ static const struct command commands[] = {
     { STR_INIT("COMPRESS"),       IN_AUTHENTICATED,     CMD_NO_UPDATES,                          compress_args_parse,     compress_run       },
     { STR_INIT("UNAUTHENTICATE"), IN_AUTHENTICATED,     CMD_NO_UPDATES,                          no_args_parse,           unauthenticate_run },
     { STR_INIT("NAMESPACE"),      IN_AUTHENTICATED,     0,                                       no_args_parse,           namespace_run      },
-    { STR_INIT("CREATE"),         IN_AUTHENTICATED,     0,                                       create_args_parse,       create_run         },
-    { STR_INIT("DELETE"),         IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      delete_run         },
-    { STR_INIT("RENAME"),         IN_AUTHENTICATED,     0,                                       rename_args_parse,       rename_run         },
-    { STR_INIT("SUBSCRIBE"),      IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      subscribe_run      },
-    { STR_INIT("UNSUBSCRIBE"),    IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      unsubscribe_run    },
+    { STR_INIT("CREATE"),         IN_AUTHENTICATED,     CMD_CHANGES,                             create_args_parse,       create_run         },
+    { STR_INIT("DELETE"),         IN_AUTHENTICATED,     CMD_CHANGES,                             mailbox_args_parse,      delete_run         },
+    { STR_INIT("RENAME"),         IN_AUTHENTICATED,     CMD_CHANGES,                             rename_args_parse,       rename_run         },
+    { STR_INIT("SUBSCRIBE"),      IN_AUTHENTICATED,     CMD_CHANGES,                             mailbox_args_parse,      subscribe_run      },
+    { STR_INIT("UNSUBSCRIBE"),    IN_AUTHENTICATED,     CMD_CHANGES,                             mailbox_args_parse,      unsubscribe_run    },
     { STR_INIT("LIST"),           IN_AUTHENTICATED,     0,                                       list_args_parse,         list_run           },
     { STR_INIT("LSUB"),           IN_AUTHENTICATED,     0,                                       lsub_args_parse,         lsub_run           },
     { STR_INIT("STATUS"),         IN_AUTHENTICATED,     0,                                       status_args_parse,       status_run         },
     { STR_INIT("GETMETADATA"),    IN_AUTHENTICATED,     0,                                       getmetadata_args_parse,  getmetadata_run    },
-    { STR_INIT("SETMETADATA"),    IN_AUTHENTICATED,     0,                                       setmetadata_args_parse,  setmetadata_run    },
+    { STR_INIT("SETMETADATA"),    IN_AUTHENTICATED,     CMD_CHANGES,                             setmetadata_args_parse,  setmetadata_run    },
     { STR_INIT("GETQUOTA"),       IN_AUTHENTICATED,     0,                                       quota_args_parse,        getquota_run       },
     { STR_INIT("GETQUOTAROOT"),   IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      getquotaroot_run   },
-    { STR_INIT("SETQUOTA"),       IN_AUTHENTICATED,     0,                                       setquota_args_parse,     setquota_run       },
+    { STR_INIT("SETQUOTA"),       IN_AUTHENTICATED,     CMD_CHANGES,                             setquota_args_parse,     setquota_run       },
     { STR_INIT("GETACL"),         IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      getacl_run         },
-    { STR_INIT("SETACL"),         IN_AUTHENTICATED,     0,                                       setacl_args_parse,       setacl_run         },
-    { STR_INIT("DELETEACL"),      IN_AUTHENTICATED,     0,                                       acl_args_parse,          deleteacl_run      },
+    { STR_INIT("SETACL"),         IN_AUTHENTICATED,     CMD_CHANGES,                             setacl_args_parse,       setacl_run         },
+    { STR_INIT("DELETEACL"),      IN_AUTHENTICATED,     CMD_CHANGES,                             acl_args_parse,          deleteacl_run      },
     { STR_INIT("LISTRIGHTS"),     IN_AUTHENTICATED,     0,                                       acl_args_parse,          listrights_run     },
     { STR_INIT("MYRIGHTS"),       IN_AUTHENTICATED,     0,                                       mailbox_args_parse,      myrights_run       },
     { STR_INIT("SELECT"),         IN_AUTHENTICATED,     CMD_NO_UPDATES,                          select_args_parse,       select_run         },
@@ -59,7 +59,7 @@ static const struct command commands[] = {
     { STR_INIT("ESEARCH"),        IN_AUTHENTICATED,     CMD_HAS_UID | CMD_ONLY_UIDS,             esearch_args_parse,      esearch_run        },
     { STR_INIT("THREAD"),         IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID,              thread_args_parse,       thread_run         },
     { STR_INIT("STORE"),          IN_SELECTED,          CMD_USES_SEQ | CMD_HAS_UID | CMD_WRITES, store_args_parse,        store_run          },
-    { STR_INIT("COPY"),           IN_SELECTED,          CMD_HAS_UID,                             copy_args_parse,         copy_run           },
+    { STR_INIT("COPY"),           IN_SELECTED,          CMD_HAS_UID | CMD_CHANGES,               copy_args_parse,         copy_run           },
     { STR_INIT("MOVE"),           IN_SELECTED,          CMD_HAS_UID | CMD_WRITES,                copy_args_parse,         move_run           },
     { STR_INIT("EXPUNGE"),        IN_SELECTED,          CMD_WRITES,                              no_args_parse,           expunge_run        },
     { STR_INIT("EXPUNGE"),        IN_SELECTED,          CMD_ONLY_UID | CMD_WRITES,               set_args_parse,          uid_expunge_run    },
@@ -84,6 +84,15 @@ const struct command *command_find(struct str name, bool uid_form)
         if (str_eq_nocase(name, commands[i].name) && has_form(&commands[i], uid_form))
             return &commands[i];
     return NULL;
+}
+
+int command_check_allowed(const struct session *s, const struct command *command, struct err *err)
+{
+    if ((command->flags & (CMD_CHANGES | CMD_WRITES)) && s->read_only)
+        return err_set(err, ERR_DENIED, "The app password of this session is for reading only");
+    if ((command->flags & CMD_WRITES) && s->view.read_only)
+        return err_set(err, ERR_DENIED, "The mailbox is open for reading only");
+    return 0;
 }
 
 int command_check_numbers(struct session *s, const struct command *command, struct err *err)
