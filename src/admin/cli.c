@@ -24,6 +24,15 @@ static const struct cli_option yes_options[] = {
     { NULL },
 };
 
+static const struct cli_option app_password_options[] = {
+    { "scope", 0, "LIST",
+      "what it opens: imap, pop3, submission, sieve, delivery, dav, jmap; otherwise all" },
+    { "read-only", 0, NULL, "sessions may read, and change nothing" },
+    { "expires", 0, "WHEN", "90d, 12h or 2w from now, or the last day, such as 2027-01-31; otherwise never" },
+    { "from", 0, "LIST", "addresses and networks, such as 192.0.2.0/24,2001:db8::/32; otherwise anywhere" },
+    { NULL },
+};
+
 static const struct cli_option import_options[] = {
     { "mailbox", 'm', "NAME",
       "import into this mailbox and below it; a Maildir, an mbox file and a message go to INBOX otherwise" },
@@ -99,6 +108,30 @@ const struct cli_command cli_commands[] = {
       "An IMAP URL such as imap://anna;AUTH=*@imap.example.org/ (RFC 2221); without one, the user is here "
       "again.",
       NULL, cli_user_refer },
+
+    { "user totp enable", "NAME", 1, 1, "ask a user for codes of an authenticator program (RFC 6238)",
+      "Draws the QR code for the program, and asks for a code before anything changes. From then on "
+      "passwords "
+      "alone no\nlonger open the account: clients use app passwords or tokens or, where totp.with_password "
+      "allows it, the password\nwith the code directly behind it. Ten recovery codes are shown, once. The "
+      "code "
+      "is read from standard input.",
+      NULL, cli_totp_enable },
+    { "user totp disable", "NAME", 1, 1, "let the password alone open the account again", NULL, NULL,
+      cli_totp_disable },
+    { "user totp show", "NAME", 1, 1, "whether a user has a second factor", NULL, NULL, cli_totp_show },
+    { "user totp recovery", "NAME", 1, 1, "make new recovery codes; those before are good no more", NULL,
+      NULL, cli_totp_recovery },
+    { "user app-password add", "USER NAME", 2, 2, "make a password for one program of a user",
+      "It is shown once. NAME is what the user calls it, such as phone. It opens the account also where a "
+      "second factor is\nasked for, with PLAIN and LOGIN under the user's name; with SCRAM the name to sign "
+      "in "
+      "with is USER/NAME.",
+      app_password_options, cli_app_password_add },
+    { "user app-password list", "USER", 1, 1, "list a user's app passwords, and when each was last used",
+      NULL, NULL, cli_app_password_list },
+    { "user app-password delete", "USER NAME", 2, 2, "revoke one, and end the sessions that it opened", NULL,
+      NULL, cli_app_password_delete },
 
     { "mailbox list", "USER", 1, 1, "list the mailboxes of a user", NULL, NULL, cli_mailbox_list },
     { "mailbox status", "USER MAILBOX", 2, 2, "show one mailbox", NULL, NULL, cli_mailbox_status },

@@ -85,6 +85,19 @@ int cli_read_password(struct cli *cli, struct str *password_out, struct err *err
     return r;
 }
 
+int cli_read_text(struct cli *cli, const char *prompt, size_t bytes_max, struct str *text_out,
+                  struct err *err)
+{
+    struct buf text = BUF_INIT;
+    if (isatty(STDIN_FILENO))
+        fputs(prompt, stderr);
+    int r = read_line(STDIN_FILENO, bytes_max, &text, err);
+    if (r == 0)
+        *text_out = arena_dup(&cli->arena, str_trim(buf_str(&text)));
+    buf_deinit(&text);
+    return r;
+}
+
 int cli_confirm(struct cli *cli, const char *question, struct err *err)
 {
     if (cli_line_value(&cli->line, "yes"))

@@ -58,6 +58,8 @@ void cli_format_time(int64_t wall_s, struct buf *out)
 
 static void format_cell(const json_t *value, enum column_kind kind, struct buf *out)
 {
+    if (!value && kind == COLUMN_TIME)
+        return; /* it has not happened */
     switch (kind) {
     case COLUMN_TEXT:
         cli_add_safe(out, str_make(json_string_value(value), json_string_length(value)));

@@ -79,6 +79,9 @@ void cli_progress_end(struct cli_progress *progress);
 /* A password: the first line of standard input (--password-stdin),
  * or asked for twice without echo. In cli->arena. */
 MUST_USE int cli_read_password(struct cli *cli, struct str *password_out, struct err *err);
+/* A line of standard input that is no secret, or not for long; `prompt` is shown on a terminal. In cli->arena. */
+MUST_USE int cli_read_text(struct cli *cli, const char *prompt, size_t bytes_max, struct str *text_out,
+                           struct err *err);
 /* Ask "...? [y/N]" on the terminal; -ERR_DENIED when the answer is no,
  * or when there is no terminal and no --yes. */
 MUST_USE int cli_confirm(struct cli *cli, const char *question, struct err *err);
@@ -104,6 +107,13 @@ int cli_domain_list(struct cli *cli, struct err *err);
 int cli_user_hide_capability(struct cli *cli, struct err *err);
 int cli_user_show_capability(struct cli *cli, struct err *err);
 int cli_user_refer(struct cli *cli, struct err *err);
+int cli_totp_enable(struct cli *cli, struct err *err);
+int cli_totp_disable(struct cli *cli, struct err *err);
+int cli_totp_show(struct cli *cli, struct err *err);
+int cli_totp_recovery(struct cli *cli, struct err *err);
+int cli_app_password_add(struct cli *cli, struct err *err);
+int cli_app_password_list(struct cli *cli, struct err *err);
+int cli_app_password_delete(struct cli *cli, struct err *err);
 int cli_status(struct cli *cli, struct err *err);
 int cli_log(struct cli *cli, struct err *err);
 int cli_who(struct cli *cli, struct err *err);

@@ -7,16 +7,33 @@
 #include <stdlib.h>
 
 struct ids {
-    const char *user; /* NULL: the one whose id is `conn_id` */
+    bool (*is_meant)(const struct ids *ids, const struct presence_info *info);
+    const char *user;
     uint64_t conn_id;
+    uint64_t account, app_password;
     uint64_t *list; /* heap */
     size_t count, cap;
 };
 
+static bool has_user(const struct ids *ids, const struct presence_info *info)
+{
+    return strcmp(info->user, ids->user) == 0;
+}
+
+static bool has_conn_id(const struct ids *ids, const struct presence_info *info)
+{
+    return info->conn_id == ids->conn_id;
+}
+
+static bool has_app_password(const struct ids *ids, const struct presence_info *info)
+{
+    return info->app_password_id == ids->app_password && info->app_password_account == ids->account;
+}
+
 static void take_id(void *ctx, const struct presence_info *info)
 {
     struct ids *ids = ctx;
-    if (ids->user ? strcmp(info->user, ids->user) != 0 : info->conn_id != ids->conn_id)
+    if (!ids->is_meant(ids, info))
         return;
     if (ids->count == ids->cap) {
         ids->cap = ids->cap ? ids->cap * 2 : 16;
@@ -42,7 +59,14 @@ static unsigned kick(const struct admin *admin, struct ids ids)
 
 unsigned admin_kick_user(const struct admin *admin, const char *user)
 {
-    return kick(admin, (struct ids){ .user = user });
+    return kick(admin, (struct ids){ .is_meant = has_user, .user = user });
+}
+
+unsigned admin_kick_app_password(const struct admin *admin, struct account_id account, uint64_t app_password)
+{
+    return kick(
+        admin,
+        (struct ids){ .is_meant = has_app_password, .account = account.n, .app_password = app_password });
 }
 
 static int need_server(const struct admin_call *call, struct err *err)
@@ -63,7 +87,7 @@ int admin_kick(struct admin_call *call, json_t **result_out, struct err *err)
     if (r < 0)
         return r;
     if (str_to_u64(who, UINT64_MAX, &id))
-        kicked = kick(call->admin, (struct ids){ .conn_id = id });
+        kicked = kick(call->admin, (struct ids){ .is_meant = has_conn_id, .conn_id = id });
     if (kicked == 0 && users_normalise_name(who, user, err) == 0)
         kicked = admin_kick_user(call->admin, user);
     if (kicked == 0)

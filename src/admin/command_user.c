@@ -43,13 +43,6 @@ static void add_facts(json_t *json, const struct user *user)
         json_object_set_new(json, "referral", json_string(user->referral));
 }
 
-static int find_user(const struct admin_call *call, struct user *user_out, struct err *err)
-{
-    struct str name = call_text(call, "user");
-    int r = users_find(call->admin->backend->users, name, user_out, err);
-    return r == -ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "no user " STR_FMT, STR_ARG(name)) : r;
-}
-
 int admin_user_add(struct admin_call *call, json_t **result_out, struct err *err)
 {
     struct user user;
@@ -96,7 +89,7 @@ int admin_user_show(struct admin_call *call, json_t **result_out, struct err *er
     struct user user;
     struct account *account;
     struct account_totals totals;
-    int r = find_user(call, &user, err);
+    int r = call_find_user(call, &user, err);
     if (r == 0)
         r = mail_account_open(call->admin->backend->mail, user.account, &account, err);
     if (r < 0)
@@ -121,7 +114,7 @@ static int hide_capability(struct admin_call *call, bool hide, json_t **result_o
 {
     struct user user;
     struct str capability = call_text(call, "capability");
-    int r = find_user(call, &user, err);
+    int r = call_find_user(call, &user, err);
     if (r == 0)
         r = users_hide_capability(call->admin->backend->users, str_c(user.name), capability, hide, err);
     if (r < 0)
@@ -147,7 +140,7 @@ int admin_user_refer(struct admin_call *call, json_t **result_out, struct err *e
 {
     struct user user;
     struct str url = call_text(call, "url");
-    int r = find_user(call, &user, err);
+    int r = call_find_user(call, &user, err);
     if (r == 0)
         r = users_set_referral(call->admin->backend->users, str_c(user.name), url, err);
     if (r < 0)
@@ -160,7 +153,7 @@ int admin_user_refer(struct admin_call *call, json_t **result_out, struct err *e
 int admin_user_passwd(struct admin_call *call, json_t **result_out, struct err *err)
 {
     struct user user;
-    int r = find_user(call, &user, err);
+    int r = call_find_user(call, &user, err);
     if (r == 0)
         r = users_set_password(call->admin->backend->users, str_c(user.name), call_text(call, "password"),
                                err);
@@ -178,7 +171,7 @@ int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *
     const struct backend *backend = call->admin->backend;
     struct user user;
     struct account_id id;
-    int r = find_user(call, &user, err);
+    int r = call_find_user(call, &user, err);
     if (r == 0)
         r = users_delete(backend->users, str_c(user.name), &id, err);
     if (r < 0)
@@ -221,7 +214,7 @@ static int set_hold(struct admin_call *call, enum user_hold hold, bool on, const
 {
     struct user_hold_note note = { .since_ms = 0 };
     struct user user;
-    int r = find_user(call, &user, err);
+    int r = call_find_user(call, &user, err);
     if (r == 0)
         r = take_note(call, &note, err);
     if (r == 0)

@@ -44,6 +44,39 @@ static const struct admin_command commands[] = {
       false,
       admin_user_show_capability },
     { "user-refer", { { "user", ARG_TEXT }, { "url", ARG_TEXT, true } }, false, admin_user_refer },
+    { "user-totp-begin", { { "user", ARG_TEXT } }, false, admin_totp_begin, .event = AUDIT_SECOND_FACTOR },
+    { "user-totp-confirm",
+      { { "user", ARG_TEXT }, { "code", ARG_TEXT } },
+      false,
+      admin_totp_confirm,
+      .event = AUDIT_SECOND_FACTOR },
+    { "user-totp-recovery",
+      { { "user", ARG_TEXT } },
+      false,
+      admin_totp_recovery,
+      .event = AUDIT_SECOND_FACTOR },
+    { "user-totp-disable",
+      { { "user", ARG_TEXT } },
+      false,
+      admin_totp_disable,
+      .event = AUDIT_SECOND_FACTOR },
+    { "user-totp-show", { { "user", ARG_TEXT } }, false, admin_totp_show, .quiet = true },
+    { "user-app-password-add",
+      { { "user", ARG_TEXT },
+        { "name", ARG_TEXT },
+        { "scope", ARG_TEXT, true },
+        { "networks", ARG_TEXT, true },
+        { "read_only", ARG_NUMBER, true },
+        { "expires", ARG_NUMBER, true } },
+      false,
+      admin_app_password_add,
+      .event = AUDIT_APP_PASSWORD },
+    { "user-app-password-list", { { "user", ARG_TEXT } }, false, admin_app_password_list, .quiet = true },
+    { "user-app-password-delete",
+      { { "user", ARG_TEXT }, { "name", ARG_TEXT } },
+      false,
+      admin_app_password_delete,
+      .event = AUDIT_APP_PASSWORD },
     { "mailbox-list", { { "user", ARG_TEXT } }, false, admin_mailbox_list, .quiet = true },
     { "mailbox-status",
       { { "user", ARG_TEXT }, { "mailbox", ARG_TEXT } },
@@ -315,6 +348,13 @@ bool admin_public_domain(struct str user, struct str *domain_out)
         return false;
     *domain_out = str_skip(user, prefix.n);
     return true;
+}
+
+int call_find_user(const struct admin_call *call, struct user *user_out, struct err *err)
+{
+    struct str name = call_text(call, "user");
+    int r = users_find(call->admin->backend->users, name, user_out, err);
+    return r == -ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "no user " STR_FMT, STR_ARG(name)) : r;
 }
 
 int call_open_account(const struct admin_call *call, struct account **account_out, struct err *err)

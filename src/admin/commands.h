@@ -76,8 +76,13 @@ MUST_USE int call_open_account(const struct admin_call *call, struct account **a
 void admin_record(const struct admin_call *call, const struct admin_command *command, int r,
                   const struct err *err);
 
+/* The user named by argument "user". -ERR_NOT_FOUND that names it. */
+MUST_USE int call_find_user(const struct admin_call *call, struct user *user_out, struct err *err);
+
 /* Tell all sessions of `user` to end; how many. */
 unsigned admin_kick_user(const struct admin *admin, const char *user);
+/* Those that an app password of `account` let in. */
+unsigned admin_kick_app_password(const struct admin *admin, struct account_id account, uint64_t app_password);
 
 int admin_user_add(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_list(struct admin_call *call, json_t **result_out, struct err *err);
@@ -86,6 +91,14 @@ int admin_user_passwd(struct admin_call *call, json_t **result_out, struct err *
 int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_disable(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_enable(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_totp_begin(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_totp_confirm(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_totp_recovery(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_totp_disable(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_totp_show(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_app_password_add(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_app_password_list(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_app_password_delete(struct admin_call *call, json_t **result_out, struct err *err);
 
 int admin_user_lock(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_unlock(struct admin_call *call, json_t **result_out, struct err *err);
