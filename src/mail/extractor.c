@@ -6,14 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -40,67 +35,28 @@ struct child {
 
 /* ---- in the child ---- */
 
-#if defined(__x86_64__)
-#define OUR_ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OUR_ARCHITECTURE AUDIT_ARCH_AARCH64
-#endif
-
-#ifdef OUR_ARCHITECTURE
-#define REFUSE(call)                                                                                         \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES)
-
 /* What makes a socket, or looks into other processes or signals them, or gets around this filter. */
-static bool refuse_calls(void)
-{
-    static const struct sock_filter rows[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCHITECTURE, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-#ifdef __x86_64__
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1), /* the x32 interface */
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-#endif
-        REFUSE(__NR_socket),
-        REFUSE(__NR_socketpair),
-        REFUSE(__NR_io_uring_setup),
-        REFUSE(__NR_ptrace),
-        REFUSE(__NR_process_vm_readv),
-        REFUSE(__NR_process_vm_writev),
-        REFUSE(__NR_setpgid), /* it could not be killed with the others */
-        REFUSE(__NR_setsid),
-        REFUSE(__NR_kill),
-        REFUSE(__NR_tkill),
-        REFUSE(__NR_tgkill),
-        REFUSE(__NR_rt_sigqueueinfo),
-        REFUSE(__NR_rt_tgsigqueueinfo),
-        REFUSE(__NR_pidfd_send_signal),
-        REFUSE(__NR_pidfd_open),
-        REFUSE(__NR_pidfd_getfd),
-        REFUSE(__NR_bpf),
-        REFUSE(__NR_mount),
-        REFUSE(__NR_unshare),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog program = { sizeof rows / sizeof *rows, (struct sock_filter *)(uintptr_t)rows };
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
-}
-#else
-static bool refuse_calls(void)
-{
-    return true; /* the namespace alone */
-}
-#endif
-
-/* Root's powers, where it runs as root and has no namespace of its own: CAP_PERFMON alone reads the memory of others. */
-static bool drop_capabilities(void)
-{
-    struct __user_cap_header_struct self = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-
-    return syscall(SYS_capset, &self, none) == 0;
-}
+static const int refused[] = {
+    SYS_socket,
+    SYS_socketpair,
+    SYS_io_uring_setup,
+    SYS_ptrace,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_setpgid, /* it could not be killed with the others */
+    SYS_setsid,
+    SYS_kill,
+    SYS_tkill,
+    SYS_tgkill,
+    SYS_rt_sigqueueinfo,
+    SYS_rt_tgsigqueueinfo,
+    SYS_pidfd_send_signal,
+    SYS_pidfd_open,
+    SYS_pidfd_getfd,
+    SYS_bpf,
+    SYS_mount,
+    SYS_unshare,
+};
 
 static void run_child(const struct child *c)
 {
@@ -118,12 +74,14 @@ static void run_child(const struct child *c)
         _exit(NOT_STARTED);
     if (setrlimit(RLIMIT_CPU, &c->cpu) < 0 || setrlimit(RLIMIT_AS, &c->memory) < 0 ||
         setrlimit(RLIMIT_FSIZE, &c->file) < 0 || setrlimit(RLIMIT_NOFILE, &c->files) < 0 ||
-        setrlimit(RLIMIT_CORE, &c->core) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        setrlimit(RLIMIT_CORE, &c->core) < 0 || !sandbox_no_new_privileges())
         _exit(NOT_STARTED);
     if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 && unshare(CLONE_NEWNET) < 0) {
         /* not allowed here: the filter does it */
     }
-    if (chdir("/") < 0 || !drop_capabilities() || !extractor_hold_files(c->program) || !refuse_calls())
+    /* Root's powers go, too, where it runs as root and has no namespace of its own: CAP_PERFMON alone reads the memory of others. */
+    if (chdir("/") < 0 || !sandbox_drop_capabilities(0) || !extractor_hold_files(c->program) ||
+        !sandbox_refuse_calls(refused, ARRAY_COUNT(refused), 0))
         _exit(NOT_STARTED);
     execve(c->program, arguments, c->environment);
     _exit(NOT_STARTED);

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/sandbox.h"
 
 struct extractor_limits {
     uint32_t time_ms;             /* from start to end */
@@ -33,5 +34,8 @@ struct extractor_limits {
 MUST_USE int extractor_run(const char *program, const struct extractor_limits *limits,
                            struct str content_type, struct str file_name, struct str input,
                            struct buf *text_out, struct err *err);
+
+/* The files that a program may see: a process that is held itself (base/sandbox.h) must be allowed as much to start one. */
+const struct sandbox_place *extractor_places(size_t *count_out);
 
 #endif
