@@ -147,19 +147,24 @@ static void take_fingerprint(const X509 *x509, struct tls_client *client)
     buf_deinit(&hex);
 }
 
-bool tls_client_get(struct ssl_st *ssl, enum tls_client_name which, struct tls_client *client_out)
+struct tls_client tls_client_of(const struct x509_st *certificate, enum tls_client_name which)
 {
     struct tls_client client = { .name = "" };
+    if (which == TLS_CLIENT_COMMON_NAME)
+        take_common_name(certificate, &client);
+    else
+        take_alt_name(certificate, which, &client);
+    take_fingerprint(certificate, &client);
+    ERR_clear_error();
+    return client;
+}
+
+bool tls_client_get(struct ssl_st *ssl, enum tls_client_name which, struct tls_client *client_out)
+{
     const X509 *x509 = SSL_get0_peer_certificate(ssl);
     /* Both: OpenSSL says X509_V_OK of a client that showed none, too. */
     if (!x509 || !SSL_is_init_finished(ssl) || SSL_get_verify_result(ssl) != X509_V_OK)
         return false;
-    if (which == TLS_CLIENT_COMMON_NAME)
-        take_common_name(x509, &client);
-    else
-        take_alt_name(x509, which, &client);
-    take_fingerprint(x509, &client);
-    ERR_clear_error();
-    *client_out = client;
+    *client_out = tls_client_of(x509, which);
     return true;
 }

@@ -18,6 +18,7 @@
 #include "base/str.h"
 
 struct ssl_st;
+struct x509_st;
 
 enum tls_binding_type {
     TLS_BINDING_EXPORTER,
@@ -52,6 +53,9 @@ struct tls_client {
     char name[TLS_CLIENT_NAME_BYTES_MAX + 1];
     char fingerprint[65]; /* SHA-256, hex: for logs */
 };
+
+/* What one certificate says. A name is taken whole or not at all. */
+struct tls_client tls_client_of(const struct x509_st *certificate, enum tls_client_name which);
 
 /* False: no certificate was shown. */
 bool tls_client_get(struct ssl_st *ssl, enum tls_client_name which, struct tls_client *client_out);
