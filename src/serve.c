@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include "admin/backend.h"
+#include "admin/cage.h"
 #include "admin/certificates.h"
 #include "admin/control.h"
 #include "imap/server.h"
@@ -34,6 +35,7 @@ struct server {
     struct limits *limits;
     struct presence *presence;
     struct languages *languages;
+    struct cage cage;
     struct tls_context *tls;
     struct net *net;
     struct imap_server imap, imaps; /* of each listener */
@@ -251,12 +253,14 @@ static int find_recipient(void *auth, struct str name, struct user *user_out, st
 }
 
 /* What sessions have begun to commit lies in the store until all that were ready have had their turn. */
-static void push(void *store)
+static void push(void *ctx)
 {
-    store_push(store);
+    const struct backend *backend = ctx;
+    store_push(backend->store);
 }
 
-static int start_net(struct server *s, struct err *err)
+/* Nobody is served before net_start(). */
+static int bind_ports(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
     const struct net_options options = { .clock = &clock_system,
@@ -265,15 +269,28 @@ static int start_net(struct server *s, struct err *err)
                                          .workers = (unsigned)c->server.workers,
                                          .workers_max = (unsigned)c->server.workers_max,
                                          .before_wait = push,
-                                         .before_wait_ctx = s->backend.store,
+                                         .before_wait_ctx = &s->backend,
                                          .connections_max = (unsigned)c->limits.connections };
     int r = net_new(&options, &s->net, err);
     if (r == 0)
         r = open_listeners(s, err);
-    return r < 0 ? r : net_start(s->net, err);
+    return r;
 }
 
-static int start(struct server *s, struct err *err)
+/* What takes privileges, and then none are left: before there is any thread. */
+static int start_alone(struct server *s, const char *config_file, struct err *err)
+{
+    int r = cage_become_user(s->config, err);
+    if (r == 0)
+        r = load_certificates(s, s->config, err);
+    if (r == 0)
+        r = bind_ports(s, err);
+    if (r == 0)
+        r = cage_enter(s->config, config_file, s->log, &s->cage, err);
+    return r;
+}
+
+static int start(struct server *s, const char *config_file, struct err *err)
 {
     const struct config *c = s->config;
     s->sink = (struct log_sink){ STDERR_FILENO, (enum log_level)c->log.level, (enum log_format)c->log.format,
@@ -283,13 +300,13 @@ static int start(struct server *s, struct err *err)
         snprintf(s->host_name, sizeof s->host_name, "localhost");
     s->limits = limits_new();
     s->presence = presence_new();
-    int r = languages_load(c->imap.language_folder, c->imap.language, &s->languages, err);
+    int r = start_alone(s, config_file, err);
+    if (r == 0)
+        r = languages_load(c->imap.language_folder, c->imap.language, &s->languages, err);
     if (r == 0)
         r = backend_open(c, s->log, &s->backend, err);
     if (r == 0)
         r = start_auth(s, err);
-    if (r == 0)
-        r = load_certificates(s, c, err);
     if (r < 0)
         return r;
     take_tickets(s);
@@ -318,7 +335,7 @@ static int start(struct server *s, struct err *err)
                                     .find_user = s->backend.find_user,
                                     .find_ctx = s->backend.find_ctx,
                                     .clock = &clock_system };
-    r = start_net(s, err);
+    r = net_start(s->net, err);
     if (r == 0)
         r = indexer_start(mail_indexer(s->backend.mail), err);
     if (r < 0)
@@ -327,6 +344,7 @@ static int start(struct server *s, struct err *err)
                                         .presence = s->presence,
                                         .guard = s->guard,
                                         .tls = s->tls,
+                                        .cage = &s->cage,
                                         .started_wall_ms = clock_wall_ms(&clock_system) };
     s->admin = (struct admin){
         .backend = &s->backend, .config = c, .clock = &clock_system, .log = s->log, .server = &s->running
@@ -357,7 +375,9 @@ static void end(struct server *s)
 static void tell_not_reloaded(struct server *s, const struct err *err)
 {
     AUDIT(s->backend.audit, AUDIT_RELOAD, AUDIT_BOOL("ok", false), KV("text", (const char *)err->text));
-    log_error(&s->log, "reload-failed", KV("text", (const char *)err->text));
+    bool held = err->kind == ERR_IO && s->cage.files_version > 0;
+    log_error(&s->log, "reload-failed", KV("text", (const char *)err->text),
+              KV("hint", held ? "files in other folders than at start take a restart" : ""));
 }
 
 /* What can change while people are connected: [tls], certificates, and who is asked for one. The rest is told to need a restart. */
@@ -414,7 +434,7 @@ int serve(const struct config_sources *sources, struct err *err)
     signal(SIGPIPE, SIG_IGN);
     int r = config_load(sources, NULL, NULL, &s.config, err);
     if (r == 0)
-        r = start(&s, err);
+        r = start(&s, sources->file, err);
     if (r == 0) {
         AUDIT(s.backend.audit, AUDIT_START, KV("version", LOFT_VERSION));
         fputs("ready\n", stderr);

@@ -1,5 +1,6 @@
 """TLS as an administrator sets it: policy, certificates of clients, reload, warnings; with openssl(1) on the other side."""
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -131,6 +132,7 @@ def test_reload_takes_all_of_tls_and_drops_nobody(authority, tmp_path):
     make_server_certificate(tmp_path / "old", "old.example.org")
     make_server_certificate(tmp_path / "new", "new.example.org")
     make_server_certificate(tmp_path / "sni", "sni.example.org")
+    shutil.copy(authority.certificate, tmp_path / "ca.crt")  # a folder that the sandbox knows
     current = tmp_path / "loft.conf"
     current.write_text(f"[tls]\ncertificate = {tmp_path}/server.crt\nkey = {tmp_path}/server.key\n")
     os.rename(tmp_path / "old.crt", tmp_path / "server.crt")
@@ -151,7 +153,7 @@ def test_reload_takes_all_of_tls_and_drops_nobody(authority, tmp_path):
 ciphersuites = TLS_CHACHA20_POLY1305_SHA256
 groups = P-256
 sni_folder = {tmp_path}/more
-client_ca = {authority.certificate}
+client_ca = {tmp_path}/ca.crt
 [imaps]
 client_certificate = require
 """)

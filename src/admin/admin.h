@@ -13,6 +13,7 @@
 #define LOFT_ADMIN_ADMIN_H
 
 #include "admin/backend.h"
+#include "admin/cage.h"
 #include "auth/presence.h"
 #include "mail/incoming.h"
 #include "net/net.h"
@@ -26,6 +27,7 @@ struct admin_server {
     struct presence *presence;
     struct guard *guard;
     struct tls_context *tls;
+    const struct cage *cage;
     int64_t started_wall_ms;
 };
 

@@ -48,6 +48,8 @@ static void print_status(const json_t *status)
                    (long long)NUMBER(server, "connections"), (long long)NUMBER(server, "signed_in"),
                    (long long)NUMBER(server, "accepted"), (long long)NUMBER(server, "refused"));
         print_certificate(server, &out);
+        buf_printf(&out, "Sandbox      %s\n",
+                   json_string_value(json_object_get(json_object_get(server, "sandbox"), "text")));
         print_guessing(server, &out);
     } else {
         buf_add_lit(&out, "Server       not running\n");

@@ -138,6 +138,17 @@ static json_t *store_json(const struct admin *admin)
                      (json_int_t)s.watermark_bytes, "below_watermark", s.below_watermark, "failed", s.failed);
 }
 
+static json_t *cage_json(const struct cage *cage)
+{
+    struct buf text = BUF_INIT;
+    cage_format(cage, &text);
+    json_t *result = json_pack("{s:o, s:s, s:b, s:b, s:b}", "text", admin_text(buf_str(&text)), "user",
+                               cage->user, "files", cage->files_version > 0, "calls", cage->calls, "may_exec",
+                               cage->may_exec || cage->off);
+    buf_deinit(&text);
+    return result;
+}
+
 static json_t *server_json(const struct admin *admin)
 {
     const struct admin_server *server = admin->server;
@@ -147,12 +158,13 @@ static json_t *server_json(const struct admin *admin)
     struct buf path = BUF_INIT;
     int64_t expires_wall_ms = tls_context_expires_wall_ms(server->tls, &path);
     json_t *result = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "uptime_s",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "uptime_s",
         (json_int_t)((clock_wall_ms(admin->clock) - server->started_wall_ms) / 1000), "connections",
         (json_int_t)s.connections, "signed_in", (json_int_t)json_array_size(sessions), "accepted",
         (json_int_t)s.accepted, "refused", (json_int_t)s.refused, "workers", (json_int_t)s.workers,
         "bytes_in", (json_int_t)s.bytes_in, "bytes_out", (json_int_t)s.bytes_out, "certificate_expires_s",
-        (json_int_t)(expires_wall_ms / 1000), "certificate_file", admin_text(buf_str(&path)));
+        (json_int_t)(expires_wall_ms / 1000), "certificate_file", admin_text(buf_str(&path)), "sandbox",
+        cage_json(server->cage));
     buf_deinit(&path);
     json_decref(sessions);
     struct guard_counts guard;

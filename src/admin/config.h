@@ -59,7 +59,11 @@ struct config {
     struct {
         uint64_t workers, workers_max;
         const char *control_socket;
+        const char *user, *group; /* "": whoever started it */
     } server;
+    struct {
+        bool enabled;
+    } sandbox;
     struct {
         struct config_listen listen;
         bool proxy_protocol;
@@ -193,6 +197,10 @@ bool config_is_set(const struct config *config, const char *name);
 /* Append the effective values: "section.key = value  # where from" a line, or one JSON object
  * {"section.key": value, ...}. */
 void config_show(const struct config *config, bool json, struct buf *out);
+
+/* Each setting that names a file or folder; `path` "" where there is none. */
+typedef void config_path_fn(void *ctx, const char *name, const char *path, bool written);
+void config_each_path(const struct config *config, config_path_fn *each, void *ctx);
 
 /* Append what there is to know about `name` ("imap.listen"), or of all settings of a section ("imap").
  * -ERR_NOT_FOUND, with the nearest known name. */

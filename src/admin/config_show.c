@@ -153,3 +153,13 @@ void config_manual(struct buf *out)
                 manual_entry(&config_settings[i], out);
     }
 }
+
+void config_each_path(const struct config *config, config_path_fn *each, void *ctx)
+{
+    for (size_t i = 0; i < config_setting_count; i++) {
+        const struct config_setting *setting = &config_settings[i];
+        if (setting->type == CONFIG_PATH)
+            each(ctx, setting->name, *(const char *const *)((const char *)config + setting->offset),
+                 setting->written);
+    }
+}

@@ -33,6 +33,7 @@ const struct config_section config_sections[] = {
     { "log", "What is written to standard error." },
     { "audit", "What is recorded for auditors: who came in, what was changed and deleted (loft-audit(5))." },
     { "server", "The process itself." },
+    { "sandbox", "What the server gives up before it serves anybody." },
     { "imap", "IMAP with STARTTLS, and what holds for IMAP on every port." },
     { "imaps", "IMAP under TLS from the first byte." },
     { "lmtp", "Delivery of mail by a mail transfer agent." },
@@ -56,7 +57,7 @@ const size_t config_section_count = ARRAY_COUNT(config_sections);
 /* Order: data.folder first, because other defaults are paths in it; sections as above. */
 const struct config_setting config_settings[] = {
     { "data.folder", CONFIG_PATH, .min = 1, .max = PATH_BYTES_MAX, .offset = FIELD(data.folder),
-      .help = "Folder that holds all mail and everything the server makes itself." },
+      .written = true, .help = "Folder that holds all mail and everything the server makes itself." },
 
     { "log.level", CONFIG_WORD, .standard = "info", .words = log_levels, .offset = FIELD(log.level),
       .help = "Least level of the events that are logged." },
@@ -64,6 +65,7 @@ const struct config_setting config_settings[] = {
       .help = "text is one line for people, json one object a line for programs." },
 
     { "audit.file", CONFIG_PATH, .standard = "audit.log", .max = PATH_BYTES_MAX, .offset = FIELD(audit.file),
+      .written = true,
       .help = "File to which events are appended, one JSON object a line; *loft log* reads it. Empty: "
               "nothing is recorded." },
     { "audit.rotate_bytes", CONFIG_NUMBER, CONFIG_BYTES, "64M", 0, 1024 * G,
@@ -81,8 +83,20 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(server.workers_max),
       .help = "Threads are added up to this number while all of them are blocked." },
     { "server.control_socket", CONFIG_PATH, .standard = "control.sock", .min = 1,
-      .max = SOCKET_PATH_BYTES_MAX, .offset = FIELD(server.control_socket),
+      .max = SOCKET_PATH_BYTES_MAX, .offset = FIELD(server.control_socket), .written = true,
       .help = "Local socket over which the command line talks to the running server." },
+    { "server.user", CONFIG_STRING, .standard = "", .max = 32, .offset = FIELD(server.user),
+      .help = "Who the server becomes when root has started it, once its ports are bound. Give it the data "
+              "folder, "
+              "and let it read keys and configuration." },
+    { "server.group", CONFIG_STRING, .standard = "", .max = 32, .offset = FIELD(server.group),
+      .help = "The group of server.user; empty for the one it has. Others that it is a member of stay." },
+
+    { "sandbox.enabled", CONFIG_BOOL, .standard = "yes", .offset = FIELD(sandbox.enabled),
+      .help =
+          "Once it runs, the server can open only the files and folders that settings name and what "
+          "libraries read, and cannot start programs, trace processes, mount, load modules or open raw "
+          "sockets. A setting that names another folder takes a restart. What is in force: loft status." },
 
     { "imap.listen", CONFIG_LISTEN, .standard = "*:143", .max = CONFIG_LISTEN_MAX,
       .offset = FIELD(imap.listen),

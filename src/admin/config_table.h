@@ -20,6 +20,7 @@ struct config_setting {
     uint64_t min, max;    /* NUMBER: the value; STRING and PATH: the length in bytes (0 min: may be empty) */
     const char *const *words; /* WORD: NULL-terminated; the value is the index */
     size_t offset;            /* of the field in struct config */
+    bool written;             /* PATH: the server writes there, or makes and removes it */
     const char *help;         /* sentences, in scdoc's plain characters: no '*', '_' or '\' outside words */
 };
 

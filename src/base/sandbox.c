@@ -147,24 +147,31 @@ bool sandbox_no_new_privileges(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
+/* Takes CAP_SETPCAP; who has not got that has nothing to gain from the bounding set either, with no_new_privs. */
+static void drop_bounding_set(uint64_t keep)
+{
+    for (unsigned long n = 0; prctl(PR_CAPBSET_READ, n, 0, 0, 0) >= 0; n++)
+        if (n >= 64 || !(keep >> n & 1))
+            prctl(PR_CAPBSET_DROP, n, 0, 0, 0);
+}
+
 bool sandbox_drop_capabilities(uint64_t keep)
 {
     struct __user_cap_header_struct self = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 
-    for (unsigned long n = 0; prctl(PR_CAPBSET_READ, n, 0, 0, 0) >= 0; n++)
-        if (n >= 64 || !(keep >> n & 1))
-            prctl(PR_CAPBSET_DROP, n, 0, 0,
-                  0); /* takes CAP_SETPCAP; without it nothing is to be gained either */
+    drop_bounding_set(keep);
     if (syscall(SYS_capget, &self, sets) < 0)
         return false;
+    bool none_left = true; /* then whoever started us may have forbidden to ask */
     for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
         uint32_t half = (uint32_t)(keep >> (32 * i));
+        none_left = none_left && !(sets[i].permitted & ~half) && !sets[i].inheritable;
         sets[i].permitted &= half;
         sets[i].effective &= half;
         sets[i].inheritable = 0; /* and with it what is ambient */
     }
-    return syscall(SYS_capset, &self, sets) == 0;
+    return none_left || syscall(SYS_capset, &self, sets) == 0;
 }
 
 int sandbox_find_user(const char *user, const char *group, uid_t *uid_out, gid_t *gid_out, struct err *err)
@@ -206,6 +213,7 @@ int sandbox_become(const char *user, const char *group, uint64_t keep, struct er
     int r = sandbox_find_user(user, group, &uid, &gid, err);
     if (r < 0)
         return r;
+    drop_bounding_set(0); /* nothing is executed with what is kept */
     /* In this order: without root's user nobody may change groups. */
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || initgroups(user, gid) < 0 || setresgid(gid, gid, gid) < 0 ||
         setresuid(uid, uid, uid) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 || !raise_again(keep))

@@ -252,7 +252,7 @@ static bool becomes_another(const char *folder)
     int count = getgroups(10, groups);
     return getuid() == 65534 && geteuid() == 65534 && getgid() == 1 && count <= 1 && setuid(0) < 0 &&
            status_hex("CapEff:") == UINT64_C(1) << CAP_NET_BIND && sandbox_drop_capabilities(0) &&
-           status_hex("CapPrm:") == 0 && access("/root/.", R_OK) < 0;
+           status_hex("CapPrm:") == 0 && status_hex("CapBnd:") == 0 && access("/root/.", R_OK) < 0;
 }
 
 static void test_sandbox_gives_privileges_up(void **state)
