@@ -231,9 +231,11 @@ static int start_auth(struct server *s, struct err *err)
                                 .network_failures = (uint32_t)c->auth.network_failures,
                                 .trusted = c->auth.trusted_networks,
                                 .path = failures_path,
-                                .log = s->log });
+                                .log = s->log,
+                                .audit = s->backend.audit });
     struct auth_params params = { .users = s->backend.users,
                                   .clock = &clock_system,
+                                  .audit = s->backend.audit,
                                   .guard = s->guard,
                                   .may_act_for = c->auth.may_act_for,
                                   .known_good_max = (uint32_t)c->auth.known_good_count,
@@ -316,6 +318,7 @@ static int start(struct server *s, const char *config_file, struct err *err)
                                     .mail = s->backend.mail,
                                     .users = s->backend.users,
                                     .auth = s->auth,
+                                    .audit = s->backend.audit,
                                     .limits = s->limits,
                                     .presence = s->presence,
                                     .languages = s->languages,

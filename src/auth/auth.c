@@ -1,6 +1,7 @@
 #include "auth/auth_private.h"
 
 #include "auth/second_factor.h"
+#include "auth/sign_in_event.h"
 #include "base/rand.h"
 
 #include <assert.h>
@@ -225,8 +226,22 @@ int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
     return 0;
 }
 
+static void record_refusal(struct auth *a, const struct attempt *t)
+{
+    const struct auth_request *q = t->request;
+    struct str asker = t->name[0] ? str_c(t->name) : q->authcid;
+    sign_in_event_record(a->params.audit,
+                         &(struct sign_in_event){ .peer = q->peer,
+                                                  .outcome = t->outcome,
+                                                  .user = q->authzid.n ? q->authzid : asker,
+                                                  .by = q->authzid.n ? asker : STR_NIL,
+                                                  .reason = auth_reason_name(t->outcome->reason) });
+}
+
 int attempt_end(struct auth *a, struct attempt *t, int r)
 {
+    if (r < 0)
+        record_refusal(a, t);
     int64_t elapsed = clock_mono_ms(a->params.clock) - t->begun_ms;
     t->outcome->delay_ms = elapsed < t->delay_ms ? (uint32_t)(t->delay_ms - elapsed) : 0;
     buf_deinit(&t->answer.groups);

@@ -29,6 +29,7 @@ struct auth;
 struct auth_params {
     struct users *users;       /* borrows, until auth_free */
     const struct clock *clock; /* borrows */
+    struct audit *audit;       /* borrows: who was refused; NULL: nothing is recorded */
     /* In the order in which they are asked; auth_new takes them: auth_free, or auth_new when it fails, calls their ops->free. */
     struct provider providers[AUTH_PROVIDERS_MAX];
     size_t provider_count;

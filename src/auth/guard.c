@@ -1,5 +1,6 @@
 #include "auth/guard_private.h"
 
+#include "base/audit.h"
 #include "base/network.h"
 
 #include <arpa/inet.h>
@@ -119,6 +120,15 @@ struct guard_verdict guard_look(struct guard *g, const struct auth_peer *peer, c
     return verdict;
 }
 
+static void record_lock(const struct guard *g, const struct guard_subject *s, struct throttle_score score)
+{
+    int64_t until_ms = clock_wall_ms(g->params.clock) + score.locked_for_ms;
+    AUDIT(g->params.audit, AUDIT_LOCK, AUDIT_BOOL("ok", true), KV("user", (const char *)s->account),
+          KV("address", (const char *)s->place),
+          KV("reason", s->device[0] ? "failures-of-device" : "failures"), KV("failures", score.failures),
+          KV("until_s", until_ms / 1000));
+}
+
 uint32_t guard_failed(struct guard *g, const struct guard_subject *s, bool locked)
 {
     int64_t now = clock_mono_ms(g->params.clock);
@@ -128,6 +138,8 @@ uint32_t guard_failed(struct guard *g, const struct guard_subject *s, bool locke
     struct throttle_score user = locked ? throttle_look(g->throttle, account_kind(s), account_key(s), now)
                                         : throttle_add_failure(g->throttle, account_kind(s), account_key(s),
                                                                now);
+    if (!locked && user.locked_for_ms > 0)
+        record_lock(g, s, user);
     return longer(address, user);
 }
 

@@ -39,6 +39,7 @@ struct guard_params {
     const char *trusted;       /* borrows: networks, as network_list_check takes them; NULL: none */
     const char *path;          /* copies: of the file; NULL: nothing is kept */
     struct logger log;         /* told of the file's troubles */
+    struct audit *audit;       /* borrows; told when an account is locked; NULL: nobody is */
 };
 
 struct guard;

@@ -20,6 +20,8 @@ struct auth_peer {
      * for a local socket, of which no score is kept. */
     struct str client_key;
     const char *tls_version; /* static: "TLSv1.3"; NULL without TLS */
+    struct str client;       /* what it says it is; borrows; NIL or "": nothing yet */
+    uint64_t session;        /* number of the connection, as in the log */
 };
 
 #endif

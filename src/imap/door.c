@@ -122,6 +122,20 @@ struct str door_shown_name(const struct session *s, const struct account *accoun
     return name;
 }
 
+struct str door_owner(const struct session *s, const struct account *account)
+{
+    static const struct str others = STR_INIT(NAMESPACE_OTHERS "/");
+    for (const struct door_guest *guest = s->guests; guest; guest = guest->next) {
+        struct str prefix = str_make(guest->prefix, guest->prefix_bytes);
+        if (guest->account.n != account_id(account).n)
+            continue;
+        if (str_ends(prefix, STR("/")))
+            prefix.n--;
+        return str_starts(prefix, others) ? str_skip(prefix, others.n) : prefix;
+    }
+    return STR("");
+}
+
 static int no_such(struct err *err)
 {
     return err_set(err, ERR_NOT_FOUND, "no such mailbox");

@@ -72,6 +72,10 @@ MUST_USE int door_check_selected(struct session *s, struct err *err);
 struct str door_shown_name(const struct session *s, const struct account *account, struct str name,
                            struct arena *arena);
 
+/* Whose account it is, of those that the session has come to: "" for one's own; a user, or "Shared" or "Shared/DOMAIN" for
+ * public mailboxes. Borrows the session. */
+struct str door_owner(const struct session *s, const struct account *account);
+
 /* One's own tree with all that others let the user see, under the names that he knows it by.
  *   accounts_out  own references, in the arena: keep them while the tree is in use, then door_leave_accounts
  *   patterns      only what may match one of them is needed: others need not be opened in vain */

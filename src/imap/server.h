@@ -6,6 +6,7 @@
 #include "auth/presence.h"
 #include "auth/sasl.h"
 #include "auth/users.h"
+#include "base/audit.h"
 #include "imap/language.h"
 #include "imap/wire/framer.h"
 #include "mail/account.h"
@@ -39,6 +40,7 @@ struct imap_server {
     struct mail *mail;
     struct users *users;
     struct auth *auth;
+    struct audit *audit;               /* what auditors read; NULL: nothing is recorded */
     struct limits *limits;             /* connections per account are counted as "account/" id */
     struct presence *presence;         /* who is here, for `loft who` and `loft kick` */
     const struct languages *languages; /* RFC 5255 */

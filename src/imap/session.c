@@ -9,6 +9,7 @@
 #include "imap/metadata_news.h"
 #include "imap/notify.h"
 #include "imap/reply.h"
+#include "imap/trail.h"
 #include "imap/update.h"
 #include "imap/wire/writer.h"
 
@@ -366,7 +367,19 @@ static int check_app_password(struct session *s, const struct auth_outcome *outc
     return r < 0 ? r : app_password_is_good(s->server->users, &user, outcome->app_password_id, err);
 }
 
-int session_sign_in(struct session *s, const struct auth_outcome *outcome, struct err *err)
+void session_peer(const struct session *s, struct auth_peer *peer_out, char key[static ADDR_KEY_BYTES])
+{
+    const struct net_addr *addr = conn_peer(s->conn);
+    *peer_out = (struct auth_peer){ .protocol = "imap",
+                                    .client_key = addr_client_key(addr, key),
+                                    .tls_version = conn_tls_version(s->conn),
+                                    .client = buf_str(&s->client),
+                                    .session = conn_id(s->conn) };
+    peer_out->has_ip = addr_as_ipv6(addr, peer_out->ip);
+    addr_format(addr, false, peer_out->address);
+}
+
+static int enter(struct session *s, const struct auth_outcome *outcome, struct err *err)
 {
     const struct user *user = &outcome->user;
     char room[32];
@@ -395,6 +408,7 @@ int session_sign_in(struct session *s, const struct auth_outcome *outcome, struc
     snprintf(info.user, sizeof info.user, "%s", user->name);
     snprintf(info.mechanism, sizeof info.mechanism, "%s", outcome->mechanism);
     snprintf(info.by, sizeof info.by, STR_FMT, STR_ARG(utf8_prefix(str_c(outcome->by), sizeof info.by - 1)));
+    snprintf(info.client, sizeof info.client, STR_FMT, STR_ARG(buf_str(&s->client)));
     addr_format(conn_peer(s->conn), false, info.address);
     r = note_app_password(s, outcome, &info, err);
     s->presence = presence_enter(s->server->presence, &info);
@@ -404,10 +418,20 @@ int session_sign_in(struct session *s, const struct auth_outcome *outcome, struc
         session_sign_out(s);
         return r;
     }
+    s->signed_in_ms = conn_now_mono_ms(s->conn);
+    if (outcome->by[0] && !(s->by = strdup(outcome->by)))
+        abort();
     log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("by", outcome->by),
              KV("mechanism", outcome->mechanism), KV("address", (const char *)info.address),
              KV("tls", tls.version));
     return 0;
+}
+
+int session_sign_in(struct session *s, const struct auth_outcome *outcome, struct err *err)
+{
+    int r = enter(s, outcome, err);
+    trail_signed_in(s, outcome, r < 0 ? err : NULL);
+    return r;
 }
 
 void session_sign_out(struct session *s)
@@ -418,6 +442,8 @@ void session_sign_out(struct session *s)
     if (s->account) {
         log_info(&s->log, "logout", KV("account", (const char *)s->user_name),
                  KV("commands", s->command_count));
+        if (s->signed_in_ms)
+            trail_signed_out(s);
         char room[32];
         limit_release(s->server->limits, account_limit_key(s, account_id(s->account), room));
         presence_leave(s->server->presence, &s->presence);
@@ -426,6 +452,10 @@ void session_sign_out(struct session *s)
     door_forget(s);
     s->holds_account_limit = false;
     s->read_only = false;
+    free(s->by);
+    s->by = NULL;
+    s->expunged_count = 0;
+    s->signed_in_ms = 0;
     memset(s->user_name, 0, sizeof s->user_name);
     memset(s->hidden_capabilities, 0, sizeof s->hidden_capabilities);
     s->rev2 = s->condstore = s->qresync = s->utf8_accept = s->uidonly = false;
@@ -583,6 +613,7 @@ static void on_close(void *session)
     s->state = STATE_LOGOUT;
     session_sign_out(s);
     conn_waker_unref(&s->waker);
+    buf_deinit(&s->client);
     free(s);
 }
 

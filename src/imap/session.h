@@ -21,7 +21,10 @@ struct append;
 struct door_guest;
 struct sign_in;
 
-enum { LOGIN_FAILURES_MAX = 10 }; /* of one connection, then BYE */
+enum {
+    LOGIN_FAILURES_MAX = 10, /* of one connection, then BYE */
+    CLIENT_BYTES_MAX = 127,  /* of what a client says it is; cut there */
+};
 
 enum session_state {
     STATE_NOT_AUTHENTICATED = 1u << 0,
@@ -45,11 +48,15 @@ struct session {
     enum session_state state;
     enum session_input input;
     struct framer framer;
-    bool at_eof; /* the client sends no more */
+    bool at_eof;       /* the client sends no more */
+    struct buf client; /* what it says it is, at most CLIENT_BYTES_MAX: RFC 2971; empty: nothing yet */
 
     /* Who. NULL and empty before login. */
     struct account *account; /* own reference */
     char user_name[USER_NAME_BYTES_MAX + 1];
+    char *by;                /* who has signed in and acts for the user; heap; NULL: the user */
+    int64_t signed_in_ms;    /* mono; 0: not yet */
+    uint64_t expunged_count; /* messages that the session has removed for good */
     char hidden_capabilities[USER_HIDDEN_BYTES_MAX + 1]; /* capability.h */
     struct presence_entry *presence;
     bool holds_account_limit;
@@ -197,6 +204,9 @@ void session_finish(struct session *s, int r, const struct err *err);
 
 /* Signed in: open the account, take the account's place in the limits, become AUTHENTICATED. -ERR_LIMIT with the limit's name, ... */
 MUST_USE int session_sign_in(struct session *s, const struct auth_outcome *outcome, struct err *err);
+
+/* Who is at the other end. `peer_out` borrows the session and `key`. */
+void session_peer(const struct session *s, struct auth_peer *peer_out, char key[static ADDR_KEY_BYTES]);
 
 /* Take back all that session_sign_in and the user have brought into the session (RFC 8437): afterwards it is
  * as new, but for its tag and arena. NOT_AUTHENTICATED; LOGOUT stays. Whatever is added to struct session for a

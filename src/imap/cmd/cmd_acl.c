@@ -3,6 +3,7 @@
 #include "imap/cmd/command.h"
 #include "imap/cmd/rights.h"
 #include "imap/door.h"
+#include "imap/trail.h"
 #include "imap/wire/acl_args.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
@@ -129,6 +130,12 @@ int setacl_run(struct session *s, const void *args, struct err *err)
     if (r < 0)
         return r;
     r = set_acl(s, a, &place, err);
+    if (r == 0)
+        trail_acl(s, &place, a->identifier,
+                  a->sign == '+'   ? "add"
+                  : a->sign == '-' ? "remove"
+                                   : "set",
+                  a->rights);
     place_leave(&place);
     return r;
 }
@@ -160,6 +167,8 @@ int deleteacl_run(struct session *s, const void *args, struct err *err)
     if (r < 0)
         return r;
     r = delete_acl(s, a->identifier, &place, err);
+    if (r == 0)
+        trail_acl(s, &place, a->identifier, "delete", STR_NIL);
     place_leave(&place);
     return r;
 }

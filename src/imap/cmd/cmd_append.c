@@ -9,6 +9,7 @@
 #include "imap/cmd/quota_root.h"
 #include "imap/door.h"
 #include "imap/notify.h"
+#include "imap/trail.h"
 #include "imap/wire/append_args.h"
 #include "imap/wire/writer.h"
 #include "mail/incoming.h"
@@ -399,6 +400,8 @@ static int store(struct session *s, struct append *a, struct err *err)
     if (r < 0)
         return r;
     a->count = 0; /* they are the mailbox's now */
+    if (a->replaced_uid)
+        trail_expunged(s, 1, NULL);
     notify_own_messages(s, a->account, a->change.mailbox_id, &a->change.uids);
     return 0;
 }

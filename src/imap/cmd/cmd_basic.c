@@ -5,8 +5,11 @@
 #include "imap/context.h"
 #include "imap/door.h"
 #include "imap/metadata_news.h"
+#include "imap/trail.h"
 #include "imap/wire/session_args.h"
 #include "imap/wire/writer.h"
+
+#include "base/utf8.h"
 
 int noop_run(struct session *s, const void *args, struct err *err)
 {
@@ -88,19 +91,22 @@ int id_run(struct session *s, const void *args, struct err *err)
 {
     (void)err;
     const struct id_args *a = args;
-    struct buf client = BUF_INIT;
+    struct buf *client = &s->client;
+    buf_clear(client);
     for (size_t i = 0; i < a->count; i++)
         if (str_eq_nocase(a->pairs[i].field, STR("name")) ||
             str_eq_nocase(a->pairs[i].field, STR("version"))) {
-            if (client.n)
-                buf_add_char(&client, ' ');
-            buf_add(&client, a->pairs[i].value);
+            if (client->n)
+                buf_add_char(client, ' ');
+            buf_add(client, a->pairs[i].value);
         }
+    client->n = utf8_prefix(buf_str(client), CLIENT_BYTES_MAX).n;
     if (s->presence)
-        presence_set_client(s->server->presence, s->presence, buf_str(&client));
-    if (client.n) /* strangers do not fill the log */
-        LOG_AT(&s->log, s->presence ? LEVEL_INFO : LEVEL_DEBUG, "client", KV("id", buf_str(&client)));
-    buf_deinit(&client);
+        presence_set_client(s->server->presence, s->presence, buf_str(client));
+    if (client->n) /* strangers do not fill the log */
+        LOG_AT(&s->log, s->presence ? LEVEL_INFO : LEVEL_DEBUG, "client", KV("id", buf_str(client)));
+    if (client->n && s->presence)
+        trail_client(s);
     /* The version is told to those who are signed in only: strangers need not know what to attack. */
     if (s->state == STATE_NOT_AUTHENTICATED)
         buf_add_lit(session_out(s), "* ID (\"name\" \"Loft\")\r\n");

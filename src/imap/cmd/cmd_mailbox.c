@@ -3,6 +3,7 @@
 #include "imap/cmd/command.h"
 #include "imap/door.h"
 #include "imap/notify.h"
+#include "imap/trail.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
 
@@ -108,6 +109,7 @@ int delete_run(struct session *s, const void *args, struct err *err)
         r = commit(s, n->place.account, &n->change, err);
     if (r < 0)
         return r;
+    trail_mailbox(s, AUDIT_MAILBOX_DELETE, &n->place, STR_NIL);
     notify_own_naming(s, n->place.account,
                       &(struct name_doing){ .what = DOING_DELETE, .name = n->place.name });
     if (s->rev2 && !str_is_nil(a->given)) /* RFC 9051, 6.3.5 */
@@ -144,6 +146,7 @@ int rename_run(struct session *s, const void *args, struct err *err)
         r = commit(s, n->place.account, &n->change, err);
     if (r < 0)
         return r;
+    trail_mailbox(s, AUDIT_MAILBOX_RENAME, &n->place, n->to.name);
     notify_own_naming(
         s, n->place.account,
         &(struct name_doing){ .what = DOING_RENAME, .name = n->to.name, .from = n->place.name });

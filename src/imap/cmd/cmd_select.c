@@ -4,6 +4,7 @@
 #include "imap/cmd/quota_root.h"
 #include "imap/door.h"
 #include "imap/notify.h"
+#include "imap/trail.h"
 #include "imap/update.h"
 #include "imap/wire/mailbox_args.h"
 #include "imap/wire/writer.h"
@@ -223,6 +224,8 @@ int close_run(struct session *s, const void *args, struct err *err)
         r = session_commit(s, s->selected_account, change, err);
         if (r == -ERR_AGAIN)
             return r;
+        if (r == 0)
+            trail_expunged(s, seqset_count(&change->uids), NULL);
         if (r == 0 && s->qresync && change->modseq) /* RFC 7162, 3.2.8 */
             session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)change->modseq);
     }

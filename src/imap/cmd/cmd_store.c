@@ -7,6 +7,7 @@
 #include "imap/cmd/saved.h"
 #include "imap/door.h"
 #include "imap/notify.h"
+#include "imap/trail.h"
 #include "imap/update.h"
 #include "imap/wire/message_args.h"
 
@@ -204,6 +205,7 @@ static int expunge(struct session *s, const struct seqset *set, struct err *err)
     if (r < 0)
         return r;
     set_own_gone(s, &c->change.uids);
+    trail_expunged(s, seqset_count(&c->change.uids), NULL);
     if (s->qresync && c->change.modseq) /* RFC 7162, 3.2.7 */
         session_code(s, "HIGHESTMODSEQ %llu", (unsigned long long)c->change.modseq);
     return 0;
@@ -314,6 +316,7 @@ static int copy(struct session *s, const struct copy_args *a, bool move, struct 
         return 0;
     }
     set_own_gone(s, &c->change.source_uids);
+    trail_expunged(s, seqset_count(&c->change.source_uids), &a->mailbox);
     /* RFC 6851, 4.3: COPYUID goes in an untagged OK, before the EXPUNGEs that the dispatcher sends next. */
     session_untagged(s, "OK", code.p, "Moved");
     if (s->qresync)

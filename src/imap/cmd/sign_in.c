@@ -78,12 +78,7 @@ static struct sign_in *make(struct session *s)
     struct sign_in *in = s->sign_in = calloc(1, sizeof *in);
     if (!in)
         abort();
-    const struct net_addr *addr = conn_peer(s->conn);
-    in->peer.protocol = "imap";
-    in->peer.has_ip = addr_as_ipv6(addr, in->peer.ip);
-    in->peer.client_key = addr_client_key(addr, in->client_key);
-    in->peer.tls_version = conn_tls_version(s->conn);
-    addr_format(addr, false, in->peer.address);
+    session_peer(s, &in->peer, in->client_key);
     sign_in_channel(s, &in->room, &in->channel);
     return in;
 }
