@@ -1,5 +1,7 @@
 """Second factors and app passwords, from the command line to the wire, with a real authenticator program (oathtool)."""
 import base64
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -52,6 +54,39 @@ def sign_in(server, user, password):
     reply = client.login(user, password)
     client.close()
     return reply
+
+
+def scram(server, user, password, hash_name="sha256"):
+    """The tagged reply to AUTHENTICATE SCRAM-SHA-256; the server's signature is checked. RFC 5802, 3"""
+    def decode(line):
+        return dict(item.split("=", 1) for item in base64.b64decode(line[2:]).decode().split(","))
+
+    def mac(key, text):
+        return hmac.digest(key, text.encode(), hash_name)
+
+    client = Client(server)
+    bare = f"n={user},r=fyko+d2lbbFgONRv9qkxdawL"
+    name = {"sha1": "SCRAM-SHA-1", "sha256": "SCRAM-SHA-256"}[hash_name]
+    client.socket.sendall(f"a AUTHENTICATE {name} {base64.b64encode(b'n,,' + bare.encode()).decode()}\r\n".encode())
+    line = client.line()
+    if not line.startswith("+ "):
+        client.close()
+        return line[2:]
+    first = decode(line)
+    salted = hashlib.pbkdf2_hmac(hash_name, password.encode(), base64.b64decode(first["s"]), int(first["i"]))
+    without_proof = f"c=biws,r={first['r']}"
+    message = f"{bare},{base64.b64decode(line[2:]).decode()},{without_proof}"
+    key = mac(salted, "Client Key")
+    signature = mac(hashlib.new(hash_name, key).digest(), message)
+    proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, signature))).decode()
+    client.socket.sendall(base64.b64encode(f"{without_proof},p={proof}".encode()) + b"\r\n")
+    line = client.line()
+    if line.startswith("+ "):
+        assert base64.b64decode(decode(line)["v"]) == mac(mac(salted, "Server Key"), message)
+        client.socket.sendall(b"\r\n")
+        line = client.line()
+    client.close()
+    return line[2:]
 
 
 OPEN = "OK"
@@ -307,6 +342,45 @@ def test_nobody_slips_in_while_an_app_password_is_revoked(loft, anna):
         wait_until(lambda: not [s for s in loft.json("who") if s["user"] == anna])
         for client in kept:
             client.close()
+
+
+# ---- SCRAM ----
+
+def test_scram_takes_the_password_and_each_app_password_under_a_name_of_its_own(loft, anna):
+    assert scram(loft, anna, PASSWORD).startswith(OPEN)
+    assert scram(loft, anna, "wrong") == UNIFORM
+    phone, sieve = add_app_password(loft, anna, "phone"), add_app_password(loft, anna, "sieve", "--scope", "sieve")
+    assert scram(loft, f"{anna}/phone", phone).startswith(OPEN)
+    assert scram(loft, f"{anna}/phone", PASSWORD) == UNIFORM
+    assert scram(loft, f"{anna}/laptop", phone) == UNIFORM
+    assert scram(loft, f"{anna}/sieve", sieve) == UNIFORM
+    assert loft.json("user", "app-password", "list", anna)[0]["used_from"] == "127.0.0.1"
+    loft.run("user", "passwd", anna, "--password-stdin", input=b"new one\n")
+    assert scram(loft, anna, PASSWORD) == UNIFORM
+    assert scram(loft, anna, "new one").startswith(OPEN)
+    secret, _, _ = enable(loft, anna)
+    assert scram(loft, anna, "new one") == UNIFORM
+    assert scram(loft, anna, "new one" + code_of(secret, 1)) == UNIFORM
+    assert scram(loft, f"{anna}/phone", phone).startswith(OPEN)
+    loft.run("user", "app-password", "delete", anna, "phone")
+    assert scram(loft, f"{anna}/phone", phone) == UNIFORM
+
+
+def test_users_of_old_records_get_verifiers_when_they_sign_in_with_plain(tmp_path):
+    data = str(tmp_path / "data")
+    with Loft({"auth.mechanisms": "PLAIN LOGIN"}, data=data) as loft:
+        anna = loft.add_user("anna")
+        assert sign_in(loft, anna, PASSWORD).startswith(OPEN)
+        assert "CANNOT" in scram(loft, anna, PASSWORD)
+    with Loft({"auth.mechanisms": "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"}, data=data) as loft:
+        for name in "sha256", "sha1":
+            assert scram(loft, anna, PASSWORD, name) == UNIFORM
+        assert sign_in(loft, anna, "wrong") == UNIFORM
+        assert scram(loft, anna, PASSWORD) == UNIFORM
+        assert sign_in(loft, anna, PASSWORD).startswith(OPEN)
+        for name in "sha256", "sha1":
+            assert scram(loft, anna, PASSWORD, name).startswith(OPEN)
+            assert scram(loft, anna, "wrong", name) == UNIFORM
 
 
 # ---- reading only ----

@@ -1,6 +1,7 @@
 #include "admin/backend.h"
 
 #include "auth/grants.h"
+#include "auth/sasl.h"
 #include "base/file.h"
 #include "store/rocks/rocks.h"
 
@@ -67,19 +68,31 @@ static int open_names(struct names_params params, struct backend *b, struct err 
     return r < 0 ? err_context(err, "auth.default_domain") : 0;
 }
 
+/* What no mechanism asks for is not kept: a thief could try passwords against it. */
+static void choose_verifiers(const struct config *config, struct users_params *params)
+{
+    const unsigned sha_1 = SASL_SCRAM_SHA_1 | SASL_SCRAM_SHA_1_PLUS;
+    unsigned mechanisms;
+    if (sasl_parse_mechanisms(str_c(config->auth.mechanisms), &mechanisms, NULL) < 0)
+        abort(); /* config_load has looked */
+    if (mechanisms & (sha_1 | SASL_SCRAM_SHA_256 | SASL_SCRAM_SHA_256_PLUS))
+        params->scram_iterations = (uint32_t)config->auth.scram_iterations;
+    params->scram_sha_1 = mechanisms & sha_1;
+}
+
 static int open_users(const struct config *config, struct backend *b, struct err *err)
 {
-    const struct users_params params = { .store = b->store,
-                                         .clock = &clock_system,
-                                         .hash_passes = config->auth.hash_passes,
-                                         .hash_memory_bytes = config->auth.hash_memory_bytes,
-                                         .scram_iterations = (uint32_t)config->auth.scram_iterations,
-                                         .totp_skew_steps = (uint32_t)config->totp.skew_steps,
-                                         .totp_with_password = config->totp.with_password,
-                                         .totp_issuer = config->totp.issuer };
+    struct users_params params = { .store = b->store,
+                                   .clock = &clock_system,
+                                   .hash_passes = config->auth.hash_passes,
+                                   .hash_memory_bytes = config->auth.hash_memory_bytes,
+                                   .totp_skew_steps = (uint32_t)config->totp.skew_steps,
+                                   .totp_with_password = config->totp.with_password,
+                                   .totp_issuer = config->totp.issuer };
     const struct names_params names = { .default_domain = config->auth.default_domain,
                                         .delimiter = config->lmtp.recipient_delimiter[0],
                                         .sign_in_with_alias = config->auth.sign_in_with_alias };
+    choose_verifiers(config, &params);
     int r = users_open(&params, &b->users, err);
     return r < 0 ? r : open_names(names, b, err);
 }
