@@ -340,10 +340,14 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(auth.hash_memory_bytes), .help = "Memory of argon2id for new passwords." },
     { "auth.scram_iterations", CONFIG_NUMBER, .standard = "100000", .min = SCRAM_ITERATIONS_MIN,
       .max = SCRAM_ITERATIONS_MAX, .offset = FIELD(auth.scram_iterations),
-      .help = "Iterations of SCRAM (RFC 7677) for new passwords; users who have fewer get them when they "
-              "sign in with PLAIN. They protect passwords if the data is stolen, and each client computes "
-              "them with each connection: 100000 take a laptop some 30 ms. The advice for servers that hash "
-              "themselves is 600000." },
+      .help =
+          "Iterations of SCRAM (RFC 7677) for new passwords, where auth.mechanisms names SCRAM. Users who "
+          "have "
+          "fewer, or who had their password before SCRAM was switched on, get them when they sign in with "
+          "PLAIN or LOGIN; until then SCRAM refuses them. They protect passwords if the data is stolen, and "
+          "each "
+          "client computes them with each connection: 100000 took 27 ms. The advice for servers that hash "
+          "themselves is 600000." },
 
     { "totp.with_password", CONFIG_BOOL, .standard = "no", .offset = FIELD(totp.with_password),
       .help = "Users with a second factor (loft user totp) may sign in with their password and the code of "
