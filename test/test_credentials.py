@@ -344,6 +344,21 @@ def test_nobody_slips_in_while_an_app_password_is_revoked(loft, anna):
             client.close()
 
 
+def test_all_of_it_works_where_no_server_runs(tmp_path):
+    loft = Loft({"totp.with_password": "yes"}, data=str(tmp_path / "data"))
+    os.mkdir(loft.data)
+    anna = loft.add_user("anna")
+    secret, _, recovery = enable(loft, anna)
+    password = add_app_password(loft, anna, "phone")
+    gone = add_app_password(loft, anna, "gone")
+    assert loft.json("user", "app-password", "delete", anna, "gone")["kicked"] == 0
+    with loft:
+        assert sign_in(loft, anna, PASSWORD) == UNIFORM
+        assert sign_in(loft, anna, gone) == UNIFORM
+        assert sign_in(loft, anna, password).startswith(OPEN)
+        assert sign_in(loft, anna, PASSWORD + recovery[0]).startswith(OPEN)
+
+
 # ---- SCRAM ----
 
 def test_scram_takes_the_password_and_each_app_password_under_a_name_of_its_own(loft, anna):
@@ -427,15 +442,17 @@ def test_auditors_see_what_changed_and_no_secret(loft, anna):
     secret, _, recovery = enable(loft, anna)
     password = add_app_password(loft, anna, "phone", "--scope", "imap")
     sign_in(loft, anna, password)
+    sign_in(loft, anna, PASSWORD + recovery[0])
     loft.run("user", "app-password", "delete", anna, "phone")
     loft.run("user", "totp", "disable", anna)
     with open(os.path.join(loft.data, "audit.log"), encoding="utf-8") as file:
         text = file.read()
     events = [e for e in map(json.loads, text.splitlines()) if e.get("user") == anna]
-    assert [(e["event"], e["command"]) for e in events if e["event"] in ("second-factor", "app-password")] == [
+    assert [(e["event"], e.get("command", e.get("change"))) for e in events
+            if e["event"] in ("second-factor", "app-password")] == [
         ("second-factor", "user-totp-begin"), ("second-factor", "user-totp-confirm"),
-        ("app-password", "user-app-password-add"), ("app-password", "user-app-password-delete"),
-        ("second-factor", "user-totp-disable")]
+        ("app-password", "user-app-password-add"), ("second-factor", "recovery-code"),
+        ("app-password", "user-app-password-delete"), ("second-factor", "user-totp-disable")]
     assert any(e["event"] == "app-password" and e["name"] == "phone" and e.get("scope") == "imap" for e in events)
     for hidden in secret, password, password.replace("-", ""), *recovery:
         assert hidden not in text and not any(hidden in line for line in loft.log)

@@ -335,6 +335,9 @@ static int verify_with_factor(struct auth *a, struct attempt *t, struct str type
         return err_set(err, ERR_UNAVAILABLE, "the use of a code cannot be written down");
     }
     t->answer.second_factor = r == 0;
+    if (r == 0 && factor.is_recovery)
+        AUDIT(a->params.audit, AUDIT_SECOND_FACTOR, AUDIT_BOOL("ok", true), KV("user", (const char *)t->name),
+              KV("change", "recovery-code"), KV("address", (const char *)t->request->peer->address));
     return r;
 }
 

@@ -17,7 +17,6 @@
 #include "base/utf8.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -332,39 +331,12 @@ static void await_sign_in(struct session *s)
     conn_set_input_limit(s->conn, s->server->settings.before_login.command_max);
 }
 
-/* Whose app password it is: of who signed in, though it be for another. */
-static int find_signer(const struct session *s, const struct auth_outcome *outcome, struct user *user_out,
-                       struct err *err)
-{
-    const char *name = outcome->by[0] ? outcome->by : outcome->user.name;
-    int r = users_find(s->server->users, str_c(name), user_out, err);
-    sodium_memzero(user_out->hash, sizeof user_out->hash);
-    return r == -ERR_NOT_FOUND ? err_set(err, ERR_AUTH, "the user has been deleted") : r;
-}
-
-static int note_app_password(struct session *s, const struct auth_outcome *outcome,
-                             struct presence_info *info, struct err *err)
-{
-    struct user user;
-    s->read_only = outcome->read_only;
-    if (!outcome->app_password_id)
-        return 0;
-    int r = find_signer(s, outcome, &user, err);
-    if (r == 0) {
-        info->app_password_id = outcome->app_password_id;
-        info->app_password_account = user.account.n;
-    }
-    return r;
-}
-
 /* It may have been revoked since it was looked at; from now on whoever revokes it sees this session. auth/app_password.h */
 static int check_app_password(struct session *s, const struct auth_outcome *outcome, struct err *err)
 {
-    struct user user;
     if (!outcome->app_password_id)
         return 0;
-    int r = find_signer(s, outcome, &user, err);
-    return r < 0 ? r : app_password_is_good(s->server->users, &user, outcome->app_password_id, err);
+    return app_password_is_good(s->server->users, &outcome->user, outcome->app_password_id, err);
 }
 
 void session_peer(const struct session *s, struct auth_peer *peer_out, char key[static ADDR_KEY_BYTES])
@@ -394,6 +366,7 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
         return r;
     }
     s->holds_account_limit = true;
+    s->read_only = outcome->read_only;
     memcpy(s->user_name, user->name, sizeof s->user_name);
     memcpy(s->hidden_capabilities, user->hidden, sizeof s->hidden_capabilities);
     s->state = STATE_AUTHENTICATED;
@@ -404,16 +377,16 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
     struct presence_info info = { .conn_id = conn_id(s->conn),
                                   .protocol = "imap",
                                   .tls = conn_is_tls(s->conn),
+                                  .app_password_id = outcome->app_password_id,
+                                  .app_password_account = user->account.n,
                                   .since_ms = clock_wall_ms(s->server->clock) };
     snprintf(info.user, sizeof info.user, "%s", user->name);
     snprintf(info.mechanism, sizeof info.mechanism, "%s", outcome->mechanism);
     snprintf(info.by, sizeof info.by, STR_FMT, STR_ARG(utf8_prefix(str_c(outcome->by), sizeof info.by - 1)));
     snprintf(info.client, sizeof info.client, STR_FMT, STR_ARG(buf_str(&s->client)));
     addr_format(conn_peer(s->conn), false, info.address);
-    r = note_app_password(s, outcome, &info, err);
     s->presence = presence_enter(s->server->presence, &info);
-    if (r == 0)
-        r = check_app_password(s, outcome, err);
+    r = check_app_password(s, outcome, err);
     if (r < 0) {
         session_sign_out(s);
         return r;
