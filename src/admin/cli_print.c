@@ -12,12 +12,12 @@ enum { COLUMNS_MAX = 16, GAP = 2 };
 
 void cli_add_safe(struct buf *out, struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) /* C0 and DEL; of C1, only what UTF-8 makes of them: 0xC2 0x80..0x9F */
-        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ||
-            ((unsigned char)s.p[i] == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0 && ++i))
-            buf_add_char(out, '?');
-        else
-            buf_add_char(out, s.p[i]);
+    const char *end = str_end(s);
+    for (const char *p = s.p; p < end;) {
+        size_t hidden = utf8_hidden(p, end);
+        buf_add_char(out, hidden ? '?' : *p);
+        p += hidden ? hidden : 1;
+    }
 }
 
 void cli_format_bytes(uint64_t bytes, struct buf *out)

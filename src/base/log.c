@@ -84,25 +84,17 @@ static void add_timestamp(struct buf *line, int64_t wall_ms)
     }
 }
 
-/* U+0080 to U+009F in UTF-8: control characters to a terminal that shows the log. */
-static bool is_c1_control(struct str s, size_t i)
-{
-    return i + 1 < s.n && (unsigned char)s.p[i] == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0;
-}
-
 static void add_quoted(struct buf *line, struct str s)
 {
+    const char *end = str_end(s);
     buf_add_char(line, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\')
-            buf_printf(line, "\\%c", c);
-        else if (is_c1_control(s, i))
-            buf_printf(line, "\\u%04x", (unsigned char)s.p[++i]);
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(line, "\\u%04x", c);
+    for (const char *p = s.p; p < end;) {
+        if (utf8_hidden(p, end))
+            buf_printf(line, "\\u%04x", (unsigned)utf8_next(&p, end));
+        else if (*p == '"' || *p == '\\')
+            buf_printf(line, "\\%c", *p++);
         else
-            buf_add_char(line, (char)c);
+            buf_add_char(line, *p++);
     }
     buf_add_char(line, '"');
 }
@@ -111,11 +103,9 @@ static bool is_plain(struct str s)
 {
     if (s.n == 0)
         return false;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c <= 0x20 || c == 0x7f || c == '"' || c == '\\' || c == '=' || is_c1_control(s, i))
+    for (const char *p = s.p, *end = str_end(s); p < end; p++)
+        if (*p == ' ' || *p == '"' || *p == '\\' || *p == '=' || utf8_hidden(p, end))
             return false;
-    }
     return true;
 }
 

@@ -75,6 +75,7 @@ static void test_values_cannot_start_a_line_or_a_field(void **state)
         { STR_INIT("a\r\x1b[2J"), "\"a\\u000d\\u001b[2J\"", "\"a\\u000d\\u001b[2J\"" },
         { STR_INIT("\"\\"), "\"\\\"\\\\\"", "\"\\\"\\\\\"" },
         { STR_INIT("\x7f"), "\"\\u007f\"", "\"\\u007f\"" },
+        { STR_INIT("a\342\200\256b"), "\"a\\u202eb\"", "\"a\\u202eb\"" }, /* turns what follows */
         { STR_INIT("\xc2\x9b"
                    "2J"),
           "\"\\u009b2J\"", "\"\\u009b2J\"" }, /* CSI, in UTF-8 */

@@ -67,6 +67,25 @@ void utf8_put(struct buf *out, uint32_t c)
     }
 }
 
+size_t utf8_hidden(const char *p, const char *end)
+{
+    const unsigned char *c = (const unsigned char *)p;
+    size_t n = (size_t)(end - p);
+    if (c[0] < 0x80)
+        return c[0] < 0x20 || c[0] == 0x7f;
+    if (n < 2)
+        return 0;
+    if (c[0] == 0xc2) /* C1 */
+        return c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+    if (c[0] == 0xd8) /* U+061C */
+        return c[1] == 0x9c ? 2 : 0;
+    if (c[0] != 0xe2 || n < 3)
+        return 0;
+    if (c[1] == 0x80) /* U+200E, U+200F; U+2028 to U+202E */
+        return c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae) ? 3 : 0;
+    return c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9 ? 3 : 0; /* U+2066 to U+2069 */
+}
+
 bool utf8_to_nfc(struct str s, struct arena *arena, struct str *out)
 {
     if (!utf8_is_valid(s))

@@ -13,6 +13,10 @@ bool utf8_is_ascii(struct str s); /* 1..127 only: NUL is not ASCII text */
 int32_t utf8_next(const char **p, const char *end);
 void utf8_put(struct buf *out, uint32_t code_point);
 
+/* How many bytes the character at `p` (< end) has that must reach no terminal: controls, line separators, and marks that turn the
+ * direction of writing, with which a name could rewrite the line around it. 0: it may. */
+size_t utf8_hidden(const char *p, const char *end);
+
 /* Valid input becomes NFC in the arena; false when it is not valid UTF-8. */
 bool utf8_to_nfc(struct str s, struct arena *arena, struct str *out);
 

@@ -212,6 +212,25 @@ static void test_prefix_ends_at_a_code_point(void **state)
         assert_row(utf8_prefix(s, n).n == lengths[n], n, "prefix");
 }
 
+static void test_hidden_characters_are_controls_and_turners(void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c < 0x3000; c++) {
+        bool control = c < 0x20 || (c >= 0x7f && c < 0xa0), line = c == 0x2028 || c == 0x2029;
+        bool turner = c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+                      (c >= 0x2066 && c <= 0x2069);
+        struct buf text = BUF_INIT;
+        utf8_put(&text, c);
+        struct str s = buf_str(&text);
+        assert_row(utf8_hidden(s.p, str_end(s)) == (control || line || turner ? s.n : 0), c, "character");
+        for (size_t n = 1; n < s.n; n++)
+            assert_row(utf8_hidden(s.p, s.p + n) == 0, c, "cut off");
+        buf_deinit(&text);
+    }
+    static const char wrong[] = "\xc2 ";
+    assert_int_equal(utf8_hidden(wrong, wrong + 2), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_folded_texts_are_equal_where_people_see_no_difference),
         cmocka_unit_test(test_sanitized_text_is_valid_and_has_no_nul),
         cmocka_unit_test(test_collation_compares_by_titlecase),
+        cmocka_unit_test(test_hidden_characters_are_controls_and_turners),
         cmocka_unit_test(test_prefix_ends_at_a_code_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
