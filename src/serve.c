@@ -216,6 +216,11 @@ static struct sasl_settings sasl_settings(const struct config *c, const struct a
     return settings;
 }
 
+static int make_account(void *backend, const struct user *user, struct err *err)
+{
+    return backend_make_account(backend, user, err);
+}
+
 static int start_auth(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
@@ -236,6 +241,9 @@ static int start_auth(struct server *s, struct err *err)
     struct auth_params params = { .users = s->backend.users,
                                   .clock = &clock_system,
                                   .audit = s->backend.audit,
+                                  .names = s->backend.names,
+                                  .make_account = make_account,
+                                  .make_account_ctx = &s->backend,
                                   .guard = s->guard,
                                   .may_act_for = c->auth.may_act_for,
                                   .known_good_max = (uint32_t)c->auth.known_good_count,

@@ -104,13 +104,70 @@ def test_a_full_member_holds_up_nobody(server):
         server.run("quota", "set", BOB, "--messages", "none")
 
 
-# ---- disabled and locked ----
+# ---- signing in ----
 
 
 def login(server, user, password=loft.PASSWORD):
     client = imapwire.Imap(server)
     _, tagged = client.run(f'LOGIN "{user}" "{password}"')
     return client, tagged.decode()
+
+
+@pytest.mark.parametrize("typed", ["anna", "ANNA@Example.org", "anna@other.example", "a.nna", "A.nna@other.example"])
+def test_a_user_signs_in_by_every_name(server, typed):
+    client, tagged = login(server, typed)
+    assert tagged.startswith("OK"), tagged
+    assert [who["user"] for who in server.json("who")].count(ANNA) == 1
+    client.ok("LOGOUT")
+    loft.wait_until(lambda: not server.json("who"))
+
+
+HOSTILE = [
+    b"team",
+    b"everybody@example.org",
+    b"@example.net",
+    b"what.ever@example.net",
+    b"anna+x@example.org",
+    b"anna@strange.example",
+    b"../anna@example.org",
+    b"../../store",
+    b"/etc/passwd",
+    b"U/anna@example.org",
+    b"anna@example.org\x01",
+    b"anna@example.org\x7f",
+    b"*",
+    b"*)(uid=*))(|(uid=*",
+    b"' OR 1=1 --",
+    b"%s%s%s%n",
+    b"${jndi:ldap://127.0.0.1/x}",
+    b"\xff\xfe",
+    b"\xc0\xafanna",
+    b"\xed\xa0\x80",
+    "anna\u202e@example.org".encode(),
+    "\u200fanna@example.org".encode(),
+    "\u0430nna@example.org".encode(),  # a Cyrillic letter is another one
+    "\U0001f4a9@example.org".encode(),
+    b"a" * 5000,
+    b"anna\r\nlogin-failed user=bob",
+    b"anna\x1b[2J",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=[repr(name[:20]) for name in HOSTILE])
+def test_hostile_names_open_nothing_and_stay_in_their_place(server, name):
+    client = imapwire.Imap(server)
+    lines = len(server.log)
+    client.send(b"t1 LOGIN {%d+}\r\n%s {%d+}\r\n%s\r\n" % (len(name), name, len(loft.PASSWORD), loft.PASSWORD.encode()))
+    answer = client.file.readline()
+    assert answer.startswith((b"t1 NO ", b"t1 BAD ", b"* BYE ")), answer
+    client.close()
+    if b"AUTHENTICATIONFAILED" in answer:
+        loft.wait_until(lambda: any("login-failed" in line for line in server.log[lines:]))
+    for line in server.log[lines:]:
+        assert all(c.isprintable() for c in line) and not line.startswith("login-failed"), line
+
+
+# ---- disabled and locked ----
 
 
 @pytest.fixture
@@ -168,6 +225,38 @@ def test_bad_holds_are_refused(server, carl):
     fails(server, "user", "lock", carl, "--reason", "a\nb", text="no line of text")
     fails(server, "user", "lock", carl, "--reason", "x" * 128, text="127 bytes")
     assert server.json("user", "show", carl)["locked"] is False
+
+
+# ---- users whom somebody else keeps ----
+
+
+def test_an_account_is_made_when_its_user_first_comes_or_gets_mail(tmp_path):
+    passwords = tmp_path / "passwd"
+    passwords.write_text("anna@example.org:{PLAIN}correct horse\nbob@example.org:{PLAIN}correct horse\n")
+    options = {"auth.providers": "own passwd-file", "passwd_file.path": str(passwords), "auth.default_domain": "example.org"}
+    with loft.Loft(options) as server:
+        server.add_user("own@example.org")
+        assert [user["name"] for user in server.json("user", "list")] == ["own@example.org"]
+        client, tagged = login(server, "anna")
+        assert tagged.startswith("OK"), tagged
+        client.ok("SELECT INBOX")
+        with Lmtp(server) as lmtp:
+            assert lmtp.begin("nobody@example.org") == ["550 5.1.1"]
+            assert lmtp.ask("RSET") == "250 2.0.0"
+            assert lmtp.deliver(MESSAGE, "bob+x@example.org", ANNA) == [OK, OK]
+        shown = {user["name"]: user["provider"] for user in server.json("user", "list")}
+        assert shown == {ANNA: "passwd-file", BOB: "passwd-file", "own@example.org": "own"}
+        assert server.json("user", "show", BOB)["messages"] == 1
+        fails(server, "user", "passwd", BOB, "--password-stdin", text="the password of bob@example.org is kept by passwd-file")
+        # A password of our own for the same name is another person's.
+        passwords.write_text("own@example.org:{PLAIN}other horse\n")
+        assert login(server, "own@example.org", "other horse")[1].startswith("NO")
+        assert login(server, ANNA)[1].startswith("NO")  # gone from the file
+        with Lmtp(server) as lmtp:
+            assert lmtp.deliver(MESSAGE, ANNA) == [OK]  # the account is still there
+        server.run("user", "delete", ANNA, "--yes")
+        with Lmtp(server) as lmtp:
+            assert lmtp.begin(ANNA) == ["550 5.1.1"]
 
 
 # ---- the command line ----

@@ -211,6 +211,16 @@ void backend_close(struct backend *b)
     b->spool_folder = NULL;
 }
 
+int backend_make_account(struct backend *b, const struct user *user, struct err *err)
+{
+    int r = mail_account_create(b->mail, user->account, err);
+    if (r == -ERR_EXISTS)
+        return 0;
+    return r < 0
+               ? r
+               : quota_service_enter(b->quota, b->mail, users_domain(str_c(user->name)), user->account, err);
+}
+
 int backend_add_user(struct backend *b, struct str name, struct str password, struct user *user_out,
                      struct err *err)
 {
@@ -219,10 +229,7 @@ int backend_add_user(struct backend *b, struct str name, struct str password, st
         r = users_add(b->users, name, password, user_out, err);
     if (r < 0)
         return r;
-    r = mail_account_create(b->mail, user_out->account, err);
-    if (r == 0)
-        return quota_service_enter(b->quota, b->mail, users_domain(str_c(user_out->name)), user_out->account,
-                                   err);
+    r = backend_make_account(b, user_out, err);
     if (r < 0) {
         struct err ignored;
         struct account_id id;

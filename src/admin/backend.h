@@ -34,6 +34,9 @@ MUST_USE int backend_open(const struct config *config, struct logger log, struct
                           struct err *err);
 void backend_close(struct backend *backend);
 
+/* The mail account of a user who is in the directory already; nothing when it is there. Errors of mail_account_create. */
+MUST_USE int backend_make_account(struct backend *backend, const struct user *user, struct err *err);
+
 /* A user and the mail account that belongs to it, both or none.
  * Errors of users_add and mail_account_create. */
 MUST_USE int backend_add_user(struct backend *backend, struct str name, struct str password,

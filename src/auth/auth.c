@@ -33,6 +33,7 @@ int auth_new(const struct auth_params *params, struct auth **auth_out, struct er
     a->delegation = delegation;
     a->known_good = known_good_new(params->known_good_max);
     for (size_t i = 0; i < params->provider_count; i++) {
+        a->order[i] = params->providers[i].ops->name;
         gate_init(&a->gates[i].dear, params->providers[i].calls_max, params->waiters_max);
         gate_init(&a->gates[i].cheap, params->providers[i].calls_max, params->waiters_max);
     }
@@ -82,13 +83,27 @@ bool auth_knows_tokens(const struct auth *a)
 
 /* ---- one attempt ---- */
 
-/* Our record of t->name, without its hash. */
-static int find_record(struct auth *a, struct attempt *t, struct err *err)
+int attempt_find_record(struct auth *a, struct attempt *t, struct err *err)
 {
     int r = t->name[0] ? users_find(a->params.users, str_c(t->name), &t->user, err) : -ERR_NOT_FOUND;
     t->exists = r == 0;
     sodium_memzero(t->user.hash, sizeof t->user.hash);
     if (r == 0 || r == -ERR_NOT_FOUND)
+        return 0;
+    t->outcome->reason = AUTH_PROVIDER_DOWN;
+    return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
+}
+
+/* The account that is meant by what somebody typed; "" for what can be nobody's name. -ERR_UNAVAILABLE. */
+static int resolve(struct auth *a, struct attempt *t, struct str typed, char out[USER_NAME_BYTES_MAX + 1],
+                   struct err *err)
+{
+    int r = a->params.names ? names_sign_in(a->params.names, typed, out, err)
+                            : users_normalise_name(typed, out, NULL);
+    if (r == 0)
+        return 0;
+    out[0] = '\0';
+    if (!a->params.names || r == -ERR_NOT_FOUND)
         return 0;
     t->outcome->reason = AUTH_PROVIDER_DOWN;
     return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
@@ -111,9 +126,8 @@ int attempt_begin(struct auth *a, struct attempt *t, const struct auth_request *
                            .begun_ms = clock_mono_ms(a->params.clock),
                            .answer = { .groups = BUF_INIT } };
     struct str name = take_label(t, str_is_nil(request->authcid) ? STR("") : request->authcid);
-    if (users_normalise_name(name, t->name, NULL) < 0)
-        t->name[0] = '\0';
-    return find_record(a, t, err);
+    int r = resolve(a, t, name, t->name, err);
+    return r < 0 ? r : attempt_find_record(a, t, err);
 }
 
 int attempt_look(struct auth *a, struct attempt *t, struct err *err)
@@ -137,43 +151,32 @@ static int fail(struct auth *a, struct attempt *t, enum auth_reason otherwise, s
     return err_set(err, ERR_AUTH, "name or password is wrong");
 }
 
-static int refuse_proved(struct attempt *t, enum auth_reason reason, enum err_kind kind, const char *text,
-                         struct err *err)
+int attempt_refuse_proved(struct attempt *t, enum auth_reason reason, enum err_kind kind, const char *text,
+                          struct err *err)
 {
     t->outcome->reason = reason;
     return err_set(err, kind, "%s", text);
 }
 
-/* A user of another provider who is here for the first time gets an account. */
-static int make_account(struct auth *a, struct attempt *t, struct err *err)
-{
-    const char *provider = a->params.providers[t->provider].ops->name;
-    int r = users_add_foreign(a->params.users, str_c(t->name), provider, &t->user, err);
-    if (r == -ERR_EXISTS) /* another sign-in of that user was quicker */
-        r = find_record(a, t, err);
-    else if (r == 0)
-        t->exists = true;
-    return r < 0 || !t->exists ? err_set(err, ERR_UNAVAILABLE, "no account can be made for the user") : 0;
-}
-
 /* The credential is right. Whose mail is it, and may it be used? */
 static int admit(struct auth *a, struct attempt *t, struct err *err)
 {
-    int r = t->exists || t->answer.disabled ? 0 : make_account(a, t, err);
+    int r = attempt_open_account(a, t, err);
     if (r < 0)
         return r;
     if (t->user.disabled || t->answer.disabled)
-        return refuse_proved(t, AUTH_DISABLED, ERR_DISABLED, "the account is disabled", err);
+        return attempt_refuse_proved(t, AUTH_DISABLED, ERR_DISABLED, "the account is disabled", err);
     if (t->user.locked || t->answer.locked)
-        return refuse_proved(t, AUTH_LOCKED, ERR_DISABLED, "the account is locked", err);
+        return attempt_refuse_proved(t, AUTH_LOCKED, ERR_DISABLED, "the account is locked", err);
     if (t->answer.expired)
-        return refuse_proved(t, AUTH_EXPIRED, ERR_EXPIRED, "the password has expired", err);
+        return attempt_refuse_proved(t, AUTH_EXPIRED, ERR_EXPIRED, "the password has expired", err);
     return 0;
 }
 
 static int refuse_to_act(struct attempt *t, struct err *err)
 {
-    return refuse_proved(t, AUTH_NOT_AUTHORIZED, ERR_NOT_AUTHORIZED, "not allowed to act for that user", err);
+    return attempt_refuse_proved(t, AUTH_NOT_AUTHORIZED, ERR_NOT_AUTHORIZED,
+                                 "not allowed to act for that user", err);
 }
 
 /* The user has signed in, and wants the mail of another one (`other`, normalised). From here on t->user is that one. Who has
@@ -185,13 +188,13 @@ static int act_for(struct auth *a, struct attempt *t, const char *other, struct 
         return refuse_to_act(t, err);
     memcpy(t->outcome->by, t->user.name, sizeof t->outcome->by);
     snprintf(t->name, sizeof t->name, "%s", other);
-    int r = find_record(a, t, err);
+    int r = attempt_find_record(a, t, err);
     if (r < 0)
         return r;
     if (!t->exists)
         return refuse_to_act(t, err);
     if (t->user.disabled || t->user.locked)
-        return refuse_proved(t, AUTH_DISABLED, ERR_DISABLED, "that user's account is disabled", err);
+        return attempt_refuse_proved(t, AUTH_DISABLED, ERR_DISABLED, "that user's account is disabled", err);
     return 0;
 }
 
@@ -200,9 +203,8 @@ static int authorise(struct auth *a, struct attempt *t, struct err *err)
     char other[USER_NAME_BYTES_MAX + 1];
     if (t->request->authzid.n == 0)
         return 0;
-    if (users_normalise_name(t->request->authzid, other, NULL) < 0)
-        other[0] = '\0';
-    return strcmp(other, t->name) == 0 ? 0 : act_for(a, t, other, err);
+    int r = resolve(a, t, t->request->authzid, other, err);
+    return r < 0 || strcmp(other, t->name) == 0 ? r : act_for(a, t, other, err);
 }
 
 int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
@@ -286,7 +288,9 @@ static bool is_known_good(struct auth *a, struct attempt *t, const unsigned char
 static void remember(struct auth *a, const struct attempt *t, const unsigned char *digest)
 {
     const struct provider_answer *answer = &t->answer;
-    if (answer->once || answer->app_password_id || answer->disabled || answer->expired || answer->locked)
+    bool other_name = answer->name[0] && strcmp(answer->name, t->name) != 0;
+    if (answer->once || answer->app_password_id || answer->disabled || answer->expired || answer->locked ||
+        other_name)
         return;
     known_good_put(a->known_good, digest,
                    clock_mono_ms(a->params.clock) + (int64_t)a->params.known_good_s * 1000, (int)t->provider);
@@ -390,15 +394,6 @@ int auth_sign_in_password(struct auth *a, const struct auth_request *request, st
 
 /* ---- what others prove ---- */
 
-static int take_name(struct auth *a, struct attempt *t, struct err *err)
-{
-    if (t->answer.name[0] == '\0')
-        return 0;
-    if (users_normalise_name(str_c(t->answer.name), t->name, NULL) < 0)
-        t->name[0] = '\0';
-    return find_record(a, t, err);
-}
-
 int auth_sign_in_token(struct auth *a, const struct auth_request *request, struct str token,
                        struct auth_outcome *outcome, struct err *err)
 {
@@ -406,6 +401,7 @@ int auth_sign_in_token(struct auth *a, const struct auth_request *request, struc
     int r = attempt_begin(a, &t, request, outcome, err);
     if (r < 0)
         return attempt_end(a, &t, r);
+    t.by_token = true;
     r = attempt_look(a, &t, err);
     if (r == 0)
         r = chain_token(a, &t, token, err);
@@ -414,8 +410,6 @@ int auth_sign_in_token(struct auth *a, const struct auth_request *request, struc
         outcome->reason = AUTH_TOKEN_BAD;
         r = -ERR_AUTH;
     }
-    if (r == 0)
-        r = take_name(a, &t, err);
     return attempt_end(a, &t, attempt_conclude(a, &t, r, err));
 }
 
@@ -448,15 +442,6 @@ int auth_refuse(struct auth *a, const struct auth_request *request, enum auth_re
         r = attempt_conclude(a, &t, -ERR_AUTH, err);
     }
     return attempt_end(a, &t, r);
-}
-
-int auth_find_recipient(struct auth *a, struct str name, struct user *user_out, struct err *err)
-{
-    int r = users_find(a->params.users, name, user_out, err);
-    sodium_memzero(user_out->hash, sizeof user_out->hash);
-    if (r < 0 && r != -ERR_NOT_FOUND)
-        return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
-    return r;
 }
 
 /* ---- telling ---- */

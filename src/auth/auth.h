@@ -20,6 +20,7 @@
 #define LOFT_AUTH_AUTH_H
 
 #include "auth/guard.h"
+#include "auth/names.h"
 #include "auth/provider.h"
 
 enum { AUTH_PROVIDERS_MAX = 8 };
@@ -33,6 +34,10 @@ struct auth_params {
     /* In the order in which they are asked; auth_new takes them: auth_free, or auth_new when it fails, calls their ops->free. */
     struct provider providers[AUTH_PROVIDERS_MAX];
     size_t provider_count;
+    struct names *names; /* borrows; NULL: names are as they are typed (names.h) */
+    /* Makes the mail account of a user whom a provider keeps, see foreign.h; NULL: nothing to do. */
+    int (*make_account)(void *ctx, const struct user *user, struct err *err);
+    void *make_account_ctx;
     struct guard *guard;       /* borrows */
     const char *may_act_for;   /* rules of delegation.h; NULL for none */
     uint32_t known_good_max;   /* sign-ins remembered; 0 remembers none */
@@ -110,7 +115,8 @@ MUST_USE int auth_scram_begin(struct auth *auth, const struct auth_request *requ
 MUST_USE int auth_scram_end(struct auth *auth, struct auth_scram **attempt, bool proved,
                             enum auth_reason reason, struct auth_outcome *outcome, struct err *err);
 
-/* Whose mail is this address? For deliveries. -ERR_NOT_FOUND; -ERR_UNAVAILABLE: a provider is down, try later. */
+/* Is there a user of that name, here or with a provider? For deliveries, as names_find_fn; the account is made when there is
+ * none yet. -ERR_NOT_FOUND; -ERR_UNAVAILABLE: a provider is down, try later. */
 MUST_USE int auth_find_recipient(struct auth *auth, struct str name, struct user *user_out, struct err *err);
 
 /* The one line that a failed sign-in leaves, in a fixed form that fail2ban can use, at warn or, where the error says so, above:

@@ -10,6 +10,7 @@
 
 struct auth {
     struct auth_params params;
+    const char *order[AUTH_PROVIDERS_MAX]; /* their names */
     struct guard *guard;
     struct delegation *delegation;
     struct known_good *known_good;
@@ -34,6 +35,7 @@ struct attempt {
     struct str label; /* of "name/label", an app password of that name; "": none. Borrows the request */
     struct user user; /* our record of `name`; hash empty */
     bool exists;      /* `user` is filled */
+    bool by_token;    /* its issuer asks for second factors */
     bool known_good;  /* no provider was asked */
     size_t provider;  /* that answered, once one did */
     struct provider_answer answer; /* its */
@@ -46,6 +48,14 @@ MUST_USE int attempt_begin(struct auth *auth, struct attempt *t, const struct au
                            struct auth_outcome *outcome, struct err *err);
 /* Asks the guard. 0; -ERR_UNAVAILABLE: this client has failed so often that it is turned away without a look. */
 MUST_USE int attempt_look(struct auth *auth, struct attempt *t, struct err *err);
+/* Our record of t->name, without its hash; t->exists. -ERR_UNAVAILABLE. */
+MUST_USE int attempt_find_record(struct auth *auth, struct attempt *t, struct err *err);
+/* What is told to whom has proved a credential. Returns -kind. */
+int attempt_refuse_proved(struct attempt *t, enum auth_reason reason, enum err_kind kind, const char *text,
+                          struct err *err);
+/* auth_account.c: the account that the provider's yes opens, made when its user is here for the first time. 0: t->user, unless
+ * the provider said that its user is disabled; -ERR_NOT_AUTHORIZED, -ERR_UNAVAILABLE, -ERR_AUTH (the second factor). */
+MUST_USE int attempt_open_account(struct auth *auth, struct attempt *t, struct err *err);
 /* A password was right, or proved: is that enough for this user? 0; -ERR_AUTH: a second factor is missing; -ERR_UNAVAILABLE. */
 MUST_USE int attempt_check_factor(struct auth *auth, struct attempt *t, struct err *err);
 /* `r` is what the credential was worth: a yes becomes a user, a no a failure. The result of the sign-in. */

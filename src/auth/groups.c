@@ -1,6 +1,5 @@
-#include "auth/groups.h"
+#include "auth/groups_private.h"
 
-#include "auth/users_private.h"
 #include "base/codec.h"
 
 enum { GROUP_FORMAT = 1 };
@@ -10,7 +9,7 @@ enum { GROUP_FORMAT = 1 };
 
 /* ---- keys ---- */
 
-static struct str group_key(const char *name, struct buf *key)
+struct str group_key(const char *name, struct buf *key)
 {
     buf_clear(key);
     buf_add(key, GROUPS_FROM);
@@ -18,7 +17,7 @@ static struct str group_key(const char *name, struct buf *key)
     return buf_str(key);
 }
 
-static struct str pair_key(const char *letters, uint64_t a, uint64_t b, struct buf *key)
+struct str group_pair_key(const char *letters, uint64_t a, uint64_t b, struct buf *key)
 {
     buf_clear(key);
     buf_add(key, str_c(letters));
@@ -61,8 +60,7 @@ static int group_decode(struct str name, struct str value, struct group *group_o
     return 0;
 }
 
-/* `name` is normalised. */
-static int read_group(struct users *users, const char *name, struct group *group_out, struct err *err)
+int group_read(struct users *users, const char *name, struct group *group_out, struct err *err)
 {
     struct buf key = BUF_INIT, value = BUF_INIT;
     int r = store_get(users->params.store, DIRECTORY_ACCOUNT, group_key(name, &key), &value, err);
@@ -80,15 +78,24 @@ int groups_find(struct users *users, struct str name, struct group *group_out, s
     char normal[USER_NAME_BYTES_MAX + 1];
     if (users_normalise_name(name, normal, NULL) < 0)
         return err_set(err, ERR_NOT_FOUND, "there is no such group");
-    return read_group(users, normal, group_out, err);
+    return group_read(users, normal, group_out, err);
+}
+
+void group_put(const struct group *group, struct batch *batch)
+{
+    struct buf key = BUF_INIT, value = BUF_INIT;
+    buf_put_u8(&value, GROUP_FORMAT);
+    buf_put_be64(&value, group->id);
+    batch_put(batch, group_key(group->name, &key), buf_str(&value));
+    buf_deinit(&key);
+    buf_deinit(&value);
 }
 
 static int add_plan(struct users *users, void *args, uint64_t version, struct batch *batch, struct err *err)
 {
     struct group *group = args, existing;
-    struct buf key = BUF_INIT, value = BUF_INIT;
     (void)version;
-    int r = read_group(users, group->name, &existing, err);
+    int r = group_read(users, group->name, &existing, err);
     if (r == 0)
         return err_set(err, ERR_EXISTS, "group %.200s exists already", group->name);
     if (r == -ERR_NOT_FOUND)
@@ -96,11 +103,7 @@ static int add_plan(struct users *users, void *args, uint64_t version, struct ba
     if (r < 0)
         return r;
     users_put_next_id(group->id + 1, batch);
-    buf_put_u8(&value, GROUP_FORMAT);
-    buf_put_be64(&value, group->id);
-    batch_put(batch, group_key(group->name, &key), buf_str(&value));
-    buf_deinit(&key);
-    buf_deinit(&value);
+    group_put(group, batch);
     return 0;
 }
 
@@ -130,7 +133,7 @@ static int drop_reverse(void *ctx, struct str key, struct str value, struct err 
     (void)value;
     int r = second_of(key, &second, err);
     if (r == 0)
-        batch_delete(p->batch, pair_key(p->reverse, second, p->first, &reverse));
+        batch_delete(p->batch, group_pair_key(p->reverse, second, p->first, &reverse));
     buf_deinit(&reverse);
     return r;
 }
@@ -163,7 +166,7 @@ static int delete_plan(struct users *users, void *args, uint64_t version, struct
     struct group *group = args;
     struct buf key = BUF_INIT;
     (void)version;
-    int r = read_group(users, group->name, group, err);
+    int r = group_read(users, group->name, group, err);
     if (r == 0)
         r = drop_pairs(users, "GM", "GU", group->id, batch, err);
     if (r == 0)
@@ -190,7 +193,7 @@ static int is_member(struct users *users, const struct group *group, const struc
 {
     struct buf key = BUF_INIT, value = BUF_INIT;
     int r = store_get(users->params.store, DIRECTORY_ACCOUNT,
-                      pair_key("GM", group->id, user->account.n, &key), &value, err);
+                      group_pair_key("GM", group->id, user->account.n, &key), &value, err);
     buf_deinit(&key);
     buf_deinit(&value);
     return r == 0 ? 1 : r == -ERR_NOT_FOUND ? 0 : r;
@@ -233,11 +236,11 @@ static int member_plan(struct users *users, void *args, uint64_t version, struct
     if (r < 0)
         return r;
     if (m->add) {
-        batch_put(batch, pair_key("GM", group.id, user.account.n, &key), str_c(user.name));
-        batch_put(batch, pair_key("GU", user.account.n, group.id, &key), str_c(group.name));
+        batch_put(batch, group_pair_key("GM", group.id, user.account.n, &key), str_c(user.name));
+        batch_put(batch, group_pair_key("GU", user.account.n, group.id, &key), str_c(group.name));
     } else {
-        batch_delete(batch, pair_key("GM", group.id, user.account.n, &key));
-        batch_delete(batch, pair_key("GU", user.account.n, group.id, &key));
+        batch_delete(batch, group_pair_key("GM", group.id, user.account.n, &key));
+        batch_delete(batch, group_pair_key("GU", user.account.n, group.id, &key));
     }
     buf_deinit(&key);
     return 0;

@@ -29,6 +29,12 @@ MUST_USE int groups_find(struct users *users, struct str name, struct group *gro
 MUST_USE int groups_add_member(struct users *users, struct str group, struct str user, struct err *err);
 MUST_USE int groups_remove_member(struct users *users, struct str group, struct str user, struct err *err);
 
+/* The groups that `user` is in are `names`, each with a NUL behind it, and no others: memberships that are missing are made, and
+ * so are groups, and the others end. Names that can be no group's, and those beyond GROUPS_OF_USER_MAX, are passed over. Costs no
+ * commit when nothing changes. */
+MUST_USE int groups_set_of_user(struct users *users, const struct user *user, struct str names,
+                                struct err *err);
+
 /* In order; return 0 to go on, 1 to stop, -ERR_x to fail. */
 typedef int groups_fn(void *ctx, const struct group *group, struct err *err);
 MUST_USE int groups_list(struct users *users, groups_fn *fn, void *ctx, struct err *err);

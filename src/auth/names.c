@@ -85,7 +85,7 @@ static int follow_alias(struct names *names, const struct spellings *s, char out
     int r = find_any_alias(names, s, &value, &targets, &count, err);
     for (unsigned depth = 1; r == 0; depth++) {
         struct str target = reader_str(&targets);
-        if (count > 1 || depth > NAMES_ALIAS_DEPTH_MAX) {
+        if (count > 1 || depth > NAMES_ALIAS_DEPTH_MAX || target.p[0] == '@') {
             r = -ERR_NOT_FOUND;
             break;
         }
@@ -117,7 +117,7 @@ int names_sign_in(struct names *names, struct str typed, char out[USER_NAME_BYTE
         sodium_memzero(user.hash, sizeof user.hash);
         return 0;
     }
-    if (r == -ERR_NOT_FOUND && names->sign_in_with_alias)
+    if (r == -ERR_NOT_FOUND && names->sign_in_with_alias && normal[0] != '@') /* nobody is the catch-all */
         r = follow_alias(names, &s, out, err);
     if (r == -ERR_NOT_FOUND) {
         memcpy(out, s.name[s.canonical], sizeof s.name[0]);

@@ -119,6 +119,7 @@ static void fill(struct fixture *f)
     must_alias(f, "all@example.org", "anna@example.org");
     must_alias(f, "all@example.org", "dora@example.net");
     must_alias(f, "@example.net", "dora@example.net");
+    must_alias(f, "by.catch.all@example.org", "@example.net");
     must_alias(f, "postmaster@example.org", "root");
 }
 
@@ -147,6 +148,8 @@ static void test_what_is_typed_to_sign_in_means_an_account(void **state)
         { STR_INIT("any@example.net"), "any@example.net" },               /* a catch-all opens nothing */
         { STR_INIT("new@strange.example"), "new@strange.example" },
         { STR_INIT("@example.org"), "@example.org" },
+        { STR_INIT("@example.net"), "@example.net" },
+        { STR_INIT("by.catch.all@example.org"), "by.catch.all@example.org" },
         { STR_INIT("@"), "@" },
         { STR_INIT("@@"), "@@" },
         { STR_INIT(""), NULL },
