@@ -4,6 +4,7 @@
 #include "admin/cage.h"
 #include "admin/certificates.h"
 #include "admin/control.h"
+#include "auth/issuer.h"
 #include "imap/server.h"
 #include "lmtp/server.h"
 #include "mail/indexer.h"
@@ -35,6 +36,7 @@ struct server {
     struct limits *limits;
     struct presence *presence;
     struct languages *languages;
+    struct buf oauth_configuration; /* its address, for clients */
     struct cage cage;
     struct tls_context *tls;
     struct net *net;
@@ -207,9 +209,14 @@ static struct imap_settings imap_settings(const struct config *c)
     return settings;
 }
 
-static struct sasl_settings sasl_settings(const struct config *c, const struct auth *auth)
+static struct sasl_settings sasl_settings(struct server *s)
 {
-    struct sasl_settings settings = { .hint = { .scope = STR_NIL } };
+    const struct config *c = s->config;
+    const struct auth *auth = s->auth;
+    if (*c->oauth.issuer)
+        issuer_configuration_address(str_c(c->oauth.issuer), &s->oauth_configuration);
+    struct sasl_settings settings = { .hint = { .scope = str_c(c->oauth.scope),
+                                                .configuration = buf_str(&s->oauth_configuration) } };
     if (sasl_parse_mechanisms(str_c(c->auth.mechanisms), &settings.mechanisms, NULL) < 0)
         abort(); /* config_load has looked */
     settings.mechanisms = sasl_usable(settings.mechanisms, auth);
@@ -331,7 +338,7 @@ static int start(struct server *s, const char *config_file, struct err *err)
                                     .presence = s->presence,
                                     .languages = s->languages,
                                     .clock = &clock_system };
-    s->imap.settings.sasl = sasl_settings(c, s->auth);
+    s->imap.settings.sasl = sasl_settings(s);
     s->imaps = s->imap;
     s->imaps.settings.hide_capabilities_here = c->imaps.hide_capabilities;
     s->lmtp = (struct lmtp_server){ .settings = { .message_bytes_max = c->lmtp.max_message_bytes,
@@ -380,6 +387,7 @@ static void end(struct server *s)
     languages_free(&s->languages);
     limits_free(&s->limits);
     config_free(&s->tls_config);
+    buf_deinit(&s->oauth_configuration);
     config_free(&s->config);
 }
 

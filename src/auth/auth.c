@@ -449,12 +449,15 @@ int auth_refuse(struct auth *a, const struct auth_request *request, enum auth_re
 void auth_log_failure(const struct logger *log, enum log_level level, const struct auth_request *request,
                       const struct auth_outcome *outcome, const struct err *err)
 {
-    char name[USER_NAME_BYTES_MAX + 1];
-    struct str user = str_is_nil(request->authcid) ? STR("") : str_sub(request->authcid, 0, sizeof name - 1);
+    /* With a token there may be no other name than that of the mail that is wanted: RFC 7628, 3.1. */
+    struct str user = str_sub(request->authcid.n ? request->authcid : request->authzid, 0,
+                              USER_NAME_BYTES_MAX);
+    enum token_fault fault = outcome->token_fault;
     LOG_AT(log, level > LEVEL_WARN ? level : LEVEL_WARN, "login-failed",
            KV("address", (const char *)request->peer->address), KV("user", user),
            KV("protocol", request->peer->protocol), KV("mechanism", request->mechanism),
-           KV("reason", auth_reason_name(outcome->reason)), KV("text", (const char *)err->text));
+           KV("reason", auth_reason_name(outcome->reason)), KV("text", (const char *)err->text),
+           fault == TOKEN_OK ? (struct log_field){ .key = NULL } : KV("token", token_fault_name(fault)));
 }
 
 void auth_stats(struct auth *a, struct auth_stats *out)
