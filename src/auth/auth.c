@@ -2,7 +2,6 @@
 
 #include "auth/second_factor.h"
 #include "auth/sign_in_event.h"
-#include "base/rand.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -20,8 +19,12 @@ int auth_new(const struct auth_params *params, struct auth **auth_out, struct er
 {
     assert(params->provider_count <= AUTH_PROVIDERS_MAX);
     struct delegation *delegation = NULL;
+    unsigned char decoy_key[USERS_SECRET_BYTES];
     int r = delegation_parse(str_c(params->may_act_for), &delegation, err);
+    if (r == 0)
+        r = users_secret(params->users, decoy_key, err);
     if (r < 0) {
+        delegation_free(&delegation);
         free_providers(params);
         return r;
     }
@@ -37,7 +40,8 @@ int auth_new(const struct auth_params *params, struct auth **auth_out, struct er
         gate_init(&a->gates[i].dear, params->providers[i].calls_max, params->waiters_max);
         gate_init(&a->gates[i].cheap, params->providers[i].calls_max, params->waiters_max);
     }
-    rand_system.bytes(&rand_system, a->decoy_key, sizeof a->decoy_key);
+    memcpy(a->decoy_key, decoy_key, sizeof a->decoy_key);
+    sodium_memzero(decoy_key, sizeof decoy_key);
     pthread_mutex_init(&a->stats_lock, NULL);
     *auth_out = a;
     return 0;

@@ -46,7 +46,7 @@ struct auth_params {
     uint32_t scram_iterations; /* what the made-up verifiers say; as the real ones do */
 };
 
-/* -ERR_INVALID: may_act_for. */
+/* -ERR_INVALID: may_act_for; errors of users_secret(). */
 MUST_USE int auth_new(const struct auth_params *params, struct auth **auth_out, struct err *err);
 void auth_free(struct auth **auth);
 

@@ -17,7 +17,7 @@ struct auth {
     struct {
         struct gate dear, cheap; /* verify and token; find and scram */
     } gates[AUTH_PROVIDERS_MAX];
-    unsigned char decoy_key[32]; /* of made-up SCRAM verifiers */
+    unsigned char decoy_key[USERS_SECRET_BYTES]; /* of made-up SCRAM verifiers */
     pthread_mutex_t stats_lock;
     struct auth_stats stats;
 };

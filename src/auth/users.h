@@ -8,6 +8,7 @@
  *   "C/" name       what opens the account beside the password: credential.h
  *   "R/" name       the user has a referral
  *   "L/" "V/"       aliases and domains: names.h
+ *   "Y"             users_secret()
  *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()
  * A name is held normalised (users_normalise_name), so that it is found whichever way it is spelled.
  * Several processes or machines may change the directory at once: a change that meets -ERR_CONFLICT is
@@ -85,6 +86,12 @@ void users_free(struct users **users);
 /* A number that grows with each change that was made through `users`, before that returns. What others change, the store
  * tells (mail_directory_version). */
 uint64_t users_changes(const struct users *users);
+
+enum { USERS_SECRET_BYTES = 32 };
+
+/* Random bytes that belong to this directory and stay: made when somebody asks for the first time. To make up what must look
+ * as if it were kept. -ERR_IO, -ERR_CORRUPT, -ERR_FULL */
+MUST_USE int users_secret(struct users *users, unsigned char secret_out[USERS_SECRET_BYTES], struct err *err);
 
 /* Where the directory lies. */
 struct store *users_store(const struct users *users);

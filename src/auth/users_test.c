@@ -631,9 +631,29 @@ static void test_referrals_are_set_and_known(void **state)
     end(&f);
 }
 
+static void test_secret_stays_with_its_directory(void **state)
+{
+    (void)state;
+    struct fixture f;
+    unsigned char first[USERS_SECRET_BYTES], again[USERS_SECRET_BYTES], other[USERS_SECRET_BYTES];
+    struct users *second;
+    begin(&f);
+    assert_int_equal(users_secret(f.users, first, &f.err), 0);
+    second = open_users(&f, f.store);
+    assert_int_equal(users_secret(second, again, &f.err), 0);
+    assert_memory_equal(first, again, sizeof first);
+    users_free(&second);
+    end(&f);
+    begin(&f);
+    assert_int_equal(users_secret(f.users, other, &f.err), 0);
+    assert_memory_not_equal(first, other, sizeof first);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_secret_stays_with_its_directory),
         cmocka_unit_test(test_name_has_one_spelling),
         cmocka_unit_test(test_name_has_a_limit),
         cmocka_unit_test(test_added_user_is_found_by_any_spelling),
