@@ -79,7 +79,6 @@ static struct sign_in *make(struct session *s)
     if (!in)
         abort();
     session_peer(s, &in->peer, in->client_key);
-    sign_in_channel(s, &in->room, &in->channel);
     return in;
 }
 
@@ -185,9 +184,16 @@ int sign_in_password(struct session *s, struct str user, struct str password, st
     return answer(s, r, err);
 }
 
+static bool is_bound(struct str mechanism)
+{
+    struct str plus = STR("-PLUS");
+    return mechanism.n > plus.n && str_eq_nocase(str_skip(mechanism, mechanism.n - plus.n), plus);
+}
+
 int sign_in_begin(struct session *s, struct str mechanism, struct err *err)
 {
     struct sign_in *in = make(s);
+    sign_in_channel(s, &in->room, &in->channel);
     const struct sasl_params params = { .auth = s->server->auth,
                                         .settings = &s->server->settings.sasl,
                                         .peer = &in->peer,
@@ -196,6 +202,8 @@ int sign_in_begin(struct session *s, struct str mechanism, struct err *err)
     int r = sasl_new(&params, mechanism, &in->sasl, err);
     if (r < 0) {
         sign_in_drop(s);
+        if (r == -ERR_CANNOT && s->binding_used && is_bound(mechanism))
+            return err_set(err, ERR_CANNOT, "The channel binding is used up: connect again");
         return r;
     }
     in->request = sasl_request(in->sasl);
