@@ -113,3 +113,12 @@ def test_curl_does_not_sign_in_without_tls_where_that_is_not_allowed(tls_options
         refused = home.run("curl", "-sSv", "--max-time", "50", *who, ok=(LOGIN_DENIED,))
         assert "LOGINDISABLED" in refused.text and loft.PASSWORD not in refused.text
         home.run("curl", "-sSv", "--max-time", "50", "--ssl-reqd", *who)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize("initial", [(), ("--sasl-ir",)], ids=["challenge", "initial response"])
+def test_curl_signs_in_by(curl, server, user, mechanism, initial):
+    said = curl("", "--login-options", f"AUTH={mechanism}", *initial)
+    assert f"AUTHENTICATE {mechanism}" in said.text
+    loft.wait_until(lambda: any(f"account={user}" in line and f"mechanism={mechanism}" in line for line in server.log))
+    curl("", "--login-options", f"AUTH={mechanism}", *initial, password="wrong", ok=(LOGIN_DENIED,))

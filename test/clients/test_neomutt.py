@@ -60,12 +60,13 @@ def mutt(server, user, home):
     os.chmod(f"{home}/sendmail", 0o700)
     env = {**home.env, "TERM": "vt100", "LINES": "40", "COLUMNS": "120"}
 
-    def run(keys, typed=None, tls=True, starttls=False, qresync="no"):
+    def run(keys, typed=None, tls=True, starttls=False, qresync="no", mechanism=None):
         secure = tls and not starttls
         port = server.imaps_port if secure else server.imap_port
         config = home.write("muttrc", CONFIG.format(
             url=f"{'imaps' if secure else 'imap'}://localhost:{port}/", user=user, password=loft.PASSWORD, ca=home.ca, home=home,
-            tls="yes" if tls else "no", qresync=qresync) + f"push '{keys}'\n")
+            tls="yes" if tls else "no", qresync=qresync) + (f'set imap_authenticators = "{mechanism}"\n' if mechanism else "") +
+            f"push '{keys}'\n")
         return on_terminal(["neomutt", "-n", "-F", config], env, home, typed)
     return run
 
@@ -104,6 +105,13 @@ def test_neomutt_reads_a_message(imap, mutt, security):
     assert "Grüße aus Köln" in drawn
     [(flags, _)] = imap.messages().values()
     assert flags == {"\\Seen"}
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_neomutt_signs_in_by(imap, mutt, server, user, mechanism):
+    imap.put(letters.letter(8))
+    assert "Grüße aus Köln" in mutt("<display-message><exit><quit>", mechanism=mechanism)
+    assert any(f"account={user}" in line and f"mechanism={mechanism} " in line and "tls=TLSv1.3" in line for line in server.log)
 
 
 def test_neomutt_lists_mailboxes(imap, mutt):
