@@ -8,6 +8,7 @@ pytest.register_assert_rewrite("client", "maildir", "roundtrip")
 
 import client  # noqa: E402
 import loft  # noqa: E402
+import oauth_issuer  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +52,20 @@ def imap(server, user):
 def home(tmp_path, tls):
     """A client's home folder. Nothing of this machine's settings gets in."""
     return client.Home(tmp_path, os.path.join(tls, "ca.pem"))
+
+
+@pytest.fixture(scope="session")
+def issuer():
+    """Of OAuth tokens; of OpenID Connect, as clients see it."""
+    with oauth_issuer.Issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["OAUTHBEARER", "XOAUTH2"])
+def token_server(request, tls_options, issuer):
+    """A server that takes the issuer's tokens by one mechanism, and no passwords over SASL: no client can fall back on another."""
+    with loft.Loft({**tls_options, "auth.providers": "own oauth", "auth.mechanisms": request.param,
+                    "oauth.issuer": issuer.url, "oauth.audience": "loft", "oauth.plain_on_loopback": "yes"}) as running:
+        running.add_user("anna@example.org")
+        running.mechanism = request.param
+        yield running

@@ -106,6 +106,19 @@ def test_curl_is_told_what_fails(curl, server):
     curl("", "--cacert", "/etc/hostname", ok=(BAD_CERTIFICATE, 77))
 
 
+@pytest.mark.parametrize("initial", [True, False], ids=["initial response", "after a challenge"])
+def test_curl_signs_in_with_a_token(token_server, issuer, home, initial):
+    def run(token, ok=(0,)):
+        config = home.write("curlrc", f'oauth2-bearer = "{token}"\n')
+        return home.run("curl", "-sSv", "--max-time", "50", "--cacert", home.ca, "-K", config, "--user", "anna@example.org",
+                        *(["--sasl-ir"] if initial else []), f"imaps://localhost:{token_server.imaps_port}/", ok=ok)
+    assert b"INBOX" in run(issuer.token("anna@example.org")).stdout
+    refused = run(issuer.token("anna@example.org", exp=1), ok=(LOGIN_DENIED,))
+    assert f"AUTHENTICATE {token_server.mechanism}" in refused.text
+    if token_server.mechanism == "OAUTHBEARER":  # with the other curl hangs up when it sees what is wrong
+        assert "AUTHENTICATIONFAILED" in refused.text
+
+
 def test_curl_does_not_sign_in_without_tls_where_that_is_not_allowed(tls_options, home):
     with loft.Loft({**tls_options, "auth.plaintext_on_loopback": "no"}) as strict:
         user = strict.add_user("anna@example.org")

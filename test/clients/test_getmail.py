@@ -3,6 +3,7 @@ import os
 
 import client
 import letters
+import lmtpwire
 import loft
 import maildir
 import pytest
@@ -94,3 +95,18 @@ def test_getmail_retrieves_from_all_mailboxes(imap, get, home):
 
 def test_getmail_is_told_that_a_password_is_wrong(get):
     assert "AUTHENTICATIONFAILED" in get(password="wrong", ok=(127,)).text
+
+
+@pytest.mark.parametrize("token_server", ["XOAUTH2"], indirect=True)
+def test_getmail_signs_in_with_a_token(token_server, issuer, home):
+    maildir.make(os.path.join(str(home), "Mail"))
+    os.chmod(home.write("keep", KEEP), 0o700)
+    os.chmod(home.write("token", f"#!/bin/sh\necho {issuer.token('anna@example.org')}\n"), 0o700)
+    with lmtpwire.Lmtp(token_server) as lmtp:
+        lmtp.deliver(SOME[0], "anna@example.org")
+    more = f"ca_certs = {home.ca}\nuse_xoauth2 = True\npassword_command = ('{home}/token',)"
+    config = home.write("getmailrc", CONFIG.replace("password = {password}\n", "").format(
+        type="SimpleIMAPSSLRetriever", port=token_server.imaps_port, user="anna@example.org", mailboxes='("INBOX",)', more=more,
+        home=home, delete="true", read_all="true"))
+    home.run("getmail", f"--getmaildir={home}", f"--rcfile={config}")
+    assert len(got(home)) == 1

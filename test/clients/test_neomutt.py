@@ -181,3 +181,19 @@ def test_neomutt_sees_what_arrives(imap, mutt, home):
     mutt(f"<limit>~F<enter>{piped}<limit>~s alternative<enter>{piped}<quit>", qresync="yes")
     assert open(f"{home}/piped", "rb").read() == b"".join(letters.letter(n).replace(b"\r\n", b"\n") for n in (1, 17))
     assert sorted(imap.messages()) == [1, 2, 4]
+
+
+@pytest.mark.parametrize("token_server", ["XOAUTH2"], indirect=True)  # Debian's cannot do the other with this command
+def test_neomutt_signs_in_with_a_token(token_server, issuer, home):
+    refresh = home.write("refresh", f"#!/bin/sh\necho {issuer.token('anna@example.org')}\n")
+    os.chmod(refresh, 0o700)
+    config = home.write("muttrc", CONFIG.format(
+        url=f"imaps://localhost:{token_server.imaps_port}/", user="anna@example.org", password="", ca=home.ca, home=home, tls="yes",
+        qresync="no") + f"""set imap_authenticators = "xoauth2"
+set imap_oauth_refresh_command = "{refresh}"
+push '<change-folder>?'
+""")
+    env = {**home.env, "TERM": "vt100", "LINES": "40", "COLUMNS": "120"}
+    drawn = on_terminal(["neomutt", "-n", "-F", config], env, home, (b"Trash", b"qq"))
+    for name in ("Archive", "Drafts", "Sent", "Trash"):
+        assert name in drawn
