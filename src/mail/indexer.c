@@ -1,4 +1,4 @@
-/* Which accounts wait to be indexed, and the thread that takes them up one after the other. */
+/* Work on one account at a time: the thread in the background, and commands. */
 #include "mail/account_private.h"
 #include "mail/indexer_private.h"
 
@@ -11,184 +11,11 @@
 
 enum { NICE = 10 }; /* below who serves, and yet never without a turn: it takes locks that others wait for */
 
-/* ---- time ---- */
-
-static int64_t now_ms(const struct indexer *indexer)
-{
-    return clock_mono_ms(indexer->options->clock);
-}
-
 static int64_t cpu_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
-/* Under the mutex; wakes early when something changed. */
-static void wait_us(struct indexer *indexer, int64_t us)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += us / 1000000;
-    until.tv_nsec += us % 1000000 * 1000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&indexer->changed, &indexer->mutex, &until);
-}
-
-/* ---- who waits: a heap, the one due first on top; under the mutex ---- */
-
-static void put_at(struct indexer *indexer, size_t at, struct indexer_waiting *w)
-{
-    indexer->heap[at] = w;
-    w->at = at;
-}
-
-static void sift_up(struct indexer *indexer, struct indexer_waiting *w)
-{
-    size_t at = w->at;
-    for (; at > 0 && indexer->heap[(at - 1) / 2]->due_ms > w->due_ms; at = (at - 1) / 2)
-        put_at(indexer, at, indexer->heap[(at - 1) / 2]);
-    put_at(indexer, at, w);
-}
-
-static void sift_down(struct indexer *indexer, struct indexer_waiting *w)
-{
-    size_t at = w->at, count = indexer->heap_count;
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && indexer->heap[child + 1]->due_ms < indexer->heap[child]->due_ms)
-            child++;
-        if (indexer->heap[child]->due_ms >= w->due_ms)
-            break;
-        put_at(indexer, at, indexer->heap[child]);
-    }
-    put_at(indexer, at, w);
-}
-
-static struct indexer_waiting *waiting_add(struct indexer *indexer, struct account_id account)
-{
-    struct indexer_waiting *w = calloc(1, sizeof *w);
-    if (!w)
-        abort();
-    if (indexer->heap_count == indexer->heap_cap) {
-        indexer->heap_cap = indexer->heap_cap ? 2 * indexer->heap_cap : 64;
-        indexer->heap = realloc(indexer->heap, indexer->heap_cap * sizeof *indexer->heap);
-        if (!indexer->heap)
-            abort();
-    }
-    *w = (struct indexer_waiting){ .account = account.n, .due_ms = INT64_MAX, .at = indexer->heap_count };
-    indexer->heap[indexer->heap_count++] = w;
-    map_put(&indexer->waiting, map_key_u64(&w->account), w);
-    return w;
-}
-
-static void waiting_remove(struct indexer *indexer, struct indexer_waiting *w)
-{
-    struct indexer_waiting *last = indexer->heap[--indexer->heap_count];
-
-    map_remove(&indexer->waiting, map_key_u64(&w->account));
-    if (last != w) {
-        put_at(indexer, w->at, last);
-        sift_up(indexer, last);
-        sift_down(indexer, last);
-    }
-    free(w);
-}
-
-/* The account is to be taken up in so many ms, or at once when enough messages wait. suspect: its segments are to be checked. */
-static void wait_with(struct indexer *indexer, struct account_id account, uint64_t added, bool suspect,
-                      int64_t in_ms)
-{
-    pthread_mutex_lock(&indexer->mutex);
-    if (indexer->running && !indexer->stopping) {
-        struct indexer_waiting *w = map_get(&indexer->waiting, map_key_u64(&account.n));
-        if (!w)
-            w = waiting_add(indexer, account);
-        w->added += added;
-        w->suspect |= suspect;
-        int64_t due_ms = now_ms(indexer) + (w->added >= INDEXER_BATCH_MESSAGES ? 0 : in_ms);
-        if (due_ms < w->due_ms) {
-            w->due_ms = due_ms;
-            sift_up(indexer, w);
-            if (w->at == 0)
-                pthread_cond_broadcast(&indexer->changed);
-        }
-    }
-    pthread_mutex_unlock(&indexer->mutex);
-}
-
-static void wait_for(struct indexer *indexer, struct account_id account, uint64_t added, int64_t in_ms)
-{
-    wait_with(indexer, account, added, false, in_ms);
-}
-
-/* The next account that is due; waits for it. False: the end. */
-static bool next_due(struct indexer *indexer, struct account_id *account_out, bool *suspect_out)
-{
-    bool found = false;
-
-    pthread_mutex_lock(&indexer->mutex);
-    while (!found && !indexer->stopping) {
-        struct indexer_waiting *first = indexer->heap_count ? indexer->heap[0] : NULL;
-        int64_t in_ms = first ? first->due_ms - now_ms(indexer) : 0;
-        if (!first) {
-            pthread_cond_wait(&indexer->changed, &indexer->mutex);
-        } else if (in_ms > 0) {
-            wait_us(indexer, in_ms * 1000);
-        } else {
-            account_out->n = first->account;
-            *suspect_out = first->suspect;
-            waiting_remove(indexer, first);
-            found = true;
-        }
-    }
-    pthread_mutex_unlock(&indexer->mutex);
-    return found;
-}
-
-void indexer_tell(struct indexer *indexer, struct account_id account, uint64_t added)
-{
-    if (indexer->shelf)
-        wait_for(indexer, account, added, (int64_t)indexer->options->index.delay_s * 1000);
-}
-
-void indexer_tell_gone(struct indexer *indexer, struct account_id account)
-{
-    pthread_mutex_lock(&indexer->mutex);
-    struct indexer_waiting *w = map_get(&indexer->waiting, map_key_u64(&account.n));
-    if (w)
-        waiting_remove(indexer, w);
-    pthread_mutex_unlock(&indexer->mutex);
-}
-
-void account_index_wanted(struct account *account)
-{
-    if (account->mail->indexer->shelf)
-        wait_for(account->mail->indexer, account->id, 0, INDEXER_WANTED_MS);
-}
-
-void account_index_damaged(struct account *account)
-{
-    if (account->mail->indexer->shelf)
-        wait_with(account->mail->indexer, account->id, 0, true, INDEXER_WANTED_MS);
-}
-
-struct index_view *account_index_view(struct account *account)
-{
-    struct index_shelf *shelf = account->mail->indexer->shelf;
-    struct index *index;
-
-    if (!shelf || index_open(shelf, account->id, &index, NULL) < 0)
-        return NULL;
-    struct index_view *view = index_view(index);
-    index_close(&index);
-    if (index_view_count(view) == 0)
-        index_view_unref(&view);
-    return view;
 }
 
 /* ---- working on an account ---- */
@@ -217,7 +44,7 @@ bool indexer_work_begin(struct indexer_work *work, struct indexer *indexer, stru
                                        .store = indexer->options->store,
                                        .account = account,
                                        .in_background = in_background,
-                                       .until_ms = for_ms ? now_ms(indexer) + for_ms : 0,
+                                       .until_ms = for_ms ? indexer_now_ms(indexer) + for_ms : 0,
                                        .claim = { account, false, indexer->claims },
                                        .slice_cpu_us = cpu_us(),
                                        .charsets = charset_cache_new() };
@@ -262,7 +89,7 @@ static void rest(struct indexer_work *work)
     int64_t now_us = t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
     int64_t until_us = now_us + worked_us * (100 - percent) / percent;
     while (now_us < until_us && !must_end(work)) {
-        wait_us(work->indexer, until_us - now_us);
+        indexer_wait_us(work->indexer, until_us - now_us);
         clock_gettime(CLOCK_MONOTONIC, &t);
         now_us = t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
     }
@@ -280,7 +107,7 @@ int indexer_pause(void *ctx, struct err *err)
     pthread_mutex_unlock(&work->indexer->mutex);
     if (ends)
         return err_set(err, ERR_UNAVAILABLE, "indexing was stopped");
-    if (work->until_ms && now_ms(work->indexer) >= work->until_ms)
+    if (work->until_ms && indexer_now_ms(work->indexer) >= work->until_ms)
         return err_set(err, ERR_AGAIN, "not done yet");
     return 0;
 }
@@ -319,7 +146,7 @@ static void take_up(struct indexer *indexer, struct account_id account, bool sus
     struct err err = { 0 };
 
     if (!indexer_work_begin(&work, indexer, account, true, 0)) {
-        wait_with(indexer, account, 0, suspect, INDEXER_WANTED_MS);
+        indexer_wait(indexer, account, 0, suspect, INDEXER_WANTED_MS);
         return;
     }
     work.suspect = suspect;
@@ -330,7 +157,7 @@ static void take_up(struct indexer *indexer, struct account_id account, bool sus
     bool stopped = r == -ERR_UNAVAILABLE || r == -ERR_CONFLICT;
     if (!stopped && indexer->options->index.failed)
         indexer->options->index.failed(indexer->options->index.failed_ctx, account, &err);
-    wait_with(indexer, account, 0, suspect, gave_way ? INDEXER_WANTED_MS : INDEXER_RETRY_MS);
+    indexer_wait(indexer, account, 0, suspect, gave_way ? INDEXER_WANTED_MS : INDEXER_RETRY_MS);
 }
 
 struct all_accounts {
@@ -370,7 +197,7 @@ static int look_at(struct indexer *indexer, struct account_id id, uint64_t versi
     }
     int r = indexer_is_behind(indexer, id, version, &behind, err);
     if (r == 0 && behind)
-        wait_for(indexer, id, 0, 0);
+        indexer_wait(indexer, id, 0, false, 0);
     return r;
 }
 
@@ -387,7 +214,7 @@ static void look_at_all(struct indexer *indexer)
     for (size_t i = 0; r == 0 && i < all.count; i++) {
         r = indexer_pause(&work, &err);
         if (r == 0 && look_at(indexer, all.list[i].id, all.list[i].version, &err) < 0)
-            wait_for(indexer, account_id_of_indexed(all.list[i].id), 0, INDEXER_RETRY_MS);
+            indexer_wait(indexer, account_id_of_indexed(all.list[i].id), 0, false, INDEXER_RETRY_MS);
     }
     indexer_work_end(&work);
     free(all.list);
@@ -402,7 +229,7 @@ static void *run(void *ctx)
     prctl(PR_SET_NAME, "indexer", 0, 0, 0);
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     look_at_all(indexer);
-    while (next_due(indexer, &account, &suspect))
+    while (indexer_next_due(indexer, &account, &suspect))
         take_up(indexer, account, suspect);
     return NULL;
 }
@@ -447,10 +274,7 @@ void indexer_free(struct indexer **indexer_in)
         return;
     indexer_stop(indexer);
     assert(!indexer->claims);
-    while (indexer->heap_count > 0)
-        waiting_remove(indexer, indexer->heap[0]);
-    free(indexer->heap);
-    map_deinit(&indexer->waiting);
+    indexer_waiting_deinit(indexer);
     index_shelf_free(&indexer->shelf);
     pthread_cond_destroy(&indexer->changed);
     pthread_mutex_destroy(&indexer->mutex);
@@ -485,7 +309,21 @@ void indexer_stop(struct indexer *indexer)
         pthread_join(indexer->thread, NULL);
 }
 
-/* ---- for commands ---- */
+/* ---- for commands and searches ---- */
+
+struct index_view *account_index_view(struct account *account)
+{
+    struct index_shelf *shelf = account->mail->indexer->shelf;
+    struct index *index;
+
+    if (!shelf || index_open(shelf, account->id, &index, NULL) < 0)
+        return NULL;
+    struct index_view *view = index_view(index);
+    index_close(&index);
+    if (index_view_count(view) == 0)
+        index_view_unref(&view);
+    return view;
+}
 
 int indexer_run(struct indexer *indexer, struct account_id account, bool afresh, uint32_t for_ms,
                 uint64_t *looked_out, struct err *err)

@@ -1,6 +1,7 @@
 /* indexer_private.h: what the files behind indexer.h share. Nobody else includes it.
  *
- *   indexer.c           life, who waits, the thread
+ *   indexer.c           life, the thread, commands: who works on an account
+ *   indexer_waiting.c   which accounts wait, and for how long
  *   indexer_round.c     one account: what is missing, segments, merges
  *   indexer_missing.c   which messages of an account are no documents
  *   indexer_records.c   records of messages, over those that are damaged
@@ -89,6 +90,19 @@ bool indexer_must_end(struct indexer_work *work);
 MUST_USE int indexer_pause(void *work, struct err *err);
 /* index.extractor could not be started: the first time, `failed` is told. */
 void indexer_tell_no_extractor(struct indexer_work *work, const struct err *why);
+
+/* ---- indexer_waiting.c ---- */
+
+int64_t indexer_now_ms(const struct indexer *indexer);
+/* Under the mutex; ends early when something changed. */
+void indexer_wait_us(struct indexer *indexer, int64_t us);
+
+/* The account is to be taken up in so many ms, or at once when enough messages wait. suspect: its segments are to be checked. */
+void indexer_wait(struct indexer *indexer, struct account_id account, uint64_t added, bool suspect,
+                  int64_t in_ms);
+/* The next account that is due; waits for it. False: the end. */
+bool indexer_next_due(struct indexer *indexer, struct account_id *account_out, bool *suspect_out);
+void indexer_waiting_deinit(struct indexer *indexer);
 
 /* ---- indexer_round.c ---- */
 
