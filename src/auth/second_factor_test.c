@@ -5,6 +5,15 @@
 
 #include <stdlib.h>
 
+static size_t recovery_left(struct fixture *f)
+{
+    struct credential c;
+    assert_int_equal(credential_read(f->users, &f->anna, &c, NULL), 0);
+    size_t left = c.totp.recovery_count;
+    credential_deinit(&c);
+    return left;
+}
+
 /* ---- an authenticator program ---- */
 
 static void code_at(struct fixture *f, int64_t offset_steps, char out[TOTP_DIGITS_MAX + 1])
@@ -134,6 +143,7 @@ static void test_recovery_codes_open_once_each_as_shown_or_without_hyphens(void 
         const char *typed = i % 2 ? plain : codes.shown[i];
         assert_row(sign_in(f.users, &f.anna, typed, NULL) == 0, i, typed);
         assert_row(sign_in(f.users, &f.anna, typed, NULL) == -ERR_AUTH, i, typed);
+        assert_int_equal(recovery_left(&f), RECOVERY_CODES_MAX - 1 - i);
         assert_row(i == 9 || sign_in(f.users, &f.anna, "0000-0000-0000-0000", NULL) == -ERR_AUTH, i, "none");
     }
     assert_int_equal(second_factor_renew_recovery(f.users, &f.anna, &fresh, NULL), 0);
