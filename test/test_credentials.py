@@ -316,6 +316,24 @@ def test_an_acknowledged_revocation_survives_kill_9(tmp_path):
             assert loft.json("user", "app-password", "list", anna) == []
 
 
+def test_a_sign_in_whose_answer_is_held_back_fails_when_its_app_password_is_revoked_meanwhile():
+    with Loft({"auth.failure_delay_ms": "3000", "auth.failure_delay_max_ms": "3000"}) as loft:
+        anna = loft.add_user("anna")
+        password = add_app_password(loft, anna, "phone")
+        client, other = Client(loft), Client(loft)
+        other.socket.sendall(b'a LOGIN "anna" "wrong"\r\n')
+        time.sleep(0.3)
+        client.socket.sendall(f'a LOGIN "anna" "{password}"\r\n'.encode())
+        time.sleep(0.3)
+        gone = loft.json("user", "app-password", "delete", anna, "phone")
+        assert gone["kicked"] == 0  # nobody has been let in yet
+        assert client.line() == "a " + UNIFORM
+        assert other.line() == "a " + UNIFORM
+        assert loft.json("who") == []
+        client.close()
+        other.close()
+
+
 def test_nobody_slips_in_while_an_app_password_is_revoked(loft, anna):
     """Sign-ins all the time while it is deleted: afterwards no session is left that it opened."""
     for i in range(3):
@@ -410,6 +428,9 @@ def test_read_only_session_changes_nothing(loft, anna):
     refused = "NO [NOPERM]"
     assert client.command("SELECT INBOX").startswith("OK [READ-ONLY]")
     assert "* OK [PERMANENTFLAGS ()]" in "".join(client.told)
+    assert "* 1 RECENT\r\n" in client.told
+    assert client.command("SELECT INBOX").startswith("OK [READ-ONLY]")
+    assert "* 1 RECENT\r\n" in client.told  # as after EXAMINE
     before = loft.json("mailbox", "status", anna, "INBOX")
     for command in ("STORE 1 +FLAGS (\\Seen)", "UID STORE 1 +FLAGS.SILENT (x)", "EXPUNGE", "UID EXPUNGE 1",
                     "COPY 1 Trash", "MOVE 1 Trash", "UID MOVE 1 Trash", "CREATE new", "DELETE Junk",
