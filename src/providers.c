@@ -1,6 +1,7 @@
 #include "providers.h"
 
 #include "admin/config_providers.h"
+#include "auth/provider_ldap.h"
 #include "auth/provider_oauth.h"
 #include "auth/provider_own.h"
 #include "auth/provider_passwd_file.h"
@@ -69,10 +70,40 @@ static int open_oauth(const struct providers_params *p, struct provider *out, st
     return provider_oauth_new(&params, out, err);
 }
 
+static int open_ldap(const struct providers_params *p, struct provider *out, struct err *err)
+{
+    const struct config *c = p->config;
+    const struct provider_ldap_params params = {
+        .uris = c->ldap.uris,
+        .starttls = c->ldap.starttls,
+        .allow_plaintext = c->ldap.allow_plaintext,
+        .ca_file = c->ldap.ca_file,
+        .bind_dn = c->ldap.bind_dn,
+        .bind_password_file = c->ldap.bind_password_file,
+        .base = c->ldap.base,
+        .user_filter = c->ldap.user_filter,
+        .user_dn = c->ldap.user_dn,
+        .by_attribute = c->ldap.verify == CONFIG_LDAP_ATTRIBUTE,
+        .password_attribute = c->ldap.password_attribute,
+        .name_attribute = c->ldap.name_attribute,
+        .disabled = c->ldap.disabled,
+        .group_attribute = c->ldap.group_attribute,
+        .group_base = c->ldap.group_base,
+        .group_filter = c->ldap.group_filter,
+        .group_name_attribute = c->ldap.group_name_attribute,
+        .connections = (uint32_t)c->ldap.connections,
+        .timeout_ms = (uint32_t)c->ldap.timeout_ms,
+        .clock = p->clock,
+        .log = p->log,
+    };
+    return provider_ldap_new(&params, out, err);
+}
+
 static int (*const openers[CONFIG_PROVIDER_COUNT])(const struct providers_params *p, struct provider *out,
                                                    struct err *err) = {
     [CONFIG_PROVIDER_OWN] = open_own,
     [CONFIG_PROVIDER_PASSWD_FILE] = open_passwd_file,
+    [CONFIG_PROVIDER_LDAP] = open_ldap,
     [CONFIG_PROVIDER_OAUTH] = open_oauth,
 };
 

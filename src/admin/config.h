@@ -37,6 +37,7 @@ struct config_listen {
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_socket_mode { CONFIG_SOCKET_0600, CONFIG_SOCKET_0660, CONFIG_SOCKET_0666 };
 enum config_over_reply { CONFIG_OVER_TEMPORARY, CONFIG_OVER_PERMANENT };
+enum config_ldap_verify { CONFIG_LDAP_BIND, CONFIG_LDAP_ATTRIBUTE };
 enum config_compression { CONFIG_LZ4, CONFIG_ZSTD, CONFIG_UNCOMPRESSED };
 
 enum config_oauth_validation { CONFIG_OAUTH_LOCAL, CONFIG_OAUTH_INTROSPECTION, CONFIG_OAUTH_EITHER };
@@ -121,6 +122,17 @@ struct config {
         const char *path, *scheme, *domain;
         bool allow_weak;
     } passwd_file;
+    struct {
+        const char *uris;
+        bool starttls, allow_plaintext;
+        const char *ca_file;
+        const char *bind_dn, *bind_password_file; /* "": anonymous */
+        const char *base, *user_filter, *user_dn;
+        uint64_t verify; /* enum config_ldap_verify */
+        const char *password_attribute, *name_attribute, *disabled;
+        const char *group_attribute, *group_base, *group_filter, *group_name_attribute;
+        uint64_t connections, timeout_ms;
+    } ldap;
     struct {
         uint64_t validation; /* enum config_oauth_validation */
         const char *issuer, *audience, *scope, *user_claim, *groups_claim, *algorithms;

@@ -28,6 +28,8 @@ static const char *const oauth_validations[] = { "local", "introspection", "eith
                                                  NULL };             /* enum config_oauth_validation */
 static const char *const client_auths[] = { "basic", "post", NULL }; /* enum config_client_auth */
 
+static const char *const ldap_verify[] = { "bind", "attribute", NULL }; /* enum config_ldap_verify */
+
 const struct config_section config_sections[] = {
     { "data", "Where mail is kept." },
     { "log", "What is written to standard error." },
@@ -41,6 +43,7 @@ const struct config_section config_sections[] = {
     { "auth", "Signing in." },
     { "totp", "Second factors: codes of an authenticator program (RFC 6238)." },
     { "passwd_file", "Users of a file in the format of Dovecot's passwd-file; see PROVIDERS." },
+    { "ldap", "Users of an LDAP directory or of Active Directory; see PROVIDERS." },
     { "oauth", "Users who sign in with a token of an OAuth 2 or OpenID Connect issuer; see PROVIDERS." },
     { "limits", "How much one address, one account and everybody together may use." },
     { "delivery", "Mail that arrives, by LMTP, loft deliver or loft import." },
@@ -261,12 +264,12 @@ const struct config_setting config_settings[] = {
 
     { "auth.providers", CONFIG_STRING, .standard = "own", .min = 1, .max = 255,
       .offset = FIELD(auth.providers),
-      .help =
-          "Who keeps users and their passwords, in the order in which they are asked, with spaces "
-          "between: own (loft "
-          "user), passwd-file, oauth. The first that knows the name decides; when it is down, nobody else is "
-          "asked. See "
-          "PROVIDERS." },
+      .help = "Who keeps users and their passwords, in the order in which they are asked, with spaces "
+              "between: own (loft "
+              "user), passwd-file, ldap, oauth. The first that knows the name decides; when it is down, "
+              "nobody else is "
+              "asked. See "
+              "PROVIDERS." },
     { "auth.mechanisms", CONFIG_STRING,
       .standard = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 EXTERNAL OAUTHBEARER XOAUTH2 PLAIN LOGIN", .max = 1000,
       .offset = FIELD(auth.mechanisms),
@@ -373,6 +376,71 @@ const struct config_setting config_settings[] = {
               "millions a second (SHA, SSHA, MD5, DES). To refuse them makes the file no safer, so this is "
               "yes; their "
               "number is logged. Say no once everybody has a better one." },
+
+    { "ldap.uris", CONFIG_STRING, .standard = "", .max = CONFIG_VALUE_BYTES_MAX, .offset = FIELD(ldap.uris),
+      .help = "Servers of the directory, with spaces between: ldaps://HOST, ldap://HOST, with a port where "
+              "it is not 636 or 389; "
+              "ldapi://PATH for a local socket. When one is down, the next is asked." },
+    { "ldap.starttls", CONFIG_BOOL, .standard = "yes", .offset = FIELD(ldap.starttls),
+      .help = "Encrypt ldap:// before anything is said. A server that does not offer it is not used." },
+    { "ldap.ca_file", CONFIG_PATH, .standard = "/etc/ssl/certs/ca-certificates.crt", .min = 1,
+      .max = PATH_BYTES_MAX, .offset = FIELD(ldap.ca_file),
+      .help = "Certificates of those who may sign the servers' certificates, in PEM. They must be for the "
+              "host of the URI." },
+    { "ldap.allow_plaintext", CONFIG_BOOL, .standard = "no", .offset = FIELD(ldap.allow_plaintext),
+      .help = "With ldap.starttls = no, send passwords without encryption to other machines than this one." },
+    { "ldap.bind_dn", CONFIG_STRING, .standard = "", .max = 1000, .offset = FIELD(ldap.bind_dn),
+      .help = "Who searches the directory. Empty: nobody in particular, if the directory allows that." },
+    { "ldap.bind_password_file", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX,
+      .offset = FIELD(ldap.bind_password_file),
+      .help = "File with the password of ldap.bind_dn, in one line. Read at start." },
+    { "ldap.base", CONFIG_STRING, .standard = "", .max = 1000, .offset = FIELD(ldap.base),
+      .help = "Entry below which users are searched." },
+    { "ldap.user_filter", CONFIG_STRING, .standard = "(mail=%u)", .max = 2000,
+      .offset = FIELD(ldap.user_filter),
+      .help = "Finds the entry of a user: %u is the name as it was given, %n what is before its @, %d what "
+              "is behind it, %% a percent sign. "
+              "They are escaped. It must find one entry at most." },
+    { "ldap.user_dn", CONFIG_STRING, .standard = "", .max = 1000, .offset = FIELD(ldap.user_dn),
+      .help = "In place of a search: the entry itself, such as uid=%n,ou=people,dc=example,dc=org." },
+    { "ldap.verify", CONFIG_WORD, .standard = "bind", .words = ldap_verify, .offset = FIELD(ldap.verify),
+      .help = "bind lets the directory verify passwords. attribute reads ldap.password_attribute and "
+              "verifies here, which takes the right to "
+              "read it, and makes SCRAM possible." },
+    { "ldap.password_attribute", CONFIG_STRING, .standard = "userPassword", .min = 1, .max = 100,
+      .offset = FIELD(ldap.password_attribute),
+      .help = "Attribute with passwords for ldap.verify = attribute, with schemes as passwd-file has them. "
+              "One without a scheme is the "
+              "password itself." },
+    { "ldap.name_attribute", CONFIG_STRING, .standard = "mail", .max = 100,
+      .offset = FIELD(ldap.name_attribute),
+      .help =
+          "Attribute with the name of the account. An entry without it is no user here; one with several "
+          "values is refused, because "
+          "mail must not come and go between accounts. Empty: the account is named as the user signs in." },
+    { "ldap.disabled", CONFIG_STRING, .standard = "", .max = 200, .offset = FIELD(ldap.disabled),
+      .help = "Who may not sign in: ATTRIBUTE=VALUE, in any case of letters, or ATTRIBUTE&BITS for a number "
+              "with any of these bits." },
+    { "ldap.group_attribute", CONFIG_STRING, .standard = "", .max = 100,
+      .offset = FIELD(ldap.group_attribute),
+      .help = "Attribute of a user with the groups, by DN (of which the first value counts) or by name: "
+              "memberOf, say. Rights in mailboxes "
+              "that are given to group:NAME are then those of the directory's group." },
+    { "ldap.group_filter", CONFIG_STRING, .standard = "", .max = 2000, .offset = FIELD(ldap.group_filter),
+      .help = "Or a search for the groups of a user, with %D for the user's entry and the letters of "
+              "ldap.user_filter: "
+              "(&(objectClass=groupOfNames)(member=%D))." },
+    { "ldap.group_base", CONFIG_STRING, .standard = "", .max = 1000, .offset = FIELD(ldap.group_base),
+      .help = "Entry below which groups are searched. Empty: ldap.base." },
+    { "ldap.group_name_attribute", CONFIG_STRING, .standard = "cn", .min = 1, .max = 100,
+      .offset = FIELD(ldap.group_name_attribute), .help = "Attribute of a group with its name." },
+    { "ldap.connections", CONFIG_NUMBER, .standard = "4", .min = 1, .max = 64,
+      .offset = FIELD(ldap.connections), .help = "Connections to the directory, which are kept open." },
+    { "ldap.timeout_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "5s", 100, 60000,
+      .offset = FIELD(ldap.timeout_ms),
+      .help = "How long to wait for a connection, and for each answer. Then the directory counts as down: "
+              "users are told so, and never that "
+              "their password is wrong." },
 
     { "oauth.validation", CONFIG_WORD, .standard = "local", .words = oauth_validations,
       .offset = FIELD(oauth.validation),
