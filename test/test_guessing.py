@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import socket
 import time
 
@@ -62,6 +63,35 @@ def failures(server, who):
 def lock(server, count, network=2):
     for i in range(count):
         assert "AUTHENTICATIONFAILED" in login(server, f"127.0.{network}.{i + 1}")[0]
+
+
+def test_hashing_holds_nobody_else():
+    """One hash at a time, four who wait, the others turned away; and a session goes on while they wait."""
+    options = {"auth.hashes_at_once": "1", "server.workers": "8", "auth.hash_passes": "3", "auth.hash_memory_bytes": "256M"}
+    with loft.Loft(options) as server:
+        server.add_user(ANNA)
+        with socket.create_connection(("127.0.0.1", server.imap_port), timeout=60) as own:
+            f = own.makefile("rb")
+            f.readline()
+            own.sendall(b'A LOGIN %s "%s"\r\n' % (ANNA.encode(), loft.PASSWORD.encode()))
+            assert f.readline().startswith(b"A OK")
+            guessers = []
+            for i in range(12):
+                s = socket.create_connection(("127.0.0.1", server.imap_port), timeout=60, source_address=(f"127.0.{i}.9", 0))
+                guessers.append((s, s.makefile("rb")))
+                guessers[-1][1].readline()
+                s.sendall(f"A LOGIN name{i} guess\r\n".encode())
+            own.sendall(b"B NOOP\r\n")
+            assert f.readline().startswith(b"B OK")
+            waiting = [s for s, _ in guessers if not select.select([s], [], [], 0)[0]]
+            assert waiting  # the answer to NOOP did not come behind theirs
+            answers = [g.readline().decode().split("]")[0] for _, g in guessers]
+            assert set(answers) == {"A NO [AUTHENTICATIONFAILED", "A NO [UNAVAILABLE"}
+            assert answers.count("A NO [AUTHENTICATIONFAILED") >= 5
+            for s, g in guessers:
+                g.close()
+                s.close()
+            f.close()
 
 
 LOCK = {"auth.lock_failures": "5", "auth.known_good_count": "0", "auth.failure_forget_s": "1d", "auth.lock_s": "1d"}
@@ -129,7 +159,7 @@ def test_networks_that_are_trusted_keep_no_score():
         assert rows == {"127.0.8.0/24": 3}
 
 
-# As doc/fail2ban.md shows it; <HOST> is what fail2ban puts there.
+# As doc/guessing.md shows it; <HOST> is what fail2ban puts there.
 FAIL2BAN = r"^\s*(?:\S+ \S+:\s+)?\S*Z (?:warn|error)\s+login-failed (?:session=\d+ )?address=<HOST> user=.* protocol=\S+ mechanism=\S+ reason=\S+ text="
 
 

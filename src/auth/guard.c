@@ -106,8 +106,11 @@ struct guard_verdict guard_look(struct guard *g, const struct auth_peer *peer, c
 {
     int64_t now = clock_mono_ms(g->params.clock);
     subject_init(g, peer, name, account, s);
-    struct throttle_score address = throttle_look(g->throttle, THROTTLE_ADDRESS, str_c(s->address), now);
-    struct throttle_score network = throttle_look(g->throttle, THROTTLE_NETWORK, str_c(s->network), now);
+    struct throttle_score address = { 0 }, network = { 0 };
+    if (!s->device[0]) {
+        address = throttle_look(g->throttle, THROTTLE_ADDRESS, str_c(s->address), now);
+        network = throttle_look(g->throttle, THROTTLE_NETWORK, str_c(s->network), now);
+    }
     struct throttle_score user = throttle_look(g->throttle, account_kind(s), account_key(s), now);
     struct guard_verdict verdict = { .delay_ms = longer(address, user) };
     int64_t by_address = wait_for(g, address, GUARD_ADDRESS_FAILURES_MAX);
@@ -140,7 +143,7 @@ uint32_t guard_failed(struct guard *g, const struct guard_subject *s, bool locke
                                                                now);
     if (!locked && user.locked_for_ms > 0)
         record_lock(g, s, user);
-    return longer(address, user);
+    return s->device[0] ? user.delay_ms : longer(address, user);
 }
 
 /* Who comes from a familiar address forgives the device only: else each of its sign-ins would give strangers a fresh start. */

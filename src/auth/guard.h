@@ -6,7 +6,8 @@
  *   account   A name, whether there is such a user or not. The same delays; with lock_failures it is locked for lock_s: then
  *             whatever is brought counts as wrong and is not looked at. That says nothing about who exists.
  *   device    An account at an address that it was used from in the last FAMILIAR_DAYS (familiar.h). It has a score and a
- *             lock of its own, and what strangers do to the account does not hold for it.
+ *             lock of its own. What strangers do to the account does not hold for it, nor what others do at that address: many
+ *             people may share one.
  * Time forgets one failure each failure_forget_s. Addresses of auth.trusted_networks keep no score of their own: a webmail server, say.
  *
  * All of it survives a restart, in a file that a thread writes a few seconds after something has changed:

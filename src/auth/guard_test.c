@@ -168,6 +168,76 @@ static void test_a_lock_does_not_keep_familiar_devices_out(void **state)
     guard_free(&f.guard);
 }
 
+static void test_those_who_share_an_address_with_a_guesser_come_in(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    succeed(&f, "192.0.2.1");
+    for (int i = 0; i < GUARD_ADDRESS_FAILURES_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "name%d", i);
+        miss(&f, "192.0.2.1", name);
+    }
+    assert_int_equal(look(&f, "192.0.2.1", "bob").answer, GUARD_TURN_AWAY);
+    assert_int_equal(look(&f, "192.0.2.1", "anna").answer, GUARD_PASS);
+    assert_int_equal(look(&f, "192.0.2.1", "anna").delay_ms, 0);
+    assert_int_equal(miss(&f, "192.0.2.1", "anna"), 500); /* of that device */
+    guard_free(&f.guard);
+}
+
+/* ---- what a day is worth to a guesser who has all the connections he wants ---- */
+
+enum { GUESS_ONE_ACCOUNT = 1, GUESS_ONE_ADDRESS = 2, GUESS_IN_ONE_48 = 4 };
+
+static void next_try(unsigned how, unsigned i, char ip[64], char name[16])
+{
+    snprintf(name, 16, how & GUESS_ONE_ACCOUNT ? "bob" : "name%u", i % 5000);
+    if (how & GUESS_ONE_ADDRESS)
+        snprintf(ip, 64, "192.0.2.1");
+    else if (how & GUESS_IN_ONE_48)
+        snprintf(ip, 64, "2001:db8:1:%x::1", i % 65536);
+    else
+        snprintf(ip, 64, "2001:db8:%x::1", i % 65536); /* a /48 each */
+}
+
+static unsigned guesses_in_a_day(unsigned how)
+{
+    struct fixture f;
+    unsigned guesses = 0, tries = 0;
+    begin(&f, NULL);
+    for (int second = 0; second < 24 * 60 * 60; second++, clock_fake_advance(&f.clock, 1000))
+        for (int again = 0; again < 3; again++) {
+            char ip[64], name[16];
+            next_try(how, tries++, ip, name);
+            if (look(&f, ip, name).answer != GUARD_PASS)
+                continue;
+            guesses++;
+            (void)guard_failed(f.guard, &f.subject, false);
+        }
+    guard_free(&f.guard);
+    return guesses;
+}
+
+static void test_a_day_is_worth_little_to_a_guesser(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *who;
+        unsigned how, guesses_max;
+    } cases[] = {
+        { "one address, one account", GUESS_ONE_ADDRESS | GUESS_ONE_ACCOUNT, 400 },
+        { "one address, all accounts", GUESS_ONE_ADDRESS, 6000 },
+        { "one /48, all accounts", GUESS_IN_ONE_48, 6000 },
+        { "the world, one account", GUESS_ONE_ACCOUNT, 400 },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        unsigned guesses = guesses_in_a_day(cases[i].how);
+        print_message("%s: %u guesses a day\n", cases[i].who, guesses);
+        assert_row(guesses > 0 && guesses <= cases[i].guesses_max, i, cases[i].who);
+    }
+}
+
 static void test_a_device_is_familiar_for_a_quarter(void **state)
 {
     (void)state;
@@ -358,6 +428,8 @@ int main(void)
         cmocka_unit_test(test_an_ipv6_guesser_is_seen_in_its_64_and_in_its_48),
         cmocka_unit_test(test_an_account_is_locked_to_strangers_and_opens_again),
         cmocka_unit_test(test_a_lock_does_not_keep_familiar_devices_out),
+        cmocka_unit_test(test_those_who_share_an_address_with_a_guesser_come_in),
+        cmocka_unit_test(test_a_day_is_worth_little_to_a_guesser),
         cmocka_unit_test(test_a_device_is_familiar_for_a_quarter),
         cmocka_unit_test(test_a_trusted_network_keeps_no_score_but_accounts_do),
         cmocka_unit_test(test_an_administrator_lifts_a_lock),
