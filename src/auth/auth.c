@@ -37,8 +37,10 @@ int auth_new(const struct auth_params *params, struct auth **auth_out, struct er
     a->known_good = known_good_new(params->known_good_max);
     for (size_t i = 0; i < params->provider_count; i++) {
         a->order[i] = params->providers[i].ops->name;
-        gate_init(&a->gates[i].dear, params->providers[i].calls_max, params->waiters_max);
-        gate_init(&a->gates[i].cheap, params->providers[i].calls_max, params->waiters_max);
+        /* Each its share: together no more than waiters_max are held up by the dear calls. */
+        uint32_t waiters_max = params->waiters_max / (uint32_t)params->provider_count;
+        gate_init(&a->gates[i].dear, params->providers[i].calls_max, waiters_max);
+        gate_init(&a->gates[i].cheap, params->providers[i].calls_max, waiters_max);
     }
     memcpy(a->decoy_key, decoy_key, sizeof a->decoy_key);
     sodium_memzero(decoy_key, sizeof decoy_key);
