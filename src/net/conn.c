@@ -162,6 +162,11 @@ int conn_tls_binding(struct conn *conn, enum tls_binding_type type, struct tls_b
     return tls_binding_get(conn->tls.ssl, type, binding_out, err);
 }
 
+bool conn_has_tls_binding(const struct conn *conn, enum tls_binding_type type)
+{
+    return conn->tls.ssl && tls_binding_exists(conn->tls.ssl, type);
+}
+
 bool conn_tls_client(struct conn *conn, struct tls_client *client_out)
 {
     return conn->tls.ssl && tls_client_get(conn->tls.ssl, tls_context_client_name(conn->tls.tls), client_out);

@@ -153,6 +153,7 @@ const char *conn_tls_version(struct conn *conn);       /* static: "TLSv1.3"; NUL
  *   returns  0; -ERR_CANNOT: this connection has no such binding, or no TLS */
 MUST_USE int conn_tls_binding(struct conn *conn, enum tls_binding_type type, struct tls_binding *binding_out,
                               struct err *err);
+bool conn_has_tls_binding(const struct conn *conn, enum tls_binding_type type); /* costs nothing */
 /* The certificate that the client has shown and we have verified. False: none, or no TLS. */
 bool conn_tls_client(struct conn *conn, struct tls_client *client_out);
 

@@ -38,36 +38,52 @@ static bool get_unique(SSL *ssl, struct tls_binding *binding)
     return n > 0 && n <= sizeof binding->bytes;
 }
 
-/* RFC 5929, 4.1: by the hash of the certificate's signature; SHA-256 stands in for MD5 and SHA-1. A signature
- * without a hash of its own (Ed25519) has none. */
-static bool get_end_point(SSL *ssl, struct tls_binding *binding)
+/* By the hash of the certificate's signature; NULL for one without a hash of its own (Ed25519). */
+static const EVP_MD *end_point_hash(const SSL *ssl)
 {
     const X509 *x509 = SSL_get_certificate(ssl);
     int hash, key;
-    unsigned n;
     if (!x509 || !OBJ_find_sigid_algs(X509_get_signature_nid(x509), &hash, &key) || hash == NID_undef)
-        return false;
-    const EVP_MD *md = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
-    if (!md || EVP_MD_get_size(md) > (int)sizeof binding->bytes ||
-        X509_digest(x509, md, binding->bytes, &n) != 1)
+        return NULL;
+    return hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
+}
+
+/* RFC 5929, 4.1. SHA-256 stands in for MD5 and SHA-1. */
+static bool get_end_point(SSL *ssl, struct tls_binding *binding)
+{
+    unsigned n;
+    const EVP_MD *md = end_point_hash(ssl);
+    if (EVP_MD_get_size(md) > (int)sizeof binding->bytes ||
+        X509_digest(SSL_get_certificate(ssl), md, binding->bytes, &n) != 1)
         return false;
     binding->n = (unsigned char)n;
     return true;
 }
 
+bool tls_binding_exists(const struct ssl_st *ssl, enum tls_binding_type type)
+{
+    bool is_1_3 = SSL_version(ssl) == TLS1_3_VERSION;
+    bool unique_secret = is_1_3 || SSL_get_extms_support((SSL *)(uintptr_t)ssl) == 1;
+    if (SSL_is_init_finished(ssl) != 1)
+        return false;
+    if (type == TLS_BINDING_EXPORTER)
+        return unique_secret;
+    if (type == TLS_BINDING_UNIQUE)
+        return unique_secret && !is_1_3;
+    return end_point_hash(ssl) != NULL;
+}
+
 int tls_binding_get(struct ssl_st *ssl, enum tls_binding_type type, struct tls_binding *binding_out,
                     struct err *err)
 {
-    assert(type < TLS_BINDING_COUNT);
+    static bool (*const gets[TLS_BINDING_COUNT])(SSL *, struct tls_binding *) = {
+        [TLS_BINDING_EXPORTER] = get_exporter,
+        [TLS_BINDING_UNIQUE] = get_unique,
+        [TLS_BINDING_SERVER_END_POINT] = get_end_point,
+    };
     struct tls_binding binding = { .n = 0 };
-    bool is_1_3 = SSL_version(ssl) == TLS1_3_VERSION, ok = SSL_is_init_finished(ssl) == 1;
-    bool unique_secret = is_1_3 || SSL_get_extms_support(ssl) == 1;
-    if (type == TLS_BINDING_EXPORTER)
-        ok = ok && unique_secret && get_exporter(ssl, &binding);
-    else if (type == TLS_BINDING_UNIQUE)
-        ok = ok && unique_secret && !is_1_3 && get_unique(ssl, &binding);
-    else
-        ok = ok && get_end_point(ssl, &binding);
+    assert(type < TLS_BINDING_COUNT);
+    bool ok = tls_binding_exists(ssl, type) && gets[type](ssl, &binding);
     ERR_clear_error();
     if (!ok)
         return err_set(err, ERR_CANNOT, "this connection has no %s", binding_names[type]);

@@ -34,6 +34,9 @@ struct tls_binding {
     unsigned char bytes[64];
 };
 
+/* Whether there is one; costs nothing, unlike the binding itself. */
+bool tls_binding_exists(const struct ssl_st *ssl, enum tls_binding_type type);
+
 /* returns  0; -ERR_CANNOT: this connection has no such binding */
 MUST_USE int tls_binding_get(struct ssl_st *ssl, enum tls_binding_type type, struct tls_binding *binding_out,
                              struct err *err);

@@ -64,8 +64,7 @@ static int binding_of(void *ctx, struct str name, unsigned char data_out[SASL_BI
 
 void sign_in_channel(const struct session *s, struct sign_in_room *room, struct sasl_channel *channel_out)
 {
-    struct tls_binding binding;
-    bool bound = !s->binding_used && conn_tls_binding(s->conn, TLS_BINDING_EXPORTER, &binding, NULL) == 0;
+    bool bound = !s->binding_used && conn_has_tls_binding(s->conn, TLS_BINDING_EXPORTER);
     bool shown = conn_tls_client(s->conn, &room->certificate);
     *channel_out = (struct sasl_channel){ .private_enough = capability_private_enough(s),
                                           .binding = bound ? binding_of : NULL,
