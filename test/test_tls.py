@@ -203,3 +203,48 @@ def test_signing_in_with_a_password_needs_no_certificate(authority):
         loft.add_user("anna@example.org")
         said = s_client(loft.imaps_port, lines=(f'a LOGIN anna@example.org "{PASSWORD}"', "b LOGOUT"))
         assert "a OK" in said
+
+
+def test_signing_in_with_a_certificate(authority):
+    good = authority.sign("anna", email="anna@example.org")
+    unknown = authority.sign("unknown", email="unknown@example.org")
+    nameless = authority.sign("nameless")
+    with Loft({"tls.client_ca": authority.certificate}) as loft:
+        loft.add_user("anna@example.org")
+        external = ("x CAPABILITY", "a AUTHENTICATE EXTERNAL =", "b SELECT INBOX", "c LOGOUT")
+        for starttls in False, True:
+            port = loft.imap_port if starttls else loft.imaps_port
+            for version in "-tls1_2", "-tls1_3":
+                said = s_client(port, version, *good, lines=external, starttls=starttls)
+                assert "AUTH=EXTERNAL" in said and "a OK" in said and "b OK" in said, said
+                assert "a NO [AUTHENTICATIONFAILED]" in s_client(port, version, *unknown, lines=external, starttls=starttls)
+                for other in nameless, []:
+                    said = s_client(port, version, *other, lines=external, starttls=starttls)
+                    assert "a NO" in said and "AUTH=EXTERNAL" not in said, said
+
+
+def test_a_revoked_certificate_opens_nothing_from_the_reload_on(authority, tmp_path):
+    ca = Authority(str(tmp_path), "revoking")
+    anna = ca.sign("anna", email="anna@example.org")
+    conf = tmp_path / "ca.conf"
+    conf.write_text(f"[ca]\ndefault_ca = it\n[it]\ndatabase = {tmp_path}/index\ndefault_md = sha256\ndefault_crl_days = 5\n")
+    (tmp_path / "index").write_text("")
+    signer = ["-config", str(conf), "-cert", ca.certificate, "-keyfile", ca.path("revoking", "key")]
+
+    def write_list():
+        openssl("ca", *signer, "-gencrl", "-out", f"{tmp_path}/new.pem")
+        os.rename(tmp_path / "new.pem", tmp_path / "crl.pem")
+    write_list()
+    with Loft({"tls.client_ca": ca.certificate, "tls.client_crl": f"{tmp_path}/crl.pem"}) as loft:
+        loft.add_user("anna@example.org")
+        session = str(tmp_path / "session")
+        external = ("a AUTHENTICATE EXTERNAL =", "b LOGOUT")
+        assert "a OK" in s_client(loft.imaps_port, *anna, "-sess_out", session, lines=external)
+        openssl("ca", *signer, "-revoke", ca.path("anna", "crt"))
+        write_list()
+        loft.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: any("reloaded" in line for line in loft.log))
+        resume = ["-sess_in", session] if os.path.exists(session) else []
+        said = s_client(loft.imaps_port, *anna, *resume, lines=external)
+        assert "a OK" not in said and "certificate revoked" in said, said
+        wait_until(lambda: any("client-certificate-refused" in line and "revoked" in line for line in loft.log))
