@@ -12,6 +12,8 @@ static int open_own(const struct providers_params *p, struct provider *out, stru
 {
     const struct config *c = p->config;
     const struct provider_own_params params = { .users = p->users,
+                                                .policy = p->policy,
+                                                .clock = p->clock,
                                                 .hash_passes = c->auth.hash_passes,
                                                 .hash_memory_bytes = c->auth.hash_memory_bytes,
                                                 .hashes_max = (uint32_t)c->auth.hashes_at_once };

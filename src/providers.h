@@ -8,6 +8,7 @@
 struct providers_params {
     const struct config *config; /* borrows all, for as long as the providers live */
     struct users *users;
+    const struct policy *policy;
     const struct clock *clock;
     struct logger log;
 };

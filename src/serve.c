@@ -223,6 +223,15 @@ static struct sasl_settings sasl_settings(struct server *s)
     return settings;
 }
 
+static void look_at_policy(const struct server *s)
+{
+    const char *list = s->config->auth.common_passwords;
+    if (list[0] && policy_list_count(s->backend.policy) == 0)
+        log_warn(&s->log, "no-common-passwords", KV("file", list),
+                 KV("text", "new passwords are judged by their length alone: install john-data, or set "
+                            "auth.common_passwords"));
+}
+
 static int make_account(void *backend, const struct user *user, struct err *err)
 {
     return backend_make_account(backend, user, err);
@@ -257,9 +266,11 @@ static int start_auth(struct server *s, struct err *err)
                                   .known_good_s = (uint32_t)c->auth.known_good_s,
                                   .waiters_max = (uint32_t)c->server.workers / 2,
                                   .scram_iterations = (uint32_t)c->auth.scram_iterations };
-    const struct providers_params providers = {
-        .config = c, .users = s->backend.users, .clock = &clock_system, .log = s->log
-    };
+    const struct providers_params providers = { .config = c,
+                                                .users = s->backend.users,
+                                                .policy = s->backend.policy,
+                                                .clock = &clock_system,
+                                                .log = s->log };
     int r = providers_open(&providers, params.providers, &params.provider_count, err);
     return r < 0 ? r : auth_new(&params, &s->auth, err);
 }
@@ -322,8 +333,10 @@ static int start(struct server *s, const char *config_file, struct err *err)
         r = languages_load(c->imap.language_folder, c->imap.language, &s->languages, err);
     if (r == 0)
         r = backend_open(c, s->log, &s->backend, err);
-    if (r == 0)
+    if (r == 0) {
+        look_at_policy(s);
         r = start_auth(s, err);
+    }
     if (r < 0)
         return r;
     take_tickets(s);

@@ -35,6 +35,8 @@ class Loft:
             "imaps.listen": f"127.0.0.1:{self.imaps_port}",
             "lmtp.listen": self.lmtp_socket,
             "auth.plaintext_on_loopback": "yes",
+            "auth.password_length_min": "1",
+            "auth.common_passwords": "",
             "auth.failure_delay_ms": "0",
             "auth.failure_delay_max_ms": "0",
             "auth.lock_failures": "0",

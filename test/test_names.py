@@ -1,13 +1,16 @@
 """Names of users as they are typed and written on letters: default domain, several domains, aliases, catch-alls, and accounts that were
 disabled or locked. (Every form of a name is in src/auth/names_test.c.)"""
 import json
+import os
 import re
+import subprocess
 
 import imapwire
 import loft
 import pytest
 from lmtpwire import Lmtp
 
+DEBIAN_LIST = "/usr/share/john/password.lst"
 MESSAGE = b"From: a@example.com\r\nSubject: hello\r\n\r\nbody\r\n"
 OK = "250 2.0.0"
 FULL = "452 4.2.2"
@@ -257,6 +260,51 @@ def test_an_account_is_made_when_its_user_first_comes_or_gets_mail(tmp_path):
         server.run("user", "delete", ANNA, "--yes")
         with Lmtp(server) as lmtp:
             assert lmtp.begin(ANNA) == ["550 5.1.1"]
+
+
+# ---- passwords that may be chosen ----
+
+
+def add(server, name, password):
+    return server.run("user", "add", name, "--password-stdin", input=password.encode() + b"\n", check=False)
+
+
+def test_new_passwords_are_judged(tmp_path):
+    common = tmp_path / "common"
+    common.write_text("#!comment: of a test\nCorrect Battery\n")
+    options = {"auth.password_length_min": "10", "auth.common_passwords": str(common)}
+    with loft.Loft(options) as server:
+        for password, text in (
+            ("too short", b"at least 10 characters"),
+            ("correct BATTERY", b"in a list of common ones"),
+            ("Anna.Meier@Example.org", b"must not be the user name"),
+            ("anna.MEIER", b"must not be the user name"),
+        ):
+            done = add(server, "anna.meier@example.org", password)
+            assert done.returncode == 1 and text in done.stderr, done
+            assert password.encode() not in done.stderr
+        assert server.json("user", "list") == []
+        assert add(server, "anna.meier@example.org", "not so short").returncode == 0
+        done = server.run("user", "passwd", "anna.meier@example.org", "--password-stdin", input=b"short\n", check=False)
+        assert done.returncode == 1 and b"at least 10 characters" in done.stderr
+        assert login(server, "anna.meier@example.org", "not so short")[1].startswith("OK")  # the old one stays
+        assert not any("no-common-passwords" in line for line in server.log)
+
+
+def test_without_a_list_the_log_says_so(tmp_path):
+    missing = str(tmp_path / "missing")
+    with loft.Loft({"auth.common_passwords": missing}) as server:
+        assert any("no-common-passwords" in line and missing in line and "john-data" in line for line in server.log)
+        assert add(server, "anna", "password").returncode == 0
+
+
+@pytest.mark.skipif(not os.path.exists(DEBIAN_LIST), reason="john-data is not installed")
+@pytest.mark.parametrize("password", ["password", "PassWord", "12345678", "qwertyuiop", "trustno1", "iloveyou"])
+def test_the_list_of_debian_holds_what_is_guessed_first(tmp_path, password):
+    """With no server: the defaults."""
+    done = subprocess.run([loft.BINARY, "-d", str(tmp_path / "data"), "user", "add", "anna", "--password-stdin"], input=password.encode() + b"\n",
+                          capture_output=True)
+    assert done.returncode == 1 and b"guessed first" in done.stderr, done
 
 
 # ---- the command line ----

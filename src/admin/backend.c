@@ -93,8 +93,15 @@ static int open_users(const struct config *config, struct backend *b, struct err
                                         .delimiter = config->lmtp.recipient_delimiter[0],
                                         .sign_in_with_alias = config->auth.sign_in_with_alias };
     choose_verifiers(config, &params);
+    const struct policy_params policy = { .length_min = (uint32_t)config->auth.password_length_min,
+                                          .list = config->auth.common_passwords,
+                                          .days = (uint32_t)config->auth.password_days };
     int r = users_open(&params, &b->users, err);
-    return r < 0 ? r : open_names(names, b, err);
+    if (r == 0)
+        r = open_names(names, b, err);
+    if (r == 0 && policy_new(&policy, &b->policy, err) < 0)
+        r = err_context(err, "auth.common_passwords");
+    return r;
 }
 
 /* Those of the settings mailboxes.* that are not empty. */
@@ -202,6 +209,7 @@ void backend_close(struct backend *b)
     if (b->mail)
         mail_close(&b->mail);
     quota_service_free(&b->quota);
+    policy_free(&b->policy);
     names_free(&b->names);
     users_free(&b->users);
     if (b->store)
@@ -225,6 +233,8 @@ int backend_add_user(struct backend *b, struct str name, struct str password, st
                      struct err *err)
 {
     int r = names_check_new(b->names, name, err);
+    if (r == 0)
+        r = policy_check(b->policy, name, password, err);
     if (r == 0)
         r = users_add(b->users, name, password, user_out, err);
     if (r < 0)

@@ -6,6 +6,7 @@
 #include "admin/config.h"
 #include "admin/quota_service.h"
 #include "auth/names.h"
+#include "auth/policy.h"
 #include "base/audit.h"
 #include "mail/account.h"
 
@@ -15,6 +16,7 @@ struct backend {
     struct store *store;
     struct users *users;
     struct names *names;
+    struct policy *policy;    /* for new passwords */
     names_find_fn *find_user; /* of users kept elsewhere; set by the server, else NULL */
     void *find_ctx;
     struct quota_service *quota;

@@ -154,6 +154,8 @@ int admin_user_passwd(struct admin_call *call, json_t **result_out, struct err *
 {
     struct user user;
     int r = call_find_user(call, &user, err);
+    if (r == 0 && !user.provider[0]) /* else it is refused for being another's */
+        r = policy_check(call->admin->backend->policy, str_c(user.name), call_text(call, "password"), err);
     if (r == 0)
         r = users_set_password(call->admin->backend->users, str_c(user.name), call_text(call, "password"),
                                err);

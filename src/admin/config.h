@@ -105,6 +105,8 @@ struct config {
         bool plaintext_on_loopback;
         const char *default_domain; /* "": none */
         bool sign_in_with_alias;
+        uint64_t password_length_min, password_days;
+        const char *common_passwords; /* "": none */
         uint64_t failure_delay_ms, failure_delay_max_ms, failure_forget_s;
         uint64_t known_good_count, known_good_s;
         uint64_t hashes_at_once, hash_passes, hash_memory_bytes;

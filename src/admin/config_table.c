@@ -8,10 +8,11 @@
 
 #include <assert.h>
 
-#define K            UINT64_C(1024)
-#define M            (1024 * K)
-#define G            (1024 * M)
-#define FIELD(field) offsetof(struct config, field)
+#define K                     UINT64_C(1024)
+#define M                     (1024 * K)
+#define G                     (1024 * M)
+#define LOFT_COMMON_PASSWORDS "/usr/share/john/password.lst"
+#define FIELD(field)          offsetof(struct config, field)
 enum { PATH_BYTES_MAX = 4095, SOCKET_PATH_BYTES_MAX = 107, MAILBOX_NAME_BYTES_MAX = 255 };
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL }; /* enum log_level */
@@ -295,6 +296,23 @@ const struct config_setting config_settings[] = {
               "one user, "
               "for signing in and for mail, under whichever of the two names there is an account. Empty for "
               "none." },
+    { "auth.password_length_min", CONFIG_NUMBER, .standard = "8", .min = 1, .max = 256,
+      .offset = FIELD(auth.password_length_min),
+      .help = "Characters that a new password of *loft user add* or *loft user passwd* must have at least. "
+              "It must be neither "
+              "the user name nor in auth.common_passwords; there are no rules about digits or signs." },
+    { "auth.common_passwords", CONFIG_PATH, .standard = LOFT_COMMON_PASSWORDS, .max = PATH_BYTES_MAX,
+      .offset = FIELD(auth.common_passwords),
+      .help = "List of passwords that are guessed first, one a line, which nobody may choose, in whatever "
+              "case; the default is from "
+              "Debian's package john-data. Without the file only the length counts, and the log says so. "
+              "Empty for none." },
+    { "auth.password_days", CONFIG_NUMBER, .standard = "0", .min = 0, .max = 36500,
+      .offset = FIELD(auth.password_days),
+      .help = "After so many days a password of ours opens nothing any more, until an administrator sets a "
+              "new one: who has it is told "
+              "EXPIRED (RFC 5530). App passwords have an end of their own. 0: it holds for ever, which is "
+              "what NIST SP 800-63B advises." },
     { "auth.sign_in_with_alias", CONFIG_BOOL, .standard = "yes", .offset = FIELD(auth.sign_in_with_alias),
       .help = "An alias that stands for one user (*loft alias add*) may be typed as the user name, too." },
     { "auth.failure_delay_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "500", 0, 60000,

@@ -29,6 +29,13 @@ static int look_up(struct own *own, struct str name, struct user *user_out, stru
     return r;
 }
 
+/* Told only to whom has the password. */
+static bool has_expired(const struct own *own, const struct user *user)
+{
+    const struct policy *policy = own->params.policy;
+    return policy && policy_expired(policy, user, clock_wall_ms(own->params.clock));
+}
+
 static int own_find(void *ctx, struct str name, struct provider_answer *answer, struct err *err)
 {
     struct user user;
@@ -97,6 +104,7 @@ static int own_verify(void *ctx, struct str name, struct str password, const str
         /* A password that cannot be anybody's costs what another does. */
         bool possible = password_prepare(password, &prepared, NULL) == 0;
         bool yes = password_matches(buf_str(&prepared), possible ? user.hash : own->dummy_hash);
+        answer->expired = has_expired(own, &user);
         if (yes && possible)
             add_verifiers(own->params.users, &user, buf_str(&prepared));
         else
@@ -154,6 +162,7 @@ static int own_scram(void *ctx, struct str name, enum scram_hash hash, struct sc
         r = err_set(err, ERR_UNAVAILABLE, "the credentials of the user cannot be read");
     } else if (r == 0) {
         const struct scram_verifier *verifier = verifiers_find(&credential.verifiers, hash);
+        answer->expired = has_expired(own, &user);
         if (verifier)
             *verifier_out = *verifier;
         else
