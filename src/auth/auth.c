@@ -215,6 +215,9 @@ static int authorise(struct auth *a, struct attempt *t, struct err *err)
 
 int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
 {
+    /* An app password is ours, the user is not: who has left there has left here. */
+    if (r == 0 && t->answer.app_password_id && t->user.provider[0])
+        r = chain_vouch(a, t, err);
     if (r == -ERR_NOT_FOUND || r == -ERR_AUTH)
         return fail(a, t, r == -ERR_NOT_FOUND ? AUTH_UNKNOWN_USER : AUTH_WRONG, err);
     if (r < 0)

@@ -143,6 +143,28 @@ int chain_find(struct auth *a, struct attempt *t, struct err *err)
     return ask(a, t, &call, err);
 }
 
+int chain_vouch(struct auth *a, struct attempt *t, struct err *err)
+{
+    struct call call = { .make = make_find };
+    struct provider_answer kept = t->answer;
+    size_t i = 0;
+    while (i < a->params.provider_count && strcmp(a->params.providers[i].ops->name, t->user.provider) != 0)
+        i++;
+    if (i == a->params.provider_count)
+        return err_set(err, ERR_NOT_FOUND, "%s keeps that user, and is not asked any more", t->user.provider);
+    if (!a->params.providers[i].ops->find)
+        return 0;
+    t->answer = (struct provider_answer){ .groups = BUF_INIT };
+    int r = ask_one(a, t, i, &call, err);
+    kept.disabled |= t->answer.disabled;
+    kept.locked |= t->answer.locked;
+    forget_answer(t);
+    t->answer = kept;
+    if (r == -ERR_UNAVAILABLE && t->outcome->reason == AUTH_OK)
+        t->outcome->reason = AUTH_PROVIDER_DOWN;
+    return r;
+}
+
 int chain_scram(struct auth *a, struct attempt *t, enum scram_hash hash, struct scram_verifier *verifier_out,
                 struct err *err)
 {

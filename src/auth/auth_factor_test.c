@@ -12,6 +12,7 @@ struct decision {
     struct guard *guard;
     struct auth *auth;
     struct auth_outcome outcome;
+    enum { HERE, GONE, DISABLED, DOWN } carl;
     unsigned asked;    /* how often the foreign provider was */
     char password[64]; /* what it was asked about */
 };
@@ -25,8 +26,11 @@ static const struct auth_peer peer = { .protocol = "imap",
 /* A provider of one user: carl, with the password "pass". */
 static int foreign_find(void *ctx, struct str name, struct provider_answer *answer, struct err *err)
 {
-    (void)ctx, (void)answer;
-    return str_eq(name, STR("carl")) ? 0 : err_set(err, ERR_NOT_FOUND, "not mine");
+    const struct decision *d = ctx;
+    answer->disabled = d->carl == DISABLED;
+    if (d->carl == DOWN)
+        return err_set(err, ERR_UNAVAILABLE, "down");
+    return str_eq(name, STR("carl")) && d->carl != GONE ? 0 : err_set(err, ERR_NOT_FOUND, "not mine");
 }
 
 static int foreign_verify(void *ctx, struct str name, struct str password, const struct auth_peer *from,
@@ -232,6 +236,38 @@ static void test_app_password_opens_whoever_keeps_the_password(void **state)
     }
 }
 
+static void test_app_password_of_one_who_has_left_opens_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        int carl, r;
+        enum auth_reason reason;
+    } cases[] = {
+        { HERE, 0, AUTH_OK },
+        { GONE, -ERR_AUTH, AUTH_UNKNOWN_USER },
+        { DISABLED, -ERR_DISABLED, AUTH_DISABLED },
+        { DOWN, -ERR_UNAVAILABLE, AUTH_PROVIDER_DOWN },
+        { HERE, 0, AUTH_OK },
+    };
+    struct decision d;
+    struct app_password made;
+    struct user user;
+    char shown[SECRET_CODE_SHOWN_BYTES];
+    begin(&d);
+    assert_int_equal(sign_in(&d, "carl", "pass", ""), 0);
+    assert_int_equal(users_find(d.f.users, STR("carl"), &user, NULL), 0);
+    const struct app_password_wish wish = { .label = STR("phone") };
+    assert_int_equal(app_password_add(d.f.users, &user, &wish, shown, &made, NULL), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        d.carl = (int)cases[i].carl;
+        assert_row(sign_in(&d, "carl", shown, "") == cases[i].r, i, d.f.err.text);
+        assert_row(d.outcome.reason == cases[i].reason, i, auth_reason_name(d.outcome.reason));
+        assert_row(cases[i].r < 0 || d.outcome.app_password_id == made.id, i, "which");
+        assert_string_equal(d.outcome.provider, "own");
+    }
+    end(&d);
+}
+
 static void test_what_others_prove_counts_where_it_is_more_than_a_password(void **state)
 {
     (void)state;
@@ -292,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_provider_has_its_work_in_any_case),
         cmocka_unit_test(test_store_that_fails_is_unavailable_and_no_failed_sign_in),
         cmocka_unit_test(test_app_password_opens_whoever_keeps_the_password),
+        cmocka_unit_test(test_app_password_of_one_who_has_left_opens_nothing),
         cmocka_unit_test(test_what_others_prove_counts_where_it_is_more_than_a_password),
         cmocka_unit_test(test_scram_needs_the_factor_and_knows_app_passwords_by_label),
     };
