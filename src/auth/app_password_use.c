@@ -64,8 +64,8 @@ static void encode(const struct noted *noted, struct buf *out)
     buf_put_str(out, str_c(noted->use.address));
 }
 
-static int decode(struct str value, struct account_id account, struct app_password_use *use_out,
-                  struct err *err)
+int app_password_use_decode(struct str value, struct account_id account, struct app_password_use *use_out,
+                            struct err *err)
 {
     struct reader r = reader_make(value);
     struct app_password_use use = { .at_ms = 0 };
@@ -180,7 +180,7 @@ int app_password_use_find(struct users *users, const struct user *user, uint64_t
     *use_out = (struct app_password_use){ .at_ms = 0 };
     int r = store_get(users_store(users), DIRECTORY_ACCOUNT, buf_str(&key), &value, err);
     if (r == 0)
-        r = decode(buf_str(&value), user->account, use_out, err);
+        r = app_password_use_decode(buf_str(&value), user->account, use_out, err);
     else if (r == -ERR_NOT_FOUND)
         r = 0;
     pthread_mutex_lock(&users->uses->lock);
