@@ -1,6 +1,5 @@
 #include "auth/auth_private.h"
 
-#include "auth/second_factor.h"
 #include "auth/sign_in_event.h"
 
 #include <assert.h>
@@ -157,11 +156,10 @@ static int fail(struct auth *a, struct attempt *t, enum auth_reason otherwise, s
     return err_set(err, ERR_AUTH, "name or password is wrong");
 }
 
-int attempt_refuse_proved(struct attempt *t, enum auth_reason reason, enum err_kind kind, const char *text,
-                          struct err *err)
+int attempt_refuse_proved(struct attempt *t, enum auth_reason reason, int r)
 {
     t->outcome->reason = reason;
-    return err_set(err, kind, "%s", text);
+    return r;
 }
 
 /* The credential is right. Whose mail is it, and may it be used? */
@@ -171,18 +169,18 @@ static int admit(struct auth *a, struct attempt *t, struct err *err)
     if (r < 0)
         return r;
     if (t->user.disabled || t->answer.disabled)
-        return attempt_refuse_proved(t, AUTH_DISABLED, ERR_DISABLED, "the account is disabled", err);
+        return attempt_refuse_proved(t, AUTH_DISABLED, err_set(err, ERR_DISABLED, "the account is disabled"));
     if (t->user.locked || t->answer.locked)
-        return attempt_refuse_proved(t, AUTH_LOCKED, ERR_DISABLED, "the account is locked", err);
+        return attempt_refuse_proved(t, AUTH_LOCKED, err_set(err, ERR_DISABLED, "the account is locked"));
     if (t->answer.expired)
-        return attempt_refuse_proved(t, AUTH_EXPIRED, ERR_EXPIRED, "the password has expired", err);
+        return attempt_refuse_proved(t, AUTH_EXPIRED, err_set(err, ERR_EXPIRED, "the password has expired"));
     return 0;
 }
 
 static int refuse_to_act(struct attempt *t, struct err *err)
 {
-    return attempt_refuse_proved(t, AUTH_NOT_AUTHORIZED, ERR_NOT_AUTHORIZED,
-                                 "not allowed to act for that user", err);
+    return attempt_refuse_proved(t, AUTH_NOT_AUTHORIZED,
+                                 err_set(err, ERR_NOT_AUTHORIZED, "not allowed to act for that user"));
 }
 
 /* The user has signed in, and wants the mail of another one (`other`, normalised). From here on t->user is that one. Who has
@@ -200,7 +198,8 @@ static int act_for(struct auth *a, struct attempt *t, const char *other, struct 
     if (!t->exists)
         return refuse_to_act(t, err);
     if (t->user.disabled || t->user.locked)
-        return attempt_refuse_proved(t, AUTH_DISABLED, ERR_DISABLED, "that user's account is disabled", err);
+        return attempt_refuse_proved(t, AUTH_DISABLED,
+                                     err_set(err, ERR_DISABLED, "that user's account is disabled"));
     return 0;
 }
 
@@ -263,142 +262,6 @@ int attempt_end(struct auth *a, struct attempt *t, int r)
     a->stats.turned_away_count += r == -ERR_UNAVAILABLE;
     pthread_mutex_unlock(&a->stats_lock);
     return r;
-}
-
-/* ---- passwords ---- */
-
-static void digest_of(struct auth *a, const struct attempt *t, struct str password,
-                      unsigned char out[KNOWN_GOOD_DIGEST_BYTES])
-{
-    uint64_t generations[AUTH_PROVIDERS_MAX];
-    chain_generations(a, generations);
-    const struct known_good_facts facts = { .account = t->user.account.n,
-                                            .revision = t->user.revision,
-                                            .generations = generations,
-                                            .generation_count = a->params.provider_count,
-                                            .client = t->request->peer->client_key,
-                                            .mechanism = str_c(t->request->mechanism),
-                                            .password = password };
-    known_good_digest(a->known_good, &facts, out);
-}
-
-/* The value that is remembered: which provider said yes. */
-static bool is_known_good(struct auth *a, struct attempt *t, const unsigned char *digest)
-{
-    int provider = known_good_look(a->known_good, digest, t->begun_ms);
-    if (provider < 0)
-        return false;
-    t->known_good = true;
-    t->provider = (size_t)provider;
-    t->outcome->provider = a->params.providers[provider].ops->name;
-    return true;
-}
-
-static void remember(struct auth *a, const struct attempt *t, const unsigned char *digest)
-{
-    const struct provider_answer *answer = &t->answer;
-    bool other_name = answer->name[0] && strcmp(answer->name, t->name) != 0;
-    if (answer->once || answer->app_password_id || answer->disabled || answer->expired || answer->locked ||
-        other_name)
-        return;
-    known_good_put(a->known_good, digest,
-                   clock_mono_ms(a->params.clock) + (int64_t)a->params.known_good_s * 1000, (int)t->provider);
-}
-
-static int look_at_factor(struct auth *a, struct attempt *t, struct str typed, struct second_factor *factor,
-                          struct err *err)
-{
-    *factor = (struct second_factor){ .password = typed };
-    if (!t->exists || second_factor_look(a->params.users, &t->user, typed, factor, err) == 0)
-        return 0;
-    t->outcome->reason = AUTH_PROVIDER_DOWN;
-    return err_set(err, ERR_UNAVAILABLE, "the second factor of the user cannot be read");
-}
-
-static int miss_factor(struct attempt *t, struct err *err)
-{
-    t->outcome->reason = AUTH_SECOND_FACTOR_MISSING;
-    return err_set(err, ERR_AUTH, "a second factor is missing");
-}
-
-int attempt_check_factor(struct auth *a, struct attempt *t, struct err *err)
-{
-    struct second_factor factor;
-    if (t->answer.app_password_id || t->answer.second_factor)
-        return 0;
-    int r = look_at_factor(a, t, STR(""), &factor, err);
-    return r == 0 && factor.needed ? miss_factor(t, err) : r;
-}
-
-/* The password, and the code behind it where there is one: second_factor.h. */
-static int verify_with_factor(struct auth *a, struct attempt *t, struct str typed, struct err *err)
-{
-    struct second_factor factor;
-    int r = look_at_factor(a, t, typed, &factor, err);
-    if (r == 0)
-        r = chain_verify(a, t, factor.password, err);
-    if (r < 0 || !factor.needed || t->answer.second_factor)
-        return r;
-    t->answer.once = true;
-    if (!factor.shown)
-        return miss_factor(t, err);
-    r = second_factor_use(a->params.users, &t->user, &factor, err);
-    if (r < 0 && r != -ERR_AUTH) {
-        t->outcome->reason = AUTH_PROVIDER_DOWN;
-        return err_set(err, ERR_UNAVAILABLE, "the use of a code cannot be written down");
-    }
-    t->answer.second_factor = r == 0;
-    if (r == 0 && factor.is_recovery)
-        AUDIT(a->params.audit, AUDIT_SECOND_FACTOR, AUDIT_BOOL("ok", true), KV("user", (const char *)t->name),
-              KV("change", "recovery-code"), KV("address", (const char *)t->request->peer->address));
-    return r;
-}
-
-/* The credential itself, once the guard lets it through. */
-static int check_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
-{
-    int r = -ERR_NOT_FOUND;
-    bool possible = t->name[0] && password.n > 0 && password.n <= USER_PASSWORD_BYTES_MAX;
-    if (possible)
-        r = chain_app_password(a, t, password, err);
-    if (r != -ERR_NOT_FOUND)
-        return r;
-    if (t->locked) {
-        t->outcome->reason = AUTH_LOCKED;
-        return err_set(err, ERR_AUTH, "the account is locked for a while");
-    }
-    if (possible && t->label.n == 0)
-        r = verify_with_factor(a, t, password, err);
-    if (r == -ERR_NOT_FOUND)
-        chain_decoy(a, password);
-    return r;
-}
-
-static int try_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
-{
-    unsigned char digest[KNOWN_GOOD_DIGEST_BYTES];
-    bool may_know = t->exists && !t->user.disabled && !t->user.locked && t->label.n == 0;
-    t->guess = true;
-    if (may_know)
-        digest_of(a, t, password, digest);
-    if (may_know && is_known_good(a, t, digest))
-        return 0;
-    int r = attempt_look(a, t, err);
-    if (r == 0)
-        r = check_password(a, t, password, err);
-    if (r == 0 && may_know)
-        remember(a, t, digest);
-    return r;
-}
-
-int auth_sign_in_password(struct auth *a, const struct auth_request *request, struct str password,
-                          struct auth_outcome *outcome, struct err *err)
-{
-    struct attempt t;
-    int r = attempt_begin(a, &t, request, outcome, err);
-    if (r == 0)
-        r = attempt_conclude(a, &t, try_password(a, &t, password, err), err);
-    return attempt_end(a, &t, r);
 }
 
 /* ---- what others prove ---- */

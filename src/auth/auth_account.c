@@ -40,8 +40,8 @@ int attempt_open_account(struct auth *a, struct attempt *t, struct err *err)
     r = foreign_open(&foreign, t->provider, str_c(t->name), &t->answer, &t->user, err);
     sodium_memzero(t->user.hash, sizeof t->user.hash);
     if (r == -ERR_DENIED || r == -ERR_NOT_FOUND)
-        return attempt_refuse_proved(t, AUTH_NOT_AUTHORIZED, ERR_NOT_AUTHORIZED,
-                                     "no account here belongs to that user", err);
+        return attempt_refuse_proved(
+            t, AUTH_NOT_AUTHORIZED, err_set(err, ERR_NOT_AUTHORIZED, "no account here belongs to that user"));
     t->exists = r == 0;
     if (r == 0)
         return 0;

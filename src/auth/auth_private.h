@@ -1,4 +1,5 @@
-/* auth_private.h: what the files that decide share: auth.c (the decision), auth_chain.c (asking the providers), auth_scram.c. */
+/* auth_private.h: what the files that decide share: auth.c (the decision), auth_account.c (whose mail), auth_chain.c (asking the
+ * providers), auth_password.c, auth_scram.c. */
 #ifndef LOFT_AUTH_AUTH_PRIVATE_H
 #define LOFT_AUTH_AUTH_PRIVATE_H
 
@@ -50,13 +51,12 @@ MUST_USE int attempt_begin(struct auth *auth, struct attempt *t, const struct au
 MUST_USE int attempt_look(struct auth *auth, struct attempt *t, struct err *err);
 /* Our record of t->name, without its hash; t->exists. -ERR_UNAVAILABLE. */
 MUST_USE int attempt_find_record(struct auth *auth, struct attempt *t, struct err *err);
-/* What is told to whom has proved a credential. Returns -kind. */
-int attempt_refuse_proved(struct attempt *t, enum auth_reason reason, enum err_kind kind, const char *text,
-                          struct err *err);
+/* What is told to whom has proved a credential; the reason for the log. Returns `r`, what err_set said. */
+int attempt_refuse_proved(struct attempt *t, enum auth_reason reason, int r);
 /* auth_account.c: the account that the provider's yes opens, made when its user is here for the first time. 0: t->user, unless
  * the provider said that its user is disabled; -ERR_NOT_AUTHORIZED, -ERR_UNAVAILABLE, -ERR_AUTH (the second factor). */
 MUST_USE int attempt_open_account(struct auth *auth, struct attempt *t, struct err *err);
-/* A password was right, or proved: is that enough for this user? 0; -ERR_AUTH: a second factor is missing; -ERR_UNAVAILABLE. */
+/* auth_password.c: a password was right, or proved: is that enough for this user? 0; -ERR_AUTH: a second factor is missing; -ERR_UNAVAILABLE. */
 MUST_USE int attempt_check_factor(struct auth *auth, struct attempt *t, struct err *err);
 /* `r` is what the credential was worth: a yes becomes a user, a no a failure. The result of the sign-in. */
 MUST_USE int attempt_conclude(struct auth *auth, struct attempt *t, int r, struct err *err);
