@@ -12,6 +12,7 @@ static void forget_answer(struct attempt *t)
 
 /* One call of one provider, and what it asks with. */
 struct call {
+    bool (*knows)(const struct provider_ops *ops); /* does it know this kind of credential? */
     int (*make)(const struct provider *provider, struct attempt *t, struct call *call, struct err *err);
     bool dear;
     struct str credential;
@@ -52,6 +53,8 @@ static int ask(struct auth *a, struct attempt *t, struct call *call, struct err 
         store_push(
             users_store(a->params.users)); /* what this thread has begun for others must not wait for it */
     for (size_t i = 0; r == -ERR_NOT_FOUND && i < a->params.provider_count; i++) {
+        if (!call->knows(a->params.providers[i].ops)) /* nobody waits for one that has nothing to say */
+            continue;
         r = ask_one(a, t, i, call, err);
         if (r != -ERR_NOT_FOUND) {
             t->provider = i;
@@ -65,33 +68,50 @@ static int ask(struct auth *a, struct attempt *t, struct call *call, struct err 
 
 /* ---- the calls ---- */
 
+static bool knows_app_password(const struct provider_ops *ops)
+{
+    return ops->app_password;
+}
+
 static int make_app_password(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
 {
-    if (!p->ops->app_password)
-        return -ERR_NOT_FOUND;
     return p->ops->app_password(p->ctx, str_c(t->name), call->credential, t->request->peer, &t->answer, err);
+}
+
+static bool knows_app_verifier(const struct provider_ops *ops)
+{
+    return ops->app_verifier;
 }
 
 static int make_app_verifier(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
 {
-    if (!p->ops->app_verifier)
-        return -ERR_NOT_FOUND;
     return p->ops->app_verifier(p->ctx, str_c(t->name), t->label, call->hash, t->request->peer,
                                 call->verifier_out, &t->answer, err);
 }
 
+static bool knows_verify(const struct provider_ops *ops)
+{
+    return ops->verify;
+}
+
 static int make_verify(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
 {
-    if (!p->ops->verify)
-        return -ERR_NOT_FOUND;
     return p->ops->verify(p->ctx, str_c(t->name), call->credential, t->request->peer, &t->answer, err);
+}
+
+static bool knows_token(const struct provider_ops *ops)
+{
+    return ops->token;
 }
 
 static int make_token(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
 {
-    if (!p->ops->token)
-        return -ERR_NOT_FOUND;
     return p->ops->token(p->ctx, str_c(t->name), call->credential, t->request->peer, &t->answer, err);
+}
+
+static bool knows_find(const struct provider_ops *ops)
+{
+    return ops->find;
 }
 
 static int make_find(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
@@ -100,46 +120,51 @@ static int make_find(const struct provider *p, struct attempt *t, struct call *c
     return p->ops->find ? p->ops->find(p->ctx, str_c(t->name), &t->answer, err) : -ERR_NOT_FOUND;
 }
 
+static bool knows_scram(const struct provider_ops *ops)
+{
+    return ops->scram || ops->verify;
+}
+
 /* Who decides over the passwords of a name decides over SCRAM, which proves one: if it keeps no verifiers, there is none, also
  * when a provider behind it has one of the same name. */
 static int make_scram(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
 {
     if (p->ops->scram)
         return p->ops->scram(p->ctx, str_c(t->name), call->hash, call->verifier_out, &t->answer, err);
-    if (!p->ops->verify)
-        return -ERR_NOT_FOUND;
     int r = make_find(p, t, call, err);
     return r == 0 ? err_set(err, ERR_AUTH, "%s keeps no SCRAM verifiers", p->ops->name) : r;
 }
 
 int chain_app_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
 {
-    struct call call = { .make = make_app_password, .credential = password };
+    struct call call = { .knows = knows_app_password, .make = make_app_password, .credential = password };
     return ask(a, t, &call, err);
 }
 
 int chain_app_verifier(struct auth *a, struct attempt *t, enum scram_hash hash,
                        struct scram_verifier *verifier_out, struct err *err)
 {
-    struct call call = { .make = make_app_verifier, .hash = hash, .verifier_out = verifier_out };
+    struct call call = {
+        .knows = knows_app_verifier, .make = make_app_verifier, .hash = hash, .verifier_out = verifier_out
+    };
     return ask(a, t, &call, err);
 }
 
 int chain_verify(struct auth *a, struct attempt *t, struct str password, struct err *err)
 {
-    struct call call = { .make = make_verify, .dear = true, .credential = password };
+    struct call call = { .knows = knows_verify, .make = make_verify, .dear = true, .credential = password };
     return ask(a, t, &call, err);
 }
 
 int chain_token(struct auth *a, struct attempt *t, struct str token, struct err *err)
 {
-    struct call call = { .make = make_token, .dear = true, .credential = token };
+    struct call call = { .knows = knows_token, .make = make_token, .dear = true, .credential = token };
     return ask(a, t, &call, err);
 }
 
 int chain_find(struct auth *a, struct attempt *t, struct err *err)
 {
-    struct call call = { .make = make_find };
+    struct call call = { .knows = knows_find, .make = make_find };
     return ask(a, t, &call, err);
 }
 
@@ -168,7 +193,9 @@ int chain_vouch(struct auth *a, struct attempt *t, struct err *err)
 int chain_scram(struct auth *a, struct attempt *t, enum scram_hash hash, struct scram_verifier *verifier_out,
                 struct err *err)
 {
-    struct call call = { .make = make_scram, .hash = hash, .verifier_out = verifier_out };
+    struct call call = {
+        .knows = knows_scram, .make = make_scram, .hash = hash, .verifier_out = verifier_out
+    };
     return ask(a, t, &call, err);
 }
 
