@@ -185,6 +185,7 @@ static struct imap_settings imap_settings(const struct config *c)
                                       .plaintext_on_loopback = c->auth.plaintext_on_loopback,
                                       .sharing_across_domains = c->sharing.across_domains,
                                       .unauthenticate = c->imap.unauthenticate,
+                                      .end_with_token = c->oauth.end_sessions,
                                       .refuse_8bit_header = c->imap.refuse_8bit_header,
                                       .connections_per_account_max =
                                           (uint32_t)c->limits.connections_per_account,

@@ -24,7 +24,7 @@ def server_for(issuer, /, **options):
     """A server that takes the issuer's tokens; settings of section [oauth] by their name."""
     settings = {"issuer": issuer.url, "audience": "other loft", "scope": "mail", "plain_on_loopback": "yes", "keys_retry_s": "1",
                 "timeout_ms": "500"} | options
-    return loft.Loft({"auth.providers": "own oauth"} | {f"oauth.{key}": value for key, value in settings.items()})
+    return loft.Loft({"auth.providers": "oauth own"} | {f"oauth.{key}": value for key, value in settings.items()})
 
 
 def oauthbearer(token, user=ANNA):
@@ -74,6 +74,13 @@ def test_token_opens_the_account_of_its_user(issuer, message, alg):
         assert answer.ok and b'"/" INBOX' in answer.mailboxes[-1] + answer.mailboxes[0], answer.text
         assert Answer(server, issuer.token("ANNA@example.org", aud=["x", "other"]), message=message).ok
         assert issuer.asked == {"/.well-known/openid-configuration": 1, "/keys": 1}
+
+
+def test_first_sign_in_makes_the_account(issuer):
+    with server_for(issuer) as server:
+        assert Answer(server, issuer.token("bert@example.org"), "bert@example.org").ok
+        assert "bert@example.org" in server.run("user", "list").stdout.decode()
+        assert Answer(server, issuer.token("carl@example.org"), "").ok  # the token alone says who it is
 
 
 def forged(issuer, header, sign):
@@ -160,6 +167,31 @@ def test_token_of_another_user_opens_nothing(attacked):
     assert loft.wait_until(lambda: logged(server, "login-failed", f"user={ANNA}", "token=user"))
     assert Answer(server, token).code == "AUTHORIZATIONFAILED"  # the name is who it wants to act for: RFC 7628, 3.1
     assert Answer(server, token, "bert@example.org").ok
+
+
+@pytest.mark.parametrize("ends", ["yes", "no"])
+@pytest.mark.parametrize("idle", [True, False], ids=["idle", "between commands"])
+def test_session_ends_with_its_token_where_that_is_set(issuer, ends, idle):
+    with server_for(issuer, end_sessions=ends, leeway_s="0") as server:
+        server.add_user(ANNA)
+        imap = imapwire.Imap(server)
+        token = base64.b64encode(oauthbearer(issuer.token(ANNA, exp=time.time() + 2)).encode()).decode()
+        imap.ok("AUTHENTICATE OAUTHBEARER " + token)
+        imap.ok("SELECT INBOX")
+        if idle:
+            imap.start("IDLE")
+            assert imap.raw().startswith(b"+")
+        imap.socket.settimeout(4)
+        if ends == "yes":
+            assert imap.raw() == b"* BYE Your token has expired; sign in again"
+            assert imap.file.read() == b""
+        else:
+            with pytest.raises(TimeoutError):
+                imap.raw()
+        imap.close()
+        password = imapwire.Imap(server, ANNA)  # has no end
+        password.ok("NOOP")
+        password.close()
 
 
 def test_new_key_is_fetched_and_an_old_one_is_good_no_more(issuer):

@@ -148,7 +148,7 @@ struct config {
         uint64_t cache_s, cache_count;
         const char *ca_file, *proxy; /* "": those of the system; none */
         uint64_t timeout_ms, requests_at_once;
-        bool plain_on_loopback;
+        bool plain_on_loopback, end_sessions;
     } oauth;
     struct {
         uint64_t connections, connections_per_address, connections_per_account;

@@ -496,6 +496,9 @@ const struct config_setting config_settings[] = {
               "RFC 9068). Say yes where the issuer makes such." },
     { "oauth.leeway_s", CONFIG_NUMBER, CONFIG_SECONDS, "30", 0, 600, .offset = FIELD(oauth.leeway_s),
       .help = "By how much the issuer's clock and ours may differ." },
+    { "oauth.end_sessions", CONFIG_BOOL, .standard = "no", .offset = FIELD(oauth.end_sessions),
+      .help = "End sessions when the token that opened them expires, so that their clients show a new one. "
+              "Most clients stay connected for days; no lets them." },
     { "oauth.keys_file", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(oauth.keys_file),
       .help = "File with the issuer's public keys: a JSON Web Key Set, or PEM with keys or certificates. It "
               "is read again like an address. Nobody is asked then." },

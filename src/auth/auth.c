@@ -233,6 +233,7 @@ int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
     t->outcome->scopes = t->answer.scopes;
     t->outcome->read_only = t->answer.read_only;
     t->outcome->second_factor |= t->answer.second_factor;
+    t->outcome->expires_ms = t->answer.token_expires_ms;
     return 0;
 }
 

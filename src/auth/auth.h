@@ -79,6 +79,7 @@ struct auth_outcome {
     bool read_only;               /* of the app password */
     bool second_factor;           /* more than a password was proved */
     enum token_fault token_fault; /* of a token that was refused: bearer.h */
+    int64_t expires_ms;           /* wall clock: the credential, a token, is good until then; 0: not known */
 };
 
 /* All return 0, or

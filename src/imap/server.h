@@ -21,6 +21,7 @@ struct imap_settings {
     bool plaintext_on_loopback;    /* passwords without TLS from loopback */
     bool sharing_across_domains;   /* rights may be granted to users of other domains */
     bool unauthenticate;           /* RFC 8437, 8: the command can be switched off */
+    bool end_with_token;           /* a session that a token has opened ends when that expires */
     bool refuse_8bit_header;       /* APPEND of 8-bit header fields by clients without UTF-8: RFC 9755 */
     uint32_t connections_per_account_max;
     uint32_t notify_mailboxes_max; /* that one session watches with NOTIFY */

@@ -45,9 +45,18 @@ static bool is_between_commands(const struct session *s)
     return s->notify && s->input == INPUT_COMMAND && !s->command;
 }
 
+/* When its token's time is up (mono), but for the command in progress; 0: not yet, or never. */
+static int64_t token_deadline_ms(const struct session *s)
+{
+    return !s->command || is_idling(s) ? s->expires_ms : 0;
+}
+
 void session_arm_timer(struct session *s)
 {
     int64_t at = s->deadline_ms;
+    int64_t expires = token_deadline_ms(s);
+    if (expires && expires < at)
+        at = expires;
     if (s->heartbeat_ms && s->heartbeat_ms < at)
         at = s->heartbeat_ms;
     int64_t held = sign_in_deadline_ms(s);
@@ -367,6 +376,8 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
     }
     s->holds_account_limit = true;
     s->read_only = outcome->read_only;
+    if (outcome->expires_ms && s->server->settings.end_with_token)
+        s->expires_ms = conn_now_mono_ms(s->conn) + outcome->expires_ms - clock_wall_ms(s->server->clock);
     memcpy(s->user_name, user->name, sizeof s->user_name);
     memcpy(s->hidden_capabilities, user->hidden, sizeof s->hidden_capabilities);
     s->state = STATE_AUTHENTICATED;
@@ -436,6 +447,7 @@ void session_sign_out(struct session *s)
     s->collation = COLLATION_UNICODE_CASEMAP;
     memset(&s->metadata, 0, sizeof s->metadata);
     s->heartbeat_ms = 0;
+    s->expires_ms = 0;
     s->command_count = 0;
     if (s->state != STATE_LOGOUT)
         await_sign_in(s);
@@ -493,6 +505,10 @@ static void on_timer(struct session *s)
         session_bye(s, NULL,
                     s->state == STATE_NOT_AUTHENTICATED ? "Took too long to sign in"
                                                         : "Autologout; idle for too long");
+        return;
+    }
+    if (token_deadline_ms(s) && now >= s->expires_ms) {
+        session_bye(s, NULL, "Your token has expired; sign in again");
         return;
     }
     if (s->heartbeat_ms && now >= s->heartbeat_ms && !s->half_said) {

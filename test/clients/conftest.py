@@ -64,7 +64,7 @@ def issuer():
 @pytest.fixture(scope="session", params=["OAUTHBEARER", "XOAUTH2"])
 def token_server(request, tls_options, issuer):
     """A server that takes the issuer's tokens by one mechanism, and no passwords over SASL: no client can fall back on another."""
-    with loft.Loft({**tls_options, "auth.providers": "own oauth", "auth.mechanisms": request.param,
+    with loft.Loft({**tls_options, "auth.providers": "oauth own", "auth.mechanisms": request.param,
                     "oauth.issuer": issuer.url, "oauth.audience": "loft", "oauth.plain_on_loopback": "yes"}) as running:
         running.add_user("anna@example.org")
         running.mechanism = request.param
