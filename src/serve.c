@@ -348,6 +348,7 @@ static int start(struct server *s, const char *config_file, struct err *err)
                                     .users = s->backend.users,
                                     .auth = s->auth,
                                     .audit = s->backend.audit,
+                                    .devices = s->backend.devices,
                                     .limits = s->limits,
                                     .presence = s->presence,
                                     .languages = s->languages,
@@ -370,9 +371,12 @@ static int start(struct server *s, const char *config_file, struct err *err)
     r = net_start(s->net, err);
     if (r == 0)
         r = indexer_start(mail_indexer(s->backend.mail), err);
+    if (r == 0)
+        r = devices_start(s->backend.devices, err);
     if (r < 0)
         return r;
     s->running = (struct admin_server){ .net = s->net,
+                                        .auth = s->auth,
                                         .presence = s->presence,
                                         .guard = s->guard,
                                         .tls = s->tls,

@@ -14,6 +14,7 @@
 
 #include "admin/backend.h"
 #include "admin/cage.h"
+#include "auth/auth.h"
 #include "auth/presence.h"
 #include "mail/incoming.h"
 #include "net/net.h"
@@ -24,6 +25,7 @@
 /* The running server, where there is one. */
 struct admin_server {
     struct net *net;
+    struct auth *auth;
     struct presence *presence;
     struct guard *guard;
     struct tls_context *tls;

@@ -169,6 +169,19 @@ static int open_mail(const struct config *config, struct backend *b, struct err 
     return mail_open(&options, &b->mail, err);
 }
 
+static void open_devices(const struct config *config, struct backend *b)
+{
+    b->notifier = (struct devices_notifier){ .mail = b->mail, .clock = &clock_system };
+    b->devices = devices_new(
+        &(struct devices_params){ .users = b->users,
+                                  .clock = &clock_system,
+                                  .audit = b->audit,
+                                  .log = b->log,
+                                  .keep_s = config->devices.keep_s,
+                                  .notice = config->devices.notify ? devices_notice_send : NULL,
+                                  .notice_ctx = &b->notifier });
+}
+
 /* What a crash between the deletion of a user and that of the mail left behind. */
 static int purge_deleted(struct backend *b, struct err *err)
 {
@@ -196,6 +209,8 @@ int backend_open(const struct config *config, struct logger log, struct backend 
     if (r == 0)
         r = open_mail(config, b, err);
     if (r == 0)
+        open_devices(config, b);
+    if (r == 0)
         r = purge_deleted(b, err);
     if (r == 0)
         r = quota_service_enter_all(b->quota, b->mail, err);
@@ -206,6 +221,7 @@ int backend_open(const struct config *config, struct logger log, struct backend 
 
 void backend_close(struct backend *b)
 {
+    devices_free(&b->devices);
     if (b->mail)
         mail_close(&b->mail);
     quota_service_free(&b->quota);

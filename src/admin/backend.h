@@ -5,6 +5,7 @@
 
 #include "admin/config.h"
 #include "admin/quota_service.h"
+#include "auth/devices_notice.h"
 #include "auth/names.h"
 #include "auth/policy.h"
 #include "base/audit.h"
@@ -22,6 +23,8 @@ struct backend {
     struct quota_service *quota;
     struct mail *mail;
     struct audit *audit; /* NULL: nothing is recorded */
+    struct devices *devices;
+    struct devices_notifier notifier;
     struct logger log;
     char *spool_folder;
     struct first_mailbox first_mailboxes[FIRST_MAILBOXES_MAX];

@@ -59,6 +59,10 @@ static const struct cli_option deliver_options[] = {
     { NULL },
 };
 
+static const struct cli_option kick_options[] = {
+    { "app-password", 0, "NAME", "of the user, only the sessions that this app password has let in" },
+    { NULL },
+};
 static const struct cli_option log_options[] = {
     { "since", 0, "TIME",
       "from then on: 2026-11-20, 2026-11-20T11:17 (local; with a Z, UTC), or 2h for two hours ago" },
@@ -247,8 +251,16 @@ const struct cli_command cli_commands[] = {
       "line.",
       log_options, cli_log },
     { "who", "", 0, 0, "who is signed in", NULL, NULL, cli_who },
-    { "kick", "USER|SESSION", 1, 1, "end all sessions of a user, or the one with that number", NULL, NULL,
-      cli_kick },
+    { "sessions", "USER", 1, 1, "what is signed in to an account, and what was in the last 90 days",
+      "A device is a program, by what it says of itself, with the network that it came from, how it signed "
+      "in, and "
+      "with\nwhich app password. How long they are kept is the setting devices.keep_s.",
+      NULL, cli_sessions },
+    { "kick", "USER|SESSION|ADDRESS", 1, 1,
+      "end all sessions of a user, of an address or network, or the one with that number",
+      "They may sign in again: a new password, loft user disable, or loft user app-password delete keeps "
+      "them out.",
+      kick_options, cli_kick },
     { "throttle list", "", 0, 0, "whose failed sign-ins are remembered, and who is locked",
       "An account is named whether it exists or not. A device is an account at an address that it was used "
       "from "

@@ -116,6 +116,7 @@ int cli_app_password_list(struct cli *cli, struct err *err);
 int cli_app_password_delete(struct cli *cli, struct err *err);
 int cli_status(struct cli *cli, struct err *err);
 int cli_log(struct cli *cli, struct err *err);
+int cli_sessions(struct cli *cli, struct err *err);
 int cli_who(struct cli *cli, struct err *err);
 int cli_kick(struct cli *cli, struct err *err);
 int cli_throttle_list(struct cli *cli, struct err *err);

@@ -34,6 +34,18 @@ static void print_guessing(const json_t *server, struct buf *out)
                    (long long)accounts, (long long)addresses);
 }
 
+static void print_sign_ins(const json_t *server, struct buf *out)
+{
+    const json_t *s = json_object_get(server, "sign_ins");
+#define NUMBER(key) (long long)json_integer_value(json_object_get(s, key))
+    buf_printf(out, "Sign-ins     %lld ok, %lld of them known; %lld failed, %lld turned away\n", NUMBER("ok"),
+               NUMBER("known_good"), NUMBER("failed"), NUMBER("turned_away"));
+    if (NUMBER("audit_events_lost"))
+        buf_printf(out, "Audit log    %lld EVENTS COULD NOT BE WRITTEN; see the log\n",
+                   NUMBER("audit_events_lost"));
+#undef NUMBER
+}
+
 static void print_status(const json_t *status)
 {
     const json_t *store = json_object_get(status, "store"), *server = json_object_get(status, "server");
@@ -50,6 +62,7 @@ static void print_status(const json_t *status)
         print_certificate(server, &out);
         buf_printf(&out, "Sandbox      %s\n",
                    json_string_value(json_object_get(json_object_get(server, "sandbox"), "text")));
+        print_sign_ins(server, &out);
         print_guessing(server, &out);
     } else {
         buf_add_lit(&out, "Server       not running\n");
@@ -106,11 +119,47 @@ int cli_who(struct cli *cli, struct err *err)
     return r;
 }
 
+int cli_sessions(struct cli *cli, struct err *err)
+{
+    static const struct column now_columns[] = {
+        { "SESSION", "session", COLUMN_COUNT }, { "BY", "by", COLUMN_TEXT },
+        { "FROM", "address", COLUMN_TEXT },     { "HOW", "mechanism", COLUMN_TEXT },
+        { "SINCE", "since_s", COLUMN_TIME },    { "MAILBOX", "mailbox", COLUMN_TEXT },
+        { "CLIENT", "client", COLUMN_TEXT },    { NULL },
+    };
+    static const struct column device_columns[] = {
+        { "LAST SEEN", "last_s", COLUMN_TIME }, { "FIRST SEEN", "first_s", COLUMN_TIME },
+        { "FROM", "address", COLUMN_TEXT },     { "NETWORK", "network", COLUMN_TEXT },
+        { "HOW", "mechanism", COLUMN_TEXT },    { "APP PASSWORD", "app_password", COLUMN_COUNT },
+        { "CLIENT", "client", COLUMN_TEXT },    { NULL },
+    };
+    json_t *result;
+    struct buf kept = BUF_INIT;
+    int r = cli_ask(cli, json_pack("{s:s, s:o}", "command", "sessions", "user", cli_json(cli_arg(cli, 0))),
+                    &result, err);
+    if (r < 0)
+        return r;
+    if (cli->line.json) {
+        cli_print_json(result);
+        return 0;
+    }
+    cli_print_rows(cli, json_object_get(result, "now"), now_columns, "Nobody is signed in.");
+    cli_format_duration(json_integer_value(json_object_get(result, "keep_s")), &kept);
+    printf("\nDevices of the last %s:\n", buf_c(&kept));
+    buf_deinit(&kept);
+    cli_print_rows(cli, json_object_get(result, "devices"), device_columns, "None.");
+    return 0;
+}
+
 int cli_kick(struct cli *cli, struct err *err)
 {
-    json_t *result;
-    int r = cli_ask(cli, json_pack("{s:s, s:o}", "command", "kick", "who", cli_json(cli_arg(cli, 0))),
-                    &result, err);
+    const char *app_password = cli_line_value(&cli->line, "app-password");
+    json_t *result, *request = json_pack("{s:s, s:o}", "command", "kick", "who", cli_json(cli_arg(cli, 0)));
+    if (request && app_password && json_object_set_new(request, "name", cli_json(str_c(app_password))) < 0) {
+        json_decref(request);
+        request = NULL; /* not UTF-8 */
+    }
+    int r = cli_ask(cli, request, &result, err);
     if (r < 0)
         return r;
     long long kicked = json_integer_value(json_object_get(result, "kicked"));

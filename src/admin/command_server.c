@@ -1,14 +1,17 @@
 /* The running server: status, who, kick. */
 #include "admin/commands.h"
 
+#include "auth/app_password.h"
 #include "auth/guard.h"
 #include "base/file.h"
+#include "net/addr.h"
 
 #include <stdlib.h>
 
 struct ids {
     bool (*is_meant)(const struct ids *ids, const struct presence_info *info);
     const char *user;
+    const struct net_cidr *network;
     uint64_t conn_id;
     uint64_t account, app_password;
     uint64_t *list; /* heap */
@@ -28,6 +31,12 @@ static bool has_conn_id(const struct ids *ids, const struct presence_info *info)
 static bool has_app_password(const struct ids *ids, const struct presence_info *info)
 {
     return info->app_password_id == ids->app_password && info->app_password_account == ids->account;
+}
+
+static bool has_address(const struct ids *ids, const struct presence_info *info)
+{
+    struct net_addr address;
+    return addr_parse_ip(str_c(info->address), &address, NULL) == 0 && cidr_contains(ids->network, &address);
 }
 
 static void take_id(void *ctx, const struct presence_info *info)
@@ -77,22 +86,70 @@ static int need_server(const struct admin_call *call, struct err *err)
                    call->admin->config->data.folder);
 }
 
-int admin_kick(struct admin_call *call, json_t **result_out, struct err *err)
+/* A session's number, an address or network, or a user. */
+static unsigned kick_anybody(const struct admin *admin, struct str who)
 {
-    struct str who = call_text(call, "who");
     char user[USER_NAME_BYTES_MAX + 1];
+    struct net_cidr network;
     uint64_t id;
     unsigned kicked = 0;
+    if (str_to_u64(who, UINT64_MAX, &id))
+        kicked = kick(admin, (struct ids){ .is_meant = has_conn_id, .conn_id = id });
+    if (kicked == 0 && cidr_parse(who, &network, NULL) == 0)
+        kicked = kick(admin, (struct ids){ .is_meant = has_address, .network = &network });
+    if (kicked == 0 && users_normalise_name(who, user, NULL) == 0)
+        kicked = admin_kick_user(admin, user);
+    return kicked;
+}
+
+struct labelled {
+    struct str label;
+    uint64_t id; /* 0: not found */
+};
+
+static int find_label(void *ctx, const struct app_password *password, const struct app_password_use *use,
+                      struct err *err)
+{
+    struct labelled *l = ctx;
+    (void)use, (void)err;
+    if (str_eq_nocase(str_c(password->label), l->label))
+        l->id = password->id;
+    return l->id != 0;
+}
+
+/* What one of the user's app passwords has let in. */
+static int kick_app_password(struct admin_call *call, struct str who, struct str label, unsigned *kicked_out,
+                             struct err *err)
+{
+    struct users *users = call->admin->backend->users;
+    struct labelled found = { label, 0 };
+    struct user user;
+    int r = users_find(users, who, &user, err);
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "no user " STR_FMT, STR_ARG(who));
+    if (r == 0)
+        r = app_password_each(users, &user, find_label, &found, err);
+    if (r == 0 && !found.id)
+        r = err_set(err, ERR_NOT_FOUND, "%s has no app password " STR_FMT, user.name, STR_ARG(label));
+    if (r == 0)
+        *kicked_out = admin_kick_app_password(call->admin, user.account, found.id);
+    return r;
+}
+
+/* "name" is the label of an app password of the user "who". */
+int admin_kick(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    struct str who = call_text(call, "who"), label = call_text(call, "name");
+    unsigned kicked = 0;
     int r = need_server(call, err);
+    if (r == 0 && label.n)
+        r = kick_app_password(call, who, label, &kicked, err);
+    else if (r == 0)
+        kicked = kick_anybody(call->admin, who);
     if (r < 0)
         return r;
-    if (str_to_u64(who, UINT64_MAX, &id))
-        kicked = kick(call->admin, (struct ids){ .is_meant = has_conn_id, .conn_id = id });
-    if (kicked == 0 && users_normalise_name(who, user, err) == 0)
-        kicked = admin_kick_user(call->admin, user);
     if (kicked == 0)
-        return err_set(err, ERR_NOT_FOUND,
-                       "no session of or with the number " STR_FMT "; loft who lists them", STR_ARG(who));
+        return err_set(err, ERR_NOT_FOUND, "no session of " STR_FMT "; loft who lists them", STR_ARG(who));
     log_info(&call->admin->log, "kicked", KV("who", who), KV("sessions", kicked));
     *result_out = json_pack("{s:I}", "kicked", (json_int_t)kicked);
     return 0;
@@ -118,6 +175,56 @@ int admin_who(struct admin_call *call, json_t **result_out, struct err *err)
     presence_each(call->admin->server->presence, add_session, *result_out);
     return 0;
 }
+
+/* ---- sessions: those of one user, and the devices that were ---- */
+
+struct user_sessions {
+    const char *user;
+    json_t *list;
+};
+
+static void add_session_of(void *ctx, const struct presence_info *info)
+{
+    struct user_sessions *s = ctx;
+    if (strcmp(info->user, s->user) == 0)
+        add_session(s->list, info);
+}
+
+static void add_device(void *ctx, const struct device *device)
+{
+    char network[DEVICE_NETWORK_BYTES], address[PEER_ADDRESS_BYTES];
+    device_network(device, network);
+    device_address(device, address);
+    json_array_append_new(
+        ctx, json_pack("{s:I, s:I, s:o, s:s, s:s, s:s, s:I}", "first_s",
+                       (json_int_t)(device->first_ms / 1000), "last_s", (json_int_t)(device->last_ms / 1000),
+                       "client", admin_text(str_c(device->client)), "address", address, "network", network,
+                       "mechanism", device->mechanism, "app_password", (json_int_t)device->app_password_id));
+}
+
+int admin_sessions(struct admin_call *call, json_t **result_out, struct err *err)
+{
+    struct str name = call_text(call, "user");
+    struct user user;
+    int r = users_find(call->admin->backend->users, name, &user, err);
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "no user " STR_FMT, STR_ARG(name));
+    struct user_sessions now = { user.name, json_array() };
+    json_t *devices = json_array();
+    if (r == 0 && call->admin->server)
+        presence_each(call->admin->server->presence, add_session_of, &now);
+    if (r == 0)
+        r = devices_each(call->admin->backend->devices, user.account, add_device, devices, err);
+    json_t *result = json_pack("{s:s, s:o, s:o, s:I}", "user", user.name, "now", now.list, "devices", devices,
+                               "keep_s", (json_int_t)call->admin->config->devices.keep_s);
+    if (r == 0)
+        *result_out = result;
+    else
+        json_decref(result);
+    return r;
+}
+
+/* ---- status ---- */
 
 static int count_user(void *ctx, const struct user *user, struct err *err)
 {
@@ -149,6 +256,18 @@ static json_t *cage_json(const struct cage *cage)
     return result;
 }
 
+static json_t *sign_ins_json(const struct admin *admin)
+{
+    struct auth_stats s;
+    struct audit_stats audit;
+    auth_stats(admin->server->auth, &s);
+    audit_stats(admin->backend->audit, &audit);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ok", (json_int_t)s.ok_count, "known_good",
+                     (json_int_t)s.known_good_count, "failed", (json_int_t)s.failed_count, "turned_away",
+                     (json_int_t)s.turned_away_count, "audit_events", (json_int_t)audit.event_count,
+                     "audit_events_lost", (json_int_t)audit.lost_count);
+}
+
 static json_t *server_json(const struct admin *admin)
 {
     const struct admin_server *server = admin->server;
@@ -173,6 +292,7 @@ static json_t *server_json(const struct admin *admin)
     json_object_set_new(result, "locked_devices", json_integer((json_int_t)guard.locked_devices));
     json_object_set_new(result, "slowed_addresses", json_integer((json_int_t)guard.addresses));
     json_object_set_new(result, "slowed_networks", json_integer((json_int_t)guard.networks));
+    json_object_set_new(result, "sign_ins", sign_ins_json(admin));
     return result;
 }
 

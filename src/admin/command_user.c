@@ -179,6 +179,7 @@ int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *
     if (r < 0)
         return r;
     unsigned kicked = admin_kick_user(call->admin, user.name);
+    (void)!devices_forget(backend->devices, id, NULL); /* what stays goes with time */
     r = mail_account_delete(backend->mail, id, err);
     if (r == 0 || r == -ERR_NOT_FOUND)
         r = users_purge(backend->users, id, err);

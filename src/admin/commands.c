@@ -26,8 +26,9 @@ static const struct admin_command commands[] = {
     { "user-lock",
       { { "user", ARG_TEXT }, { "reason", ARG_TEXT, true }, { "for_s", ARG_NUMBER, true } },
       false,
-      admin_user_lock },
-    { "user-unlock", { { "user", ARG_TEXT } }, false, admin_user_unlock },
+      admin_user_lock,
+      .event = AUDIT_LOCK },
+    { "user-unlock", { { "user", ARG_TEXT } }, false, admin_user_unlock, .event = AUDIT_UNLOCK },
     { "alias-add", { { "alias", ARG_TEXT }, { "target", ARG_TEXT } }, false, admin_alias_add },
     { "alias-delete", { { "alias", ARG_TEXT }, { "target", ARG_TEXT, true } }, false, admin_alias_delete },
     { "alias-list", { { NULL } }, false, admin_alias_list, .quiet = true },
@@ -152,7 +153,9 @@ static const struct admin_command commands[] = {
     { "who", { { NULL } }, false, admin_who, .quiet = true },
     { "throttle-list", { { NULL } }, false, admin_throttle_list, .quiet = true },
     { "throttle-clear", { { "who", ARG_TEXT, true } }, false, admin_throttle_clear }, /* all when absent */
-    { "kick", { { "who", ARG_TEXT } }, false, admin_kick }, /* a user, or the number of a session */
+    { "sessions", { { "user", ARG_TEXT } }, false, admin_sessions, .quiet = true },
+    /* a user, the number of a session, an address or network; with "name", an app password of the user */
+    { "kick", { { "who", ARG_TEXT }, { "name", ARG_TEXT, true } }, false, admin_kick },
 };
 
 const struct admin_flag admin_flags[ADMIN_FLAG_COUNT] = {

@@ -114,6 +114,7 @@ int admin_user_show_capability(struct admin_call *call, json_t **result_out, str
 int admin_user_refer(struct admin_call *call, json_t **result_out, struct err *err);
 
 int admin_status(struct admin_call *call, json_t **result_out, struct err *err);
+int admin_sessions(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_who(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_kick(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_throttle_list(struct admin_call *call, json_t **result_out, struct err *err);

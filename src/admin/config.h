@@ -58,6 +58,10 @@ struct config {
         uint64_t rotate_bytes, keep_count;
     } audit;
     struct {
+        uint64_t keep_s;
+        bool notify;
+    } devices;
+    struct {
         uint64_t workers, workers_max;
         const char *control_socket;
         const char *user, *group; /* "": whoever started it */

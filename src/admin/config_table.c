@@ -35,6 +35,7 @@ const struct config_section config_sections[] = {
     { "data", "Where mail is kept." },
     { "log", "What is written to standard error." },
     { "audit", "What is recorded for auditors: who came in, what was changed and deleted (loft-audit(5))." },
+    { "devices", "What is known of the programs that sign in: *loft sessions*." },
     { "server", "The process itself." },
     { "sandbox", "What the server gives up before it serves anybody." },
     { "imap", "IMAP with STARTTLS, and what holds for IMAP on every port." },
@@ -79,6 +80,13 @@ const struct config_setting config_settings[] = {
               "moves it." },
     { "audit.keep_count", CONFIG_NUMBER, .standard = "20", .min = 1, .max = AUDIT_KEEP_MAX,
       .offset = FIELD(audit.keep_count), .help = "So many of those files are kept; the oldest goes." },
+
+    { "devices.keep_s", CONFIG_NUMBER, CONFIG_SECONDS, "90d", 3600, 3650 * 86400,
+      .offset = FIELD(devices.keep_s), .help = "A device that has not been seen for so long is forgotten." },
+    { "devices.notify", CONFIG_BOOL, .standard = "no", .offset = FIELD(devices.notify),
+      .help = "A sign-in from a network and with a program that are both new for an account puts a message "
+              "into the user's "
+              "INBOX, three a day at most. It is an event (loft-audit(5)) in any case." },
 
     { "server.workers", CONFIG_NUMBER, .standard = "64", .min = 1, .max = 4096,
       .offset = FIELD(server.workers),

@@ -1,5 +1,6 @@
 #include "auth/devices_notice.h"
 
+#include "auth/grants.h"
 #include "base/codec.h"
 #include "base/rand.h"
 #include "mail/incoming.h"
@@ -22,19 +23,22 @@ static void add_safe(struct buf *out, const char *text)
         buf_add_char(out, (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
 }
 
-void devices_notice_write(const char *user, const struct device *d, const char *host_name,
-                          const struct clock *clock, struct buf *out)
+void devices_notice_write(const char *user, const struct device *d, const struct clock *clock,
+                          struct buf *out)
 {
     char address[PEER_ADDRESS_BYTES];
     unsigned char random[16];
+    struct str domain = users_domain(str_c(user));
+    if (!domain.n)
+        domain = STR("localhost");
     device_address(d, address);
     rand_system.bytes(&rand_system, random, sizeof random);
-    buf_printf(out, "From: Loft <postmaster@%s>\r\nTo: <%s>\r\n", host_name, user);
+    buf_printf(out, "From: Loft <postmaster@" STR_FMT ">\r\nTo: <%s>\r\n", STR_ARG(domain), user);
     buf_add_lit(out, "Subject: New sign-in to your mail\r\nDate: ");
     add_date(out, "%a, %d %b %Y %H:%M:%S +0000", clock_wall_ms(clock));
     buf_add_lit(out, "\r\nMessage-ID: <");
     hex_encode(str_make(random, sizeof random), out);
-    buf_printf(out, "@%s>\r\n", host_name);
+    buf_printf(out, "@" STR_FMT ">\r\n", STR_ARG(domain));
     buf_add_lit(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                      "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
                      "Somebody has signed in to your mail, with a program and from a network\r\n"
@@ -70,7 +74,7 @@ int devices_notice_send(void *ctx, struct account_id id, const char *user, const
     if (r < 0)
         return r;
     struct incoming *in = incoming_new(n->mail, 0);
-    devices_notice_write(user, device, n->host_name, n->clock, &text);
+    devices_notice_write(user, device, n->clock, &text);
     r = incoming_write(in, buf_str(&text), err);
     if (r == 0)
         r = incoming_prepare(in, account, STR_NIL, &message, err);

@@ -7,14 +7,13 @@
 #include "mail/account.h"
 
 /* The message: plain text, whole, with CRLF. What the client says of itself is quoted and cannot begin a line. */
-void devices_notice_write(const char *user, const struct device *device, const char *host_name,
-                          const struct clock *clock, struct buf *out);
+void devices_notice_write(const char *user, const struct device *device, const struct clock *clock,
+                          struct buf *out);
 
 /* Where messages go. */
 struct devices_notifier {
     struct mail *mail;         /* borrows */
     const struct clock *clock; /* borrows */
-    const char *host_name;     /* borrows: in From and Message-ID */
 };
 /* A device_notice_fn; ctx: struct devices_notifier. Into INBOX; durable when it returns 0. Errors as account_commit's. */
 MUST_USE int devices_notice_send(void *ctx, struct account_id account, const char *user,

@@ -7,6 +7,7 @@
  *   "A/" entry      an annotation of the server: server_metadata.h
  *   "C/" name       what opens the account beside the password: credential.h
  *   "R/" name       the user has a referral
+ *   "D/" id id      a device that has signed in: devices.h
  *   "L/" "V/"       aliases and domains: names.h
  *   "Y"             users_secret()
  *   "X/" be64 id    a deleted user whose mail is not removed yet; see users_purge()

@@ -3,6 +3,7 @@
 #define LOFT_IMAP_SERVER_H
 
 #include "auth/auth.h"
+#include "auth/devices.h"
 #include "auth/presence.h"
 #include "auth/sasl.h"
 #include "auth/users.h"
@@ -42,6 +43,7 @@ struct imap_server {
     struct users *users;
     struct auth *auth;
     struct audit *audit;               /* what auditors read; NULL: nothing is recorded */
+    struct devices *devices;           /* what signs in to each account; NULL: nobody wants to know */
     struct limits *limits;             /* connections per account are counted as "account/" id */
     struct presence *presence;         /* who is here, for `loft who` and `loft kick` */
     const struct languages *languages; /* RFC 5255 */

@@ -403,6 +403,9 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
         return r;
     }
     s->signed_in_ms = conn_now_mono_ms(s->conn);
+    s->mechanism = outcome->mechanism;
+    s->app_password_id = outcome->app_password_id;
+    s->device_due = !outcome->by[0]; /* somebody else's is not the user's */
     if (outcome->by[0] && !(s->by = strdup(outcome->by)))
         abort();
     log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("by", outcome->by),
@@ -428,6 +431,7 @@ void session_sign_out(struct session *s)
                  KV("commands", s->command_count));
         if (s->signed_in_ms)
             trail_signed_out(s);
+        s->device_due = false;
         char room[32];
         limit_release(s->server->limits, account_limit_key(s, account_id(s->account), room));
         presence_leave(s->server->presence, &s->presence);
@@ -440,6 +444,8 @@ void session_sign_out(struct session *s)
     s->by = NULL;
     s->expunged_count = 0;
     s->signed_in_ms = 0;
+    s->mechanism = NULL;
+    s->app_password_id = 0;
     memset(s->user_name, 0, sizeof s->user_name);
     memset(s->hidden_capabilities, 0, sizeof s->hidden_capabilities);
     s->rev2 = s->condstore = s->qresync = s->utf8_accept = s->uidonly = false;

@@ -54,9 +54,12 @@ struct session {
     /* Who. NULL and empty before login. */
     struct account *account; /* own reference */
     char user_name[USER_NAME_BYTES_MAX + 1];
-    char *by;                /* who has signed in and acts for the user; heap; NULL: the user */
-    int64_t signed_in_ms;    /* mono; 0: not yet */
-    uint64_t expunged_count; /* messages that the session has removed for good */
+    char *by;                 /* who has signed in and acts for the user; heap; NULL: the user */
+    int64_t signed_in_ms;     /* mono; 0: not yet */
+    const char *mechanism;    /* static */
+    uint64_t app_password_id; /* 0: none */
+    bool device_due;          /* it has signed in, and is not noted as a device yet: trail.h */
+    uint64_t expunged_count;  /* messages that the session has removed for good */
     char hidden_capabilities[USER_HIDDEN_BYTES_MAX + 1]; /* capability.h */
     struct presence_entry *presence;
     bool holds_account_limit;

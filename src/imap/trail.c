@@ -56,11 +56,28 @@ void trail_signed_in(struct session *s, const struct auth_outcome *outcome, cons
                                                   .user = str_c(outcome->user.name),
                                                   .by = str_c(outcome->by),
                                                   .reason = failure ? err_kind_name(failure->kind) : NULL });
+    if (s->client.n)
+        trail_device(s);
+}
+
+void trail_device(struct session *s)
+{
+    struct event e;
+    if (!s->device_due)
+        return;
+    s->device_due = false;
+    session_peer(s, &e.peer, e.key);
+    devices_note(s->server->devices, &(struct device_sighting){ .account = account_id(s->account),
+                                                                .user = s->user_name,
+                                                                .peer = &e.peer,
+                                                                .mechanism = s->mechanism,
+                                                                .app_password_id = s->app_password_id });
 }
 
 void trail_signed_out(struct session *s)
 {
     struct event e;
+    trail_device(s);
     begin(s, &e);
     add(&e, KV("protocol", e.peer.protocol));
     add_origin(&e);
@@ -80,6 +97,7 @@ void trail_client(struct session *s)
     add_origin(&e);
     add(&e, KV("client", e.peer.client));
     record(s, AUDIT_CLIENT, &e);
+    trail_device(s);
 }
 
 /* ---- what it does ---- */

@@ -10,6 +10,9 @@ void trail_signed_in(struct session *s, const struct auth_outcome *outcome, cons
 void trail_signed_out(struct session *s);
 /* It has said what it is, after its sign-in. */
 void trail_client(struct session *s);
+/* By now a client has said what it is, if it ever does: it is noted as a device, once a sign-in. Many say so after they have
+ * signed in, and with nothing known they would all look alike. So: with ID, before or after, when a mailbox is selected, or at the end. */
+void trail_device(struct session *s);
 
 /* The command in progress has removed `count` messages from the selected mailbox; 0 is no event.
  *   to  where they are now, by the client's name of that mailbox; NULL: they are gone */

@@ -166,6 +166,7 @@ static int open_mailbox(struct session *s, const struct select_args *a, bool rea
     quota_selected(s);
     s->condstore = s->condstore || a->condstore || a->qresync;
     presence_set_mailbox(s->server->presence, s->presence, a->mailbox);
+    trail_device(s);
     r = respond_opened(s, a, err);
     if (r < 0 || !wants_resync(s, a))
         return r;
