@@ -14,7 +14,8 @@ import pytest
 
 from loft import BINARY, PASSWORD, Loft, wait_until
 
-CHEAP = ["-o", "auth.hash_passes=1", "-o", "auth.hash_memory_bytes=65536", "-o", "auth.scram_iterations=4096", "-o", "store.ballast_bytes=0",
+CHEAP = ["-o", "auth.hash_passes=1", "-o", "auth.hash_memory_bytes=65536", "-o", "auth.scram_iterations=4096",
+         "-o", "auth.password_length_min=1", "-o", "auth.common_passwords=", "-o", "store.ballast_bytes=0",
          "-o", "store.watermark_bytes=0"]
 
 
