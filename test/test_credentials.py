@@ -137,7 +137,10 @@ def anna(loft):
 def test_second_factor_closes_the_account_to_the_password_alone(loft, anna):
     assert sign_in(loft, anna, PASSWORD).startswith(OPEN)  # and is remembered
     assert loft.json("user", "totp", "show", anna)["state"] == "none"
+    shown = loft.json("user", "show", anna)
+    assert shown["scram"] == "SCRAM-SHA-256" and "second_factor" not in shown and "app_passwords" not in shown
     secret, uri, recovery = enable(loft, anna)
+    assert loft.json("user", "show", anna)["second_factor"] == "active"
     assert uri == f"otpauth://totp/Loft:{anna.replace('@', '%40')}?secret={secret}&issuer=Loft"
     assert len(recovery) == 10 and all(re.fullmatch("([0-9a-z]{4}-){3}[0-9a-z]{4}", c) for c in recovery)
     assert sign_in(loft, anna, PASSWORD) == UNIFORM
@@ -253,6 +256,7 @@ def test_app_passwords_are_listed_with_their_last_use_and_without_secrets(loft, 
     password = add_app_password(loft, anna, "phone", "--expires", "90d")
     add_app_password(loft, anna, "laptop", "--scope", "imap,sieve", "--read-only", "--from", "10.0.0.0/8 ::1")
     assert sign_in(loft, anna, password).startswith(OPEN)
+    assert loft.json("user", "show", anna)["app_passwords"] == 2
     phone, laptop = loft.json("user", "app-password", "list", anna)
     assert phone["used_from"] == "127.0.0.1" and abs(phone["used_s"] - time.time()) < 100
     assert abs(phone["expires_s"] - time.time() - 90 * 86400) < 100 and phone["scope"] == ""

@@ -85,11 +85,12 @@ int admin_totp_disable(struct admin_call *call, json_t **result_out, struct err 
     return changed(call, &user, "disable", r);
 }
 
+static const char *const states[] = {
+    [SECOND_FACTOR_NONE] = "none", [SECOND_FACTOR_PENDING] = "pending", [SECOND_FACTOR_ACTIVE] = "active"
+};
+
 int admin_totp_show(struct admin_call *call, json_t **result_out, struct err *err)
 {
-    static const char *const states[] = {
-        [SECOND_FACTOR_NONE] = "none", [SECOND_FACTOR_PENDING] = "pending", [SECOND_FACTOR_ACTIVE] = "active"
-    };
     struct user user;
     struct credential credential;
     int r = call_find_user(call, &user, err);
@@ -103,6 +104,37 @@ int admin_totp_show(struct admin_call *call, json_t **result_out, struct err *er
     if (credential.totp.state == SECOND_FACTOR_ACTIVE)
         json_object_set_new(*result_out, "recovery_codes_left",
                             json_integer((json_int_t)credential.totp.recovery_count));
+    credential_deinit(&credential);
+    return 0;
+}
+
+/* ---- all of it, for user-show ---- */
+
+/* "SCRAM-SHA-256": mechanisms for which there is a verifier. */
+static json_t *scram_json(const struct verifiers *verifiers)
+{
+    struct buf names = BUF_INIT;
+    for (size_t i = 0; i < verifiers->count; i++)
+        buf_printf(&names, "%sSCRAM-SHA-%s", names.n ? " " : "",
+                   verifiers->each[i].hash == SCRAM_SHA_1 ? "1" : "256");
+    json_t *json = admin_text(buf_str(&names));
+    buf_deinit(&names);
+    return json;
+}
+
+int admin_add_credentials(const struct admin_call *call, const struct user *user, json_t *json,
+                          struct err *err)
+{
+    struct credential credential;
+    int r = credential_read(users_of(call), user, &credential, err);
+    if (r < 0)
+        return r;
+    if (credential.verifiers.count > 0)
+        json_object_set_new(json, "scram", scram_json(&credential.verifiers));
+    if (credential.totp.state != SECOND_FACTOR_NONE)
+        json_object_set_new(json, "second_factor", json_string(states[credential.totp.state]));
+    if (credential.app_password_count > 0)
+        json_object_set_new(json, "app_passwords", json_integer((json_int_t)credential.app_password_count));
     credential_deinit(&credential);
     return 0;
 }

@@ -106,8 +106,12 @@ int admin_user_show(struct admin_call *call, json_t **result_out, struct err *er
     json_object_update(result, more);
     json_decref(more);
     add_facts(result, &user);
-    *result_out = result;
-    return 0;
+    r = admin_add_credentials(call, &user, result, err);
+    if (r == 0)
+        *result_out = result;
+    else
+        json_decref(result);
+    return r;
 }
 
 static int hide_capability(struct admin_call *call, bool hide, json_t **result_out, struct err *err)

@@ -91,6 +91,9 @@ int admin_user_passwd(struct admin_call *call, json_t **result_out, struct err *
 int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_disable(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_user_enable(struct admin_call *call, json_t **result_out, struct err *err);
+/* What opens the account beside the password: members for user-show, where there is something. */
+MUST_USE int admin_add_credentials(const struct admin_call *call, const struct user *user, json_t *json,
+                                   struct err *err);
 int admin_totp_begin(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_totp_confirm(struct admin_call *call, json_t **result_out, struct err *err);
 int admin_totp_recovery(struct admin_call *call, json_t **result_out, struct err *err);
