@@ -26,6 +26,7 @@ struct fixture {
     struct net_addr addr;
     int log_fds[2];
     struct log_sink sink;
+    unsigned tickets; /* messages that the last client has read */
 };
 
 /* ---- certificates ---- */
@@ -172,6 +173,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void on_message(int written, int version, int type, const void *bytes, size_t n, SSL *ssl, void *arg)
+{
+    (void)version, (void)ssl;
+    if (!written && type == SSL3_RT_HANDSHAKE && n > 0 && *(const char *)bytes == SSL3_MT_NEWSESSION_TICKET)
+        ++*(unsigned *)arg;
+}
+
 /* Connect with that certificate (NULL: none). The line that "certificate" answers, "" when we were not let in. */
 static const char *visit(struct fixture *f, const struct maker *with, struct client_tls tls, struct client *c)
 {
@@ -180,6 +188,9 @@ static const char *visit(struct fixture *f, const struct maker *with, struct cli
         assert_int_equal(SSL_CTX_use_certificate(ctx, with->x509), 1);
         assert_int_equal(SSL_CTX_use_PrivateKey(ctx, with->key), 1);
     }
+    f->tickets = 0;
+    SSL_CTX_set_msg_callback(ctx, on_message);
+    SSL_CTX_set_msg_callback_arg(ctx, &f->tickets);
     *c = client_connect(&f->addr);
     bool in = client_start_tls(c, ctx, &tls, NULL) && strcmp(client_read_line(c), "* hello") == 0;
     SSL_CTX_free(ctx);
@@ -344,9 +355,14 @@ static void test_tls_trust_gives_no_ticket_for_a_certificate(void **state)
     for (size_t v = 0; v < ARRAY_COUNT(versions); v++) {
         struct client c;
         struct client_tls tls = { .version_max = versions[v] };
+        visit(f, NULL, tls, &c);
+        assert_row(f->tickets == 1, v, "without a certificate");
+        client_close(&c);
         visit(f, &with, tls, &c);
         SSL_SESSION *session = SSL_get1_session(c.ssl);
         assert_row(!SSL_SESSION_has_ticket(session), v, "a ticket");
+        /* RFC 5077, 3.3: TLS 1.2 has promised one, so an empty one comes; in TLS 1.3 there is no such thing. */
+        assert_row(f->tickets == (versions[v] == TLS1_2_VERSION), v, "an empty ticket");
         client_close(&c);
         SSL_SESSION_free(session);
     }
