@@ -114,6 +114,9 @@ static void test_issuer_whose_answers_are_wrong_is_unavailable(void **state)
         place_init(&p);
         fake_http_answer(&p.fake, CONFIG, cases[i].status, cases[i].configuration);
         fake_http_answer(&p.fake, KEYS, 200, cases[i].keys);
+        fake_http_answer(&p.fake, "http://keys.example/jwks", 200, KEY_SET);
+        fake_http_answer(&p.fake, "file:///etc/passwd", 200, KEY_SET);
+        fake_http_answer(&p.fake, "", 200, KEY_SET);
         assert_int_equal(place_open(&p), 0);
         assert_row(keys(&p) == -ERR_UNAVAILABLE, i, cases[i].configuration ? cases[i].configuration : "down");
         place_deinit(&p);

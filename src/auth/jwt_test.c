@@ -281,6 +281,34 @@ static void test_jwt_chooses_its_key_by_name(void **state)
         signer_deinit(&signers[i]);
 }
 
+static void test_jwt_with_an_algorithm_of_another_kind_of_key_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *header;
+    } cases[] = {
+        { "Ed448", "{\"alg\":\"Ed25519\"}" }, { "EdDSA", "{\"alg\":\"Ed448\"}" },
+        { "ES384", "{\"alg\":\"ES256\"}" },   { "ES256", "{\"alg\":\"RS256\"}" },
+        { "RS256", "{\"alg\":\"ES256\"}" },   { "RS256", "{\"alg\":\"EdDSA\"}" },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct signer signer;
+        struct buf text = BUF_INIT, token = BUF_INIT;
+        struct jwt jwt;
+        signer_init(&signer, cases[i].key, NULL);
+        signer_add_set(&signer, 1, &text);
+        struct jwk_set *set = set_of(buf_c(&text));
+        signer_sign(&signer, cases[i].header, "{}", &token);
+        assert_int_equal(jwt_parse(buf_str(&token), &jwt, NULL), 0);
+        assert_row(jwt_verify(&jwt, set, every_algorithm, NULL) == -ERR_NOT_FOUND, i, cases[i].header);
+        jwt_deinit(&jwt);
+        jwk_set_unref(&set);
+        buf_deinit(&text);
+        buf_deinit(&token);
+        signer_deinit(&signer);
+    }
+}
+
 static void test_jwt_is_held_to_the_algorithm_of_its_key(void **state)
 {
     (void)state;
@@ -336,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_jwt_has_limits),
         cmocka_unit_test(test_jwt_with_a_public_key_as_secret_is_refused),
         cmocka_unit_test(test_jwt_chooses_its_key_by_name),
+        cmocka_unit_test(test_jwt_with_an_algorithm_of_another_kind_of_key_is_refused),
         cmocka_unit_test(test_jwt_is_held_to_the_algorithm_of_its_key),
         cmocka_unit_test(test_jwt_algorithms_are_known_by_name),
     };

@@ -178,6 +178,11 @@ static void test_kept_is_fetched_once_a_call_however_long_that_takes(void **stat
     assert_int_equal(get(kept, NULL), -ERR_UNAVAILABLE); /* who waited meanwhile does not try at once */
     assert_int_equal(s.fetches, 1);
     kept_free(&kept);
+    const struct kept_params eager = { .ops = &source_ops, .ctx = &s, .clock = &s.clock.clock };
+    kept = kept_new(&eager);
+    assert_int_equal(get(kept, NULL), -ERR_UNAVAILABLE);
+    assert_int_equal(s.fetches, 2);
+    kept_free(&kept);
 }
 
 /* ---- threads ---- */

@@ -264,6 +264,12 @@ static void test_oauth_asks_rarely_however_many_keys_are_invented(void **state)
         clock_fake_advance(&p.clock, 100);
     }
     assert_in_range(fake_http_asked(&p.fake, KEYS), 3, 4); /* 30 s, one in 10 s */
+    int asked = fake_http_asked(&p.fake, KEYS);
+    struct signer forger = p.signers[1];
+    forger.kid = "one";
+    clock_fake_advance(&p.clock, 20000);
+    assert_int_equal(show_signed(&p, &forger, "anna", CLAIMS "}", &answer), -ERR_AUTH);
+    assert_int_equal(fake_http_asked(&p.fake, KEYS), asked); /* that key is known */
     assert_int_equal(show_signed(&p, &p.signers[0], "anna", CLAIMS "}", &answer), 0);
     place_deinit(&p);
 }
