@@ -137,8 +137,8 @@ int attempt_begin(struct auth *a, struct attempt *t, const struct auth_request *
 
 int attempt_look(struct auth *a, struct attempt *t, struct err *err)
 {
-    struct guard_verdict verdict = guard_look(a->guard, t->request->peer, t->name,
-                                              t->exists ? t->user.account.n : 0, &t->subject);
+    struct guard_verdict verdict = guard_look(a->guard, t->request->peer, t->guess ? t->name : "",
+                                              t->guess && t->exists ? t->user.account.n : 0, &t->subject);
     t->delay_ms = verdict.delay_ms;
     t->locked = verdict.answer == GUARD_LOCKED;
     if (verdict.answer != GUARD_TURN_AWAY)
@@ -150,7 +150,7 @@ int attempt_look(struct auth *a, struct attempt *t, struct err *err)
 
 static int fail(struct auth *a, struct attempt *t, enum auth_reason otherwise, struct err *err)
 {
-    t->delay_ms = guard_failed(a->guard, &t->subject, t->locked || !t->guess);
+    t->delay_ms = guard_failed(a->guard, &t->subject, t->locked);
     if (t->outcome->reason == AUTH_OK)
         t->outcome->reason = t->answer.reason != AUTH_OK ? t->answer.reason : otherwise;
     return err_set(err, ERR_AUTH, "name or password is wrong");
@@ -222,6 +222,8 @@ int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
     if (r < 0)
         return r;
     r = admit(a, t, err);
+    if (r == -ERR_AUTH) /* a second factor is missing */
+        return fail(a, t, AUTH_WRONG, err);
     if (r == 0 && !t->known_good)
         guard_succeeded(a->guard, &t->subject, t->user.account.n);
     if (r == 0)

@@ -199,18 +199,22 @@ int chain_scram(struct auth *a, struct attempt *t, enum scram_hash hash, struct 
     return ask(a, t, &call, err);
 }
 
-void chain_decoy(struct auth *a, struct str password)
+int chain_decoy(struct auth *a, struct attempt *t, struct str password, struct err *err)
 {
     for (size_t i = 0; i < a->params.provider_count; i++) {
         const struct provider *p = &a->params.providers[i];
         if (!p->ops->decoy)
             continue;
-        if (gate_enter(&a->gates[i].dear, NULL) < 0)
-            return;
+        int r = gate_enter(&a->gates[i].dear, err);
+        if (r < 0) {
+            t->outcome->reason = AUTH_TOO_MANY;
+            return r;
+        }
         p->ops->decoy(p->ctx, password);
         gate_leave(&a->gates[i].dear);
-        return;
+        break;
     }
+    return -ERR_NOT_FOUND;
 }
 
 void chain_generations(struct auth *a, uint64_t out[static AUTH_PROVIDERS_MAX])

@@ -554,9 +554,29 @@ static void test_a_token_may_say_who_its_user_is(void **state)
                                                                     .authcid = STR("anna") },
                                             STR("bad"), &f.outcome, &f.err),
                          -ERR_AUTH);
+    assert_int_equal(f.outcome.delay_ms, 800); /* but they make the address wait */
     struct guard_counts counts;
     guard_counts(f.guard, &counts);
     assert_int_equal(counts.locked_accounts, 0);
+    end(&f);
+}
+
+/* Where a user is at home nobody counts what others do; but whoever tries tokens there has nothing to do with that. */
+static void test_tokens_count_for_the_address_also_where_the_account_is_known(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const struct auth_request r = request(&home, "anna", NULL);
+    begin(&f);
+    knows(&f.p[STRONG], "anna", "right");
+    assert_int_equal(sign_in(&f, "anna", "right"), 0);
+    for (int i = 0; i < GUARD_ADDRESS_FAILURES_MAX; i++)
+        assert_int_equal(auth_sign_in_token(f.auth, &r, STR("bad"), &f.outcome, &f.err), -ERR_AUTH);
+    assert_int_equal(auth_sign_in_token(f.auth, &r, STR("bad"), &f.outcome, &f.err), -ERR_UNAVAILABLE);
+    assert_int_equal(f.outcome.reason, AUTH_THROTTLED);
+    f.p[STRONG].generation++;
+    assert_int_equal(sign_in(&f, "anna", "right"), 0); /* asked anew, and not kept out */
+    assert_int_equal(f.outcome.delay_ms, 0);
     end(&f);
 }
 
@@ -665,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_scram_broken_off_is_no_failure_and_a_wrong_proof_is),
         cmocka_unit_test(test_an_identity_needs_a_user_who_may_come_in),
         cmocka_unit_test(test_a_token_may_say_who_its_user_is),
+        cmocka_unit_test(test_tokens_count_for_the_address_also_where_the_account_is_known),
         cmocka_unit_test(test_what_never_got_to_a_credential_counts_against_the_address),
         cmocka_unit_test(test_answers_are_held_back_to_one_time),
         cmocka_unit_test(test_a_slow_provider_holds_few_callers),

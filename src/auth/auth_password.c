@@ -109,7 +109,7 @@ static int check_password(struct auth *a, struct attempt *t, struct str password
     if (possible && t->label.n == 0)
         r = verify_with_factor(a, t, password, err);
     if (r == -ERR_NOT_FOUND)
-        chain_decoy(a, password);
+        r = chain_decoy(a, t, password, err);
     return r;
 }
 

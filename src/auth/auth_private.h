@@ -28,9 +28,10 @@ struct attempt {
     const struct auth_request *request;
     struct auth_outcome *outcome;
     int64_t begun_ms;
-    struct guard_subject subject;       /* once attempt_look was called */
-    bool locked;                        /* the account, for this client */
-    bool guess;                         /* a failure counts against the account, not the address alone */
+    struct guard_subject subject; /* once attempt_look was called */
+    bool locked;                  /* the account, for this client */
+    bool
+        guess; /* of a password: failures count for the account, too. What cannot be guessed has to do with the address alone */
     uint32_t delay_ms;                  /* from begun_ms on */
     char name[USER_NAME_BYTES_MAX + 1]; /* normalised; "": it can be nobody's, or is not known yet */
     struct str label; /* of "name/label", an app password of that name; "": none. Borrows the request */
@@ -76,8 +77,8 @@ MUST_USE int chain_app_verifier(struct auth *auth, struct attempt *t, enum scram
 /* t->user is of another provider than ours, and an app password was right: does that provider still know him? What it says of
  * holds is added to the answer. One that cannot be asked about a name knows everybody. */
 MUST_USE int chain_vouch(struct auth *auth, struct attempt *t, struct err *err);
-/* Spend what a wrong password costs. */
-void chain_decoy(struct auth *auth, struct str password);
+/* Spend what a wrong password costs. -ERR_NOT_FOUND; -ERR_UNAVAILABLE when too many are under way, as a user who exists would hear. */
+MUST_USE int chain_decoy(struct auth *auth, struct attempt *t, struct str password, struct err *err);
 /* The generation of each provider that has one, else 0. */
 void chain_generations(struct auth *auth, uint64_t out[static AUTH_PROVIDERS_MAX]);
 

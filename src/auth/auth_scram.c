@@ -83,9 +83,9 @@ int auth_scram_begin(struct auth *a, const struct auth_request *request, enum sc
     keep_request(s, request);
     struct attempt *t = &s->attempt;
     int r = attempt_begin(a, t, &s->request, outcome, err);
+    t->guess = true;
     if (r == 0)
         r = attempt_look(a, t, err);
-    t->guess = true;
     if (r == 0)
         s->found = find_verifier(a, t, hash, verifier_out, err);
     if (r == 0 && s->found == -ERR_UNAVAILABLE)
