@@ -320,6 +320,27 @@ def test_an_acknowledged_revocation_survives_kill_9(tmp_path):
             assert loft.json("user", "app-password", "list", anna) == []
 
 
+@pytest.mark.parametrize("idle", [False, True])
+def test_sessions_end_when_their_app_password_expires(loft, anna, idle):
+    request = {"command": "user-app-password-add", "user": anna, "name": "soon", "expires": int(time.time()) + 3}
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(os.path.join(loft.data, "control.sock"))
+        control.sendall(json.dumps(request).encode() + b"\n")
+        reply = json.loads(control.makefile().readline())
+    client, other = Client(loft), Client(loft)
+    assert client.login(anna, reply["result"]["password"]).startswith(OPEN)
+    assert other.login(anna, add_app_password(loft, anna, "later", "--expires", "1h")).startswith(OPEN)
+    if idle:
+        client.socket.sendall(b"b IDLE\r\n")
+        assert client.line().startswith("+")
+    assert client.line() == "* BYE What you signed in with has expired; sign in again\r\n"
+    assert client.line() == ""
+    assert sign_in(loft, anna, reply["result"]["password"]) == UNIFORM
+    assert other.command("NOOP").startswith(OPEN)
+    client.close()
+    other.close()
+
+
 def test_a_sign_in_whose_answer_is_held_back_fails_when_its_app_password_is_revoked_meanwhile():
     with Loft({"auth.failure_delay_ms": "3000", "auth.failure_delay_max_ms": "3000"}) as loft:
         anna = loft.add_user("anna")

@@ -183,7 +183,7 @@ def test_session_ends_with_its_token_where_that_is_set(issuer, ends, idle):
             assert imap.raw().startswith(b"+")
         imap.socket.settimeout(4)
         if ends == "yes":
-            assert imap.raw() == b"* BYE Your token has expired; sign in again"
+            assert imap.raw() == b"* BYE What you signed in with has expired; sign in again"
             assert imap.file.read() == b""
         else:
             with pytest.raises(TimeoutError):

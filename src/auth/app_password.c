@@ -184,6 +184,7 @@ static int judge(const struct users *users, const struct app_password *password,
         return refuse(answer, AUTH_ADDRESS_REFUSED, "the app password is not for this address", err);
     answer->scopes = password->scopes;
     answer->read_only = password->read_only;
+    answer->expires_ms = password->expires_ms;
     return 0;
 }
 

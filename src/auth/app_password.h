@@ -5,7 +5,7 @@
  * argon2id, and what does not look like an app password costs nothing at all.
  * In SCRAM a name has one salt, so an app password has a name of its own there: user/label.
  *
- * Each may be bound to scopes (protocols), to reading alone, to networks, to a time. What is refused for those is told only to
+ * Each may be bound to scopes (protocols), to reading alone, to networks, to a time, which ends the sessions that it opened, too. What is refused for those is told only to
  * the log: who holds a stolen one learns nothing from where it fails.
  *
  * Deleting one is one commit, and from then on no sign-in succeeds with it. A session that it opened looks again once others

@@ -235,7 +235,7 @@ int attempt_conclude(struct auth *a, struct attempt *t, int r, struct err *err)
     t->outcome->scopes = t->answer.scopes;
     t->outcome->read_only = t->answer.read_only;
     t->outcome->second_factor |= t->answer.second_factor;
-    t->outcome->expires_ms = t->answer.token_expires_ms;
+    t->outcome->expires_ms = t->answer.expires_ms;
     return 0;
 }
 

@@ -53,12 +53,13 @@ struct provider_answer {
     uint64_t app_password_id;
     uint32_t scopes; /* enum credential_scope, what it may do; 0: everything */
     bool read_only;
+    int64_t
+        expires_ms; /* wall clock: of a token or an app password: a yes holds no longer; 0: not known, or never */
     bool
         once; /* the credential was good this once (a one-time code was in it): it is not remembered. CVE-2026-27855 */
     enum auth_reason reason; /* beside an error: AUTH_OK leaves it to the kind of the error */
     /* Of a token, also of one that is refused. */
     enum token_fault token_fault; /* why it is: for the log, and for the client (bearer.h) */
-    int64_t token_expires_ms;     /* wall clock: a yes holds no longer than that; 0: not known */
 };
 
 struct provider_ops {

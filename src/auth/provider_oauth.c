@@ -112,7 +112,7 @@ static int oauth_token(void *provider, struct str name, struct str token, const 
         r = check_name(name, &facts, err);
     answer->token_fault = facts.fault;
     answer->reason = reason_of(facts.fault);
-    answer->token_expires_ms = facts.expires_ms;
+    answer->expires_ms = facts.expires_ms;
     if (r == 0) {
         memcpy(answer->name, facts.name, sizeof answer->name);
         answer->second_factor = true; /* how people prove themselves to the issuer is its matter */

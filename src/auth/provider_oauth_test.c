@@ -109,7 +109,7 @@ static void test_oauth_takes_a_token_of_its_issuer(void **state)
         assert_row(show_signed(&p, &p.signers[0], names[i], CLAIMS "}", &answer) == 0, i, names[i]);
         assert_string_equal(answer.name, "anna");
         assert_true(answer.second_factor && answer.token_fault == TOKEN_OK && answer.reason == AUTH_OK);
-        assert_true(answer.token_expires_ms == 2000000);
+        assert_true(answer.expires_ms == 2000000);
         assert_false(answer.groups_known);
     }
     assert_int_equal(show_signed(&p, &p.signers[0], "anna", CLAIMS ",\"groups\":[\"staff\"]}", &answer), 0);

@@ -45,8 +45,8 @@ static bool is_between_commands(const struct session *s)
     return s->notify && s->input == INPUT_COMMAND && !s->command;
 }
 
-/* When its token's time is up (mono), but for the command in progress; 0: not yet, or never. */
-static int64_t token_deadline_ms(const struct session *s)
+/* When the time of its token or app password is up (mono), but for the command in progress; 0: not yet, or never. */
+static int64_t credential_deadline_ms(const struct session *s)
 {
     return !s->command || is_idling(s) ? s->expires_ms : 0;
 }
@@ -54,7 +54,7 @@ static int64_t token_deadline_ms(const struct session *s)
 void session_arm_timer(struct session *s)
 {
     int64_t at = s->deadline_ms;
-    int64_t expires = token_deadline_ms(s);
+    int64_t expires = credential_deadline_ms(s);
     if (expires && expires < at)
         at = expires;
     if (s->heartbeat_ms && s->heartbeat_ms < at)
@@ -376,7 +376,7 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
     }
     s->holds_account_limit = true;
     s->read_only = outcome->read_only;
-    if (outcome->expires_ms && s->server->settings.end_with_token)
+    if (outcome->expires_ms && (outcome->app_password_id || s->server->settings.end_with_token))
         s->expires_ms = conn_now_mono_ms(s->conn) + outcome->expires_ms - clock_wall_ms(s->server->clock);
     memcpy(s->user_name, user->name, sizeof s->user_name);
     memcpy(s->hidden_capabilities, user->hidden, sizeof s->hidden_capabilities);
@@ -513,8 +513,8 @@ static void on_timer(struct session *s)
                                                         : "Autologout; idle for too long");
         return;
     }
-    if (token_deadline_ms(s) && now >= s->expires_ms) {
-        session_bye(s, NULL, "Your token has expired; sign in again");
+    if (credential_deadline_ms(s) && now >= s->expires_ms) {
+        session_bye(s, NULL, "What you signed in with has expired; sign in again");
         return;
     }
     if (s->heartbeat_ms && now >= s->heartbeat_ms && !s->half_said) {

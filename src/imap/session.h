@@ -134,7 +134,8 @@ struct session {
 
     int64_t deadline_ms;  /* the session's own: login timeout or autologout (mono) */
     int64_t heartbeat_ms; /* while idling: when to show a sign of life (mono); 0 otherwise */
-    int64_t expires_ms;   /* its token's end, where that ends it, too (mono); 0: it does not */
+    int64_t
+        expires_ms; /* the end of what it signed in with, where that ends it, too (mono); 0: it does not */
     uint64_t command_count;
     unsigned failed_logins; /* of this connection */
     bool binding_used;      /* a sign-in has used its channel binding */
