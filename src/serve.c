@@ -368,6 +368,7 @@ static int start(struct server *s, const char *config_file, struct err *err)
                                     .find_user = s->backend.find_user,
                                     .find_ctx = s->backend.find_ctx,
                                     .clock = &clock_system };
+    net_set_audit(s->net, s->backend.audit);
     r = net_start(s->net, err);
     if (r == 0)
         r = indexer_start(mail_indexer(s->backend.mail), err);

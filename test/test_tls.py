@@ -1,4 +1,5 @@
 """TLS as an administrator sets it: policy, certificates of clients, reload, warnings; with openssl(1) on the other side."""
+import json
 import os
 import shutil
 import signal
@@ -116,6 +117,12 @@ def test_clients_with_bad_certificates_are_refused_and_others_come_in(authority,
                     said = s_client(port, version, *bad, starttls=starttls)
                     assert "a OK" not in said and alert in said, said
                     wait_until(lambda: any("client-certificate-refused" in line and why in line for line in loft.log))
+        events = [json.loads(line) for line in open(os.path.join(loft.data, "audit.log"))]
+        refused = [event for event in events if event["event"] == "sign-in"]
+        assert len(refused) == 12 and all(event["ok"] is False and event["reason"] == "certificate-bad" and event["protocol"] == "imap"
+                                          and event["address"] == "127.0.0.1" and event["session"] > 0 for event in refused), refused
+        assert {event["text"] for event in refused} == {"not-for-clients", "expired", "unknown-authority"}
+        assert {event["tls"] for event in refused} == {"TLSv1.2", "TLSv1.3"}
 
 
 def test_certificates_can_be_required_by_listener(authority):

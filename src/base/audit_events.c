@@ -14,7 +14,7 @@ const struct audit_event_row audit_events[AUDIT_EVENT_COUNT] = {
     [AUDIT_RELOAD] = { "reload", "ok text", "The configuration and certificates were read again." },
     [AUDIT_SIGN_IN] = { "sign-in",
                         "ok reason user by mechanism provider app_password protocol address tls client "
-                        "session",
+                        "session text",
                         "Somebody has signed in, or was refused." },
     [AUDIT_SIGN_OUT] = { "sign-out", "user by protocol address session client duration_s commands expunged",
                          "A session that had signed in has ended." },

@@ -1,5 +1,6 @@
 /* The life of a connection, phase by phase: see enum conn_phase. Each phase function does what it can without
  * waiting, then either enters another phase or arms epoll for what it waits for. */
+#include "base/audit.h"
 #include "net/net_private.h"
 #include "net/openssl.h"
 #include "net/proxy.h"
@@ -256,10 +257,15 @@ static void log_refused_certificate(const struct conn *c)
     const char *why = tls_trust_refusal(c->tls.ssl, ERR_peek_last_error());
     char peer[ADDR_TEXT_BYTES];
     struct logger log = conn_logger(c);
-    if (why)
-        log_info(&log, "client-certificate-refused", KV("listener", c->listener->options.handler->name),
-                 KV("address", (const char *)addr_format(&c->peer, false, peer)), KV("reason", why),
-                 KV("text", X509_verify_cert_error_string(SSL_get_verify_result(c->tls.ssl))));
+    if (!why)
+        return;
+    addr_format(&c->peer, false, peer);
+    log_info(&log, "client-certificate-refused", KV("listener", c->listener->options.handler->name),
+             KV("address", (const char *)peer), KV("reason", why),
+             KV("text", X509_verify_cert_error_string(SSL_get_verify_result(c->tls.ssl))));
+    AUDIT(c->net->audit, AUDIT_SIGN_IN, AUDIT_BOOL("ok", false), KV("reason", "certificate-bad"),
+          KV("text", why), KV("protocol", c->listener->options.handler->name),
+          KV("address", (const char *)peer), KV("tls", SSL_get_version(c->tls.ssl)), KV("session", c->id));
 }
 
 static void run_handshake(struct conn *c)

@@ -33,6 +33,10 @@ struct net_options {
 
 MUST_USE int net_new(const struct net_options *options, struct net **net_out, struct err *err);
 
+/* Before net_start: where certificates of clients that are refused are recorded, too; borrows until net_free. */
+struct audit;
+void net_set_audit(struct net *net, struct audit *audit);
+
 /* Threads run from here on; listeners may come before and after. */
 MUST_USE int net_start(struct net *net, struct err *err);
 

@@ -140,6 +140,7 @@ struct net {
     const struct clock *clock;
     struct logger log;
     struct limits *limits;
+    struct audit *audit;        /* NULL: none */
     struct net_options options; /* with the defaults filled in */
     int epoll_fd, ready_fd;
 

@@ -457,6 +457,11 @@ int net_new(const struct net_options *options, struct net **net_out, struct err 
     return 0;
 }
 
+void net_set_audit(struct net *net, struct audit *audit)
+{
+    net->audit = audit;
+}
+
 int net_start(struct net *net, struct err *err)
 {
     assert(!net->started);
