@@ -210,6 +210,11 @@ static struct imap_settings imap_settings(const struct config *c)
     return settings;
 }
 
+static struct gssapi_settings gssapi_settings(const struct config *c)
+{
+    return (struct gssapi_settings){ c->gssapi.keytab, c->gssapi.host, c->gssapi.realms };
+}
+
 static struct sasl_settings sasl_settings(struct server *s)
 {
     const struct config *c = s->config;
@@ -217,7 +222,8 @@ static struct sasl_settings sasl_settings(struct server *s)
     if (*c->oauth.issuer)
         issuer_configuration_address(str_c(c->oauth.issuer), &s->oauth_configuration);
     struct sasl_settings settings = { .hint = { .scope = str_c(c->oauth.scope),
-                                                .configuration = buf_str(&s->oauth_configuration) } };
+                                                .configuration = buf_str(&s->oauth_configuration) },
+                                      .gssapi = gssapi_settings(c) };
     if (sasl_parse_mechanisms(str_c(c->auth.mechanisms), &settings.mechanisms, NULL) < 0)
         abort(); /* config_load has looked */
     settings.mechanisms = sasl_usable(settings.mechanisms, auth);
@@ -316,7 +322,8 @@ static int start_alone(struct server *s, const char *config_file, struct err *er
         r = bind_ports(s, err);
     if (r == 0)
         r = cage_enter(s->config, config_file, s->log, &s->cage, err);
-    return r;
+    const struct gssapi_settings gssapi = gssapi_settings(s->config);
+    return r < 0 ? r : gssapi_prepare(&gssapi, err);
 }
 
 static int start(struct server *s, const char *config_file, struct err *err)

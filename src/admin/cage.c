@@ -76,6 +76,7 @@ static const struct sandbox_place system_places[] = {
     { "/etc/gai.conf", SANDBOX_READ },
     { "/etc/group", SANDBOX_READ },
     { "/etc/gss", SANDBOX_READ },
+    { "/etc/gssapi_mech.conf", SANDBOX_READ },
     { "/etc/host.conf", SANDBOX_READ },
     { "/etc/hosts", SANDBOX_READ },
     { "/etc/krb5.conf", SANDBOX_READ },

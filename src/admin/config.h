@@ -140,6 +140,9 @@ struct config {
         uint64_t connections, timeout_ms;
     } ldap;
     struct {
+        const char *keytab, *host, *realms;
+    } gssapi;
+    struct {
         uint64_t validation; /* enum config_oauth_validation */
         const char *issuer, *audience, *scope, *user_claim, *groups_claim, *algorithms;
         bool unverified_email, access_tokens_only;

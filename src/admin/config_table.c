@@ -46,6 +46,7 @@ const struct config_section config_sections[] = {
     { "totp", "Second factors: codes of an authenticator program (RFC 6238)." },
     { "passwd_file", "Users of a file in the format of Dovecot's passwd-file; see PROVIDERS." },
     { "ldap", "Users of an LDAP directory or of Active Directory; see PROVIDERS." },
+    { "gssapi", "Users who sign in with a Kerberos ticket (RFC 4752)." },
     { "oauth", "Users who sign in with a token of an OAuth 2 or OpenID Connect issuer; see PROVIDERS." },
     { "limits", "How much one address, one account and everybody together may use." },
     { "delivery", "Mail that arrives, by LMTP, loft deliver or loft import." },
@@ -280,13 +281,14 @@ const struct config_setting config_settings[] = {
               "asked. See "
               "PROVIDERS." },
     { "auth.mechanisms", CONFIG_STRING,
-      .standard = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 EXTERNAL OAUTHBEARER XOAUTH2 PLAIN LOGIN", .max = 1000,
-      .offset = FIELD(auth.mechanisms),
+      .standard = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 EXTERNAL GSSAPI OAUTHBEARER XOAUTH2 PLAIN LOGIN",
+      .max = 1000, .offset = FIELD(auth.mechanisms),
       .help =
           "Ways to sign in, with spaces between. Of these a client is offered what it can use: EXTERNAL when "
           "it "
           "has shown a certificate that names a user, those with PLUS where its connection can be bound to, "
-          "SCRAM and tokens when somebody who knows such credentials is asked. SCRAM-SHA-1 and "
+          "SCRAM and tokens when somebody who knows such credentials is asked, GSSAPI with gssapi.keytab. "
+          "SCRAM-SHA-1 and "
           "SCRAM-SHA-1-PLUS are for old clients and off. Without PLAIN the LOGIN command takes no passwords "
           "either." },
     { "auth.plaintext_on_loopback", CONFIG_BOOL, .standard = "no",
@@ -467,6 +469,15 @@ const struct config_setting config_settings[] = {
       .help = "How long to wait for a connection, and for each answer. Then the directory counts as down: "
               "users are told so, and never that "
               "their password is wrong." },
+
+    { "gssapi.keytab", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(gssapi.keytab),
+      .help = "Keytab with the key of imap/HOST; GSSAPI is offered when this is set. Users are those of "
+              "auth.providers: Kerberos only proves who they are." },
+    { "gssapi.host", CONFIG_STRING, .standard = "", .max = 253, .offset = FIELD(gssapi.host),
+      .help = "The HOST in imap/HOST: the name by which clients connect. Empty: the name of this machine." },
+    { "gssapi.realms", CONFIG_STRING, .standard = "", .max = 1000, .offset = FIELD(gssapi.realms),
+      .help = "Realms whose principals are users, with spaces between: anna@EXAMPLE.ORG is the user "
+              "anna@example.org." },
 
     { "oauth.validation", CONFIG_WORD, .standard = "local", .words = oauth_validations,
       .offset = FIELD(oauth.validation),

@@ -29,6 +29,7 @@ static const struct sasl_ops table[] = {
       .hash = SCRAM_SHA_1,
       .step = sasl_scram_step },
     { .name = "EXTERNAL", .bit = SASL_EXTERNAL, .step = sasl_external_step },
+    { .name = "GSSAPI", .bit = SASL_GSSAPI, .step = sasl_gssapi_step },
     { .name = "OAUTHBEARER", .bit = SASL_OAUTHBEARER, .step = sasl_oauthbearer_step },
     { .name = "XOAUTH2", .bit = SASL_XOAUTH2, .step = sasl_xoauth2_step },
     { .name = "PLAIN", .bit = SASL_PLAIN, .step = sasl_plain_step },
@@ -72,6 +73,8 @@ static bool is_possible(const struct sasl_ops *ops, const struct sasl_settings *
 {
     if (!(settings->mechanisms & ops->bit) || (ops->plus && !channel->binding))
         return false;
+    if (ops->bit == SASL_GSSAPI)
+        return settings->gssapi.keytab && settings->gssapi.keytab[0];
     return ops->bit != SASL_EXTERNAL || (channel->certificate_user && channel->certificate_user[0]);
 }
 
@@ -109,6 +112,7 @@ void sasl_free(struct sasl **sasl)
     if (!s)
         return;
     sasl_scram_free(s);
+    gssapi_free(&s->gssapi);
     sodium_memzero(s, sizeof *s);
     free(s);
     *sasl = NULL;

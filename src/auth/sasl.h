@@ -10,6 +10,7 @@
  *                            bound to the channel, RFC 5929, RFC 9266
  *   OAUTHBEARER, XOAUTH2     RFC 7628, Google's                        sasl_bearer.c
  *   EXTERNAL                 RFC 4422, A: by a client certificate      sasl_external.c
+ *   GSSAPI                   RFC 4752: Kerberos                        sasl_gssapi.c, gssapi.h
  * All of them need an encrypted connection, or one from this machine itself where a setting allows that. ANONYMOUS is not there.
  * Threads: one exchange belongs to its session; a step blocks its worker while auth.h does. */
 #ifndef LOFT_AUTH_SASL_H
@@ -17,6 +18,7 @@
 
 #include "auth/auth.h"
 #include "auth/bearer.h"
+#include "auth/gssapi.h"
 #include "base/buf.h"
 #include "base/rand.h"
 
@@ -36,12 +38,14 @@ enum sasl_mechanism { /* bits */
                       SASL_XOAUTH2 = 1u << 6,
                       SASL_PLAIN = 1u << 7,
                       SASL_LOGIN = 1u << 8,
+                      SASL_GSSAPI = 1u << 9,
 };
 
 /* For all exchanges of a server. */
 struct sasl_settings {
-    unsigned mechanisms;     /* those that may be offered */
-    struct bearer_hint hint; /* borrows: how a client gets a token */
+    unsigned mechanisms;           /* those that may be offered */
+    struct bearer_hint hint;       /* borrows: how a client gets a token */
+    struct gssapi_settings gssapi; /* GSSAPI is offered with a keytab only */
 };
 
 /* Names with spaces or commas between. -ERR_INVALID: a name that is not known. */

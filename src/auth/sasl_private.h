@@ -26,6 +26,7 @@ struct sasl {
     unsigned step; /* how many responses it has taken */
     bool over;
     struct sasl_scram *scram;
+    struct gssapi_exchange *gssapi;
     /* The end that a last challenge has told already: what the response to it leads to. */
     bool decided;
     int result;
@@ -49,6 +50,8 @@ int sasl_oauthbearer_step(struct sasl *s, struct str response, struct buf *chall
                           struct auth_outcome *outcome, struct err *err);
 int sasl_xoauth2_step(struct sasl *s, struct str response, struct buf *challenge,
                       struct auth_outcome *outcome, struct err *err);
+int sasl_gssapi_step(struct sasl *s, struct str response, struct buf *challenge, struct auth_outcome *outcome,
+                     struct err *err);
 int sasl_scram_step(struct sasl *s, struct str response, struct buf *challenge, struct auth_outcome *outcome,
                     struct err *err);
 void sasl_scram_free(struct sasl *s);
