@@ -1,6 +1,7 @@
 """Start and stop a real `loft serve` for tests: on loopback, free ports, a temporary data folder, ended by pid."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -51,6 +52,14 @@ class Loft:
         self.options.update(options or {})
         self.process = None
         self.log = []
+
+    def rss_bytes(self):
+        """Resident memory. 0 of a server whose sanitizer keeps freed memory: there is nothing to measure."""
+        with open(BINARY, "rb") as f:
+            if b"__asan_init" in f.read():
+                return 0
+        with open(f"/proc/{self.process.pid}/status") as f:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", f.read()).group(1)) * 1024
 
     def command(self, *args):
         return [BINARY, "-d", self.data, *args]

@@ -99,3 +99,33 @@ def test_others_get_their_turn_in_the_middle_of_a_message():
         assert told and all(b" 0 1)]" in l for l in told)
         assert lines[-1] == b"* SEARCH 1"
         client.close()
+
+
+def test_searches_that_wait_for_their_turn_keep_little_of_a_large_message():
+    """Its text is read in windows, and found wherever it is: in the last line, over the edge of a window, in a header field that no record keeps."""
+    clients, megabytes = 8, 24
+    with loft.Loft({"index.enabled": "no"}) as server:
+        user = server.add_user("anna@example.org")
+        client = imapwire.Imap(server, user)
+        edge = b"x" * 200000 + b"\r\n"
+        raw = (b"Subject: large\r\nX-Odd: " + edge + b"\r\n" + b"abcdefghijklmnopqrstuvwxyz, and so on until the end of it\r\n" * 2000 + edge
+               + b"0123456789 abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwx\r\n" * (megabytes << 14) + b"the last line of all\r\n")
+        client.ok(b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw))
+        client.ok("SELECT INBOX")
+        for found in ('BODY "last line of all"', 'TEXT "until the end"', "HEADER X-Odd xxxx", 'NOT BODY "last line of none"',
+                      'FUZZY BODY "lazt line"', "BODY xxxxxxxxxx", 'OR BODY nothing BODY "LINE OF ALL"'):
+            assert client.ok(f"SEARCH {found}")[0] == b"* SEARCH 1", found
+        assert client.ok('SEARCH BODY "last line of none"')[0].rstrip() == b"* SEARCH"
+        others = [imapwire.Imap(server, user) for _ in range(clients)]
+        keys = " ".join(f'NOT BODY "until the very end-{i}"' for i in range(40))
+        for other in others:
+            other.ok("SELECT INBOX")
+        before, most = server.rss_bytes(), 0
+        tags = [other.start(f"SEARCH {keys}") for other in others]
+        for other, tag in zip(others, tags):
+            most = max(most, server.rss_bytes())
+            lines, _ = other.until(tag)
+            assert lines[-1] == b"* SEARCH 1"
+            other.close()
+        assert most - before < (clients * megabytes << 20) / 4
+        client.close()

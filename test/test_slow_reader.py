@@ -13,15 +13,6 @@ KEYWORDS = " ".join(f"k{i:02}" + "x" * 97 for i in range(10))  # 10 MB of FETCH 
 LIMIT_BYTES = 24 << 20
 
 
-def rss_bytes(server):
-    """0 of a server whose sanitizer keeps freed memory: there is nothing to measure."""
-    with open(loft.BINARY, "rb") as f:
-        if b"__asan_init" in f.read():
-            return 0
-    with open(f"/proc/{server.process.pid}/status") as f:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", f.read()).group(1)) * 1024
-
-
 class SlowClient(transcript.Client):
     """Its socket takes little in advance."""
 
@@ -85,7 +76,7 @@ def test_memory_stays_when_nobody_reads(filled, waits_in):
     text = b" ".join(opened)
     validity = re.search(rb"UIDVALIDITY (\d+)", text).group(1)
     modseq = re.search(rb"HIGHESTMODSEQ (\d+)", text).group(1)
-    before = rss_bytes(server)
+    before = server.rss_bytes()
     if waits_in != "STORE":
         toggle(actor, True)
     for client in slow:
@@ -96,7 +87,7 @@ def test_memory_stays_when_nobody_reads(filled, waits_in):
         elif waits_in == "STORE":
             client.send(b"N UID STORE 1:* FLAGS (%s)\r\n" % KEYWORDS.encode())
     time.sleep(2)
-    grown = rss_bytes(server) - before
+    grown = server.rss_bytes() - before
     assert grown < LIMIT_BYTES, f"{len(slow)} clients that do not read took {grown} bytes"
     actor.run(b"N NOOP")  # and they hold nobody up
     if waits_in == "IDLE":

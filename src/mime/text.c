@@ -84,16 +84,26 @@ static struct str hidden_file_name(const struct header_field *field, struct aren
 
 /* ---- texts, one after the other ---- */
 
-int text_reader_init(struct text_reader *r, struct str message, const struct meta_view *view, unsigned scope,
-                     size_t overlap, enum collation collation, struct charset_cache *cache, struct err *err)
+void text_reader_init_from(struct text_reader *r, text_read_fn *read, void *read_ctx,
+                           const struct meta_view *view, unsigned scope, size_t overlap,
+                           enum collation collation, struct charset_cache *cache)
 {
     assert(overlap <= TEXT_OVERLAP_BYTES_MAX);
-    *r = (struct text_reader){ .message = message,
+    *r = (struct text_reader){ .read = read,
+                               .read_ctx = read_ctx,
+                               .message_bytes = view->message_bytes,
                                .scope = scope,
                                .overlap = overlap,
                                .collation = collation,
                                .cache = cache,
                                .parts = meta_each_part(view) };
+}
+
+int text_reader_init(struct text_reader *r, struct str message, const struct meta_view *view, unsigned scope,
+                     size_t overlap, enum collation collation, struct charset_cache *cache, struct err *err)
+{
+    text_reader_init_from(r, NULL, NULL, view, scope, overlap, collation, cache);
+    r->message = message;
     if (message.n != view->message_bytes)
         return err_set(err, ERR_CORRUPT, "message of %zu bytes where its meta tells of %llu", message.n,
                        (unsigned long long)view->message_bytes);
@@ -110,6 +120,31 @@ void text_reader_deinit(struct text_reader *r)
     part_text_deinit(&r->decoder);
     buf_deinit(&r->plain);
     buf_deinit(&r->folded);
+    buf_deinit(&r->window);
+}
+
+/* So many bytes of the message, clipped; they stay until the next call. */
+static int bytes_at(struct text_reader *r, uint64_t offset, uint64_t n, struct str *out, struct err *err)
+{
+    if (!r->read) {
+        *out = str_sub(r->message, (size_t)offset, (size_t)n);
+        return 0;
+    }
+    uint64_t left = offset < r->message_bytes ? r->message_bytes - offset : 0;
+    n = n < left ? n : left;
+    if (offset < r->window_at || offset + n > r->window_at + r->window.n) {
+        uint64_t more = n > TEXT_WINDOW_BYTES ? n : TEXT_WINDOW_BYTES;
+        more = more < left ? more : left;
+        buf_clear(&r->window);
+        r->window_at = offset;
+        int got = r->read(r->read_ctx, offset, more, &r->window, err);
+        if (got < 0)
+            return got;
+        if (r->window.n != more)
+            return err_set(err, ERR_CORRUPT, "the message is shorter than its meta tells");
+    }
+    *out = str_sub(buf_str(&r->window), (size_t)(offset - r->window_at), (size_t)n);
+    return 0;
 }
 
 static bool next_file_name(struct text_reader *r, struct text_piece *piece_out)
@@ -155,27 +190,32 @@ static void begin_body(struct text_reader *r)
     r->begins = true;
 }
 
-/* Each begins with the last `overlap` bytes of the one before. */
-static bool next_body(struct text_reader *r, struct text_piece *piece_out)
+/* Each begins with the last `overlap` bytes of the one before. 1; 0: it is over; or an error. */
+static int next_body(struct text_reader *r, struct text_piece *piece_out, struct err *err)
 {
-    const struct str body = str_sub(r->message, r->part.body_offset, r->part.body_bytes);
+    const uint64_t left = r->message_bytes - r->part.body_offset, all = r->part.body_bytes;
+    const uint64_t n = r->part.body_offset > r->message_bytes ? 0 : all < left ? all : left;
 
-    while (r->body_at < body.n) {
-        struct str raw = str_sub(body, r->body_at, TEXT_PIECE_BYTES);
+    while (r->body_at < n) {
+        struct str raw;
+        uint64_t more = n - r->body_at < TEXT_PIECE_BYTES ? n - r->body_at : TEXT_PIECE_BYTES;
+        int got = bytes_at(r, r->part.body_offset + r->body_at, more, &raw, err);
+        if (got < 0)
+            return got;
         r->body_at += raw.n;
         if (r->folded.n > r->overlap)
             buf_drop(&r->folded, r->folded.n - r->overlap);
         buf_clear(&r->plain);
-        part_text_feed(&r->decoder, raw, r->body_at == body.n, &r->plain);
+        part_text_feed(&r->decoder, raw, r->body_at == n, &r->plain);
         if (r->plain.n == 0)
             continue;
         collation_fold(r->collation, buf_str(&r->plain), &r->folded);
         *piece_out =
             (struct text_piece){ .text = buf_str(&r->folded), .begins = r->begins, .from = TEXT_BODY };
         r->begins = false;
-        return true;
+        return 1;
     }
-    return false;
+    return 0;
 }
 
 static int next_part(struct text_reader *r, struct err *err)
@@ -183,6 +223,8 @@ static int next_part(struct text_reader *r, struct err *err)
     int got = meta_next_part(&r->parts, &r->part, err);
     if (got == 0 && r->extra.n > 0) {
         r->message = r->extra;
+        r->message_bytes = r->extra.n;
+        r->read = NULL;
         r->extra = STR_NIL;
         r->part =
             (struct meta_part){ .kind = PART_TEXT, .charset = CHARSET_UTF8, .body_bytes = r->message.n };
@@ -193,8 +235,14 @@ static int next_part(struct text_reader *r, struct err *err)
     if (got <= 0)
         return got;
     r->from = r->part.depth == 1 ? TEXT_HEADER : TEXT_BODY;
-    r->fields = header_each(str_sub(r->message, r->part.header_offset, r->part.header_bytes));
     r->state = r->scope & r->from ? TEXT_READER_FIELD : TEXT_READER_BODY_BEGIN;
+    if (r->state == TEXT_READER_FIELD) {
+        struct str header;
+        int read = bytes_at(r, r->part.header_offset, r->part.header_bytes, &header, err);
+        if (read < 0)
+            return read;
+        r->fields = header_each(header);
+    }
     return 1;
 }
 
@@ -227,8 +275,9 @@ int text_reader_next(struct text_reader *r, struct text_piece *piece_out, struct
             r->state = TEXT_READER_BODY;
             break;
         case TEXT_READER_BODY:
-            if (next_body(r, piece_out))
-                return 1;
+            got = next_body(r, piece_out, err);
+            if (got != 0)
+                return got;
             r->state = TEXT_READER_PART;
             break;
         }

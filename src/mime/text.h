@@ -16,6 +16,7 @@
 enum {
     TEXT_PIECE_BYTES = 64 * 1024, /* of a message's bytes that are decoded at a time */
     TEXT_OVERLAP_BYTES_MAX = 4096,
+    TEXT_WINDOW_BYTES = 256 * 1024, /* of a message that is not at hand as a whole */
 };
 
 /* SEARCH BODY is TEXT_BODY, SEARCH TEXT is both. */
@@ -66,10 +67,19 @@ void part_text_init(struct part_text *t, enum transfer transfer, uint8_t charset
 void part_text_feed(struct part_text *t, struct str in, bool last, struct buf *out);
 void part_text_deinit(struct part_text *t);
 
+/* Append bytes [offset, offset + length) of a message to `out`. */
+typedef int text_read_fn(void *ctx, uint64_t offset, uint64_t length, struct buf *out, struct err *err);
+
 /* The text of a message piece by piece, for who cannot take all of it at once: text_reader_next answers 1 and a piece, 0 at the end, or
  * -ERR_CORRUPT. What pieces borrow is valid until the next. `message` and what `view` borrows stay where they are meanwhile. */
 struct text_reader {
-    struct str message;
+    struct str message; /* or, where it is not at hand as a whole: */
+    text_read_fn *read; /* NULL: it is */
+    void *read_ctx;
+    uint64_t message_bytes;
+    struct buf window; /* its bytes from window_at on */
+    uint64_t window_at;
+
     unsigned scope;
     size_t overlap;
     enum collation collation;
@@ -98,6 +108,11 @@ struct text_reader {
 MUST_USE int text_reader_init(struct text_reader *r, struct str message, const struct meta_view *view,
                               unsigned scope, size_t overlap, enum collation collation,
                               struct charset_cache *cache, struct err *err);
+/* The same of a message that is read as it is needed: TEXT_WINDOW_BYTES of it are in memory, or a header that is larger. Then
+ * text_reader_next fails with what `read` failed with, too. */
+void text_reader_init_from(struct text_reader *r, text_read_fn *read, void *read_ctx,
+                           const struct meta_view *view, unsigned scope, size_t overlap,
+                           enum collation collation, struct charset_cache *cache);
 MUST_USE int text_reader_next(struct text_reader *r, struct text_piece *piece_out, struct err *err);
 /* Text in UTF-8 that belongs to the message and is kept elsewhere: told last, as the body of one more part. Borrowed until
  * text_reader_deinit. "" is none. */

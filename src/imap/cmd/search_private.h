@@ -12,6 +12,8 @@
 enum verdict { NO, YES, UNKNOWN };
 
 enum {
+    SCAN_WHOLE_BYTES_MAX =
+        256 * 1024, /* larger messages are read in windows: one that waits for its turn shall keep little */
     NO_SCORE = FUZZY_SCORE_MAX + 1, /* not known yet, or nothing fuzzy */
     BODY_PERCENT = 60,              /* what is found in a body, beside what is in a header */
     DAYS_NEAR = 9,                  /* FUZZY SINCE and the like */
@@ -47,6 +49,7 @@ struct search_scan {
     bool is_running, is_fuzzy;
     uint32_t keys[SEARCH_TEXT_KEYS_MAX]; /* nodes */
     size_t key_count;
+    struct open_blob *blob; /* a large message, which `reader` reads as it goes; else NULL */
     struct text_reader reader;
     enum text_scope from; /* of the piece before */
 };
@@ -121,6 +124,8 @@ unsigned search_score_size(const struct search_node *node, uint64_t size);
 MUST_USE int search_need_view(struct search_program *p);
 enum verdict search_match_header(struct search_program *p, struct prepared *ready);
 MUST_USE int search_need_bytes(struct search_program *p);
+/* The message stays readable as p->scan.blob until the scan ends. */
+MUST_USE int search_need_blob(struct search_program *p);
 MUST_USE int search_need_extracted(struct search_program *p); /* into p->extracted */
 MUST_USE int search_fail(struct search_program *p, int r);    /* keeps an error; returns `r` */
 void search_raise_score(struct prepared *ready, unsigned score);

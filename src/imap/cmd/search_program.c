@@ -194,6 +194,7 @@ void search_program_free(struct search_program **program)
         return;
     if (p->scan.is_running)
         text_reader_deinit(&p->scan.reader);
+    store_blob_close(&p->scan.blob);
     search_leave_index(p);
     charset_cache_free(&p->charsets);
     buf_deinit(&p->meta_bytes);

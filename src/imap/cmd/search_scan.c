@@ -40,6 +40,33 @@ static void collect_keys(struct search_program *p, bool fuzzy)
     scan->is_fuzzy = fuzzy;
 }
 
+static int read_window(void *ctx, uint64_t offset, uint64_t length, struct buf *out, struct err *err)
+{
+    const struct search_program *p = ctx;
+    return store_blob_read_open(p->scan.blob, offset, length, out, err);
+}
+
+/* A large message is not kept whole: its search may wait for its turn, beside many others. */
+static int begin_reading(struct search_program *p, unsigned scope, size_t overlap)
+{
+    struct search_scan *scan = &p->scan;
+    enum collation collation = search_collation_of(p, scan->is_fuzzy);
+    if (search_need_view(p) < 0 || search_need_extracted(p) < 0)
+        return -1;
+    if (!p->has_bytes && p->columns->size_bytes[p->lane] > SCAN_WHOLE_BYTES_MAX) {
+        if (search_need_blob(p) < 0)
+            return -1;
+        text_reader_init_from(&scan->reader, read_window, p, &p->view, scope, overlap, collation,
+                              p->charsets);
+    } else if (search_need_bytes(p) < 0 ||
+               search_fail(p, text_reader_init(&scan->reader, buf_str(&p->bytes), &p->view, scope, overlap,
+                                               collation, p->charsets, &p->err)) < 0) {
+        return -1;
+    }
+    text_reader_add(&scan->reader, buf_str(&p->extracted));
+    return 0;
+}
+
 /* False: nothing is open. */
 static bool begin(struct search_program *p)
 {
@@ -64,12 +91,8 @@ static bool begin(struct search_program *p)
     scan->is_running = true;
     scan->from = TEXT_HEADER;
     overlap = overlap < TEXT_OVERLAP_BYTES_MAX ? overlap : TEXT_OVERLAP_BYTES_MAX;
-    if (search_need_view(p) < 0 || search_need_bytes(p) < 0 || search_need_extracted(p) < 0 ||
-        search_fail(p, text_reader_init(&scan->reader, buf_str(&p->bytes), &p->view, scope, overlap,
-                                        search_collation_of(p, scan->is_fuzzy), p->charsets, &p->err)) < 0)
+    if (begin_reading(p, scope, overlap) < 0)
         search_scan_end(p);
-    else
-        text_reader_add(&scan->reader, buf_str(&p->extracted));
     return true;
 }
 
@@ -83,6 +106,7 @@ void search_scan_end(struct search_program *p)
         if (is_open(p, scan->keys[k]))
             conclude(p, scan->keys[k], scan->is_fuzzy && p->prepared[scan->keys[k]].score > 0);
     text_reader_deinit(&scan->reader);
+    store_blob_close(&scan->blob);
     scan->is_running = false;
 }
 

@@ -70,6 +70,25 @@ int search_need_bytes(struct search_program *p)
     return r;
 }
 
+int search_need_blob(struct search_program *p)
+{
+    return search_fail(p, store_blob_open(store_of(p), account_id(p->place.account), blob_at_hand(p),
+                                          &p->scan.blob, &p->err));
+}
+
+/* The message's header alone; it stays until the next. */
+static int need_header_bytes(struct search_program *p, struct str *out)
+{
+    int r = 0;
+    if (!p->has_bytes) { /* and so nobody borrows them */
+        buf_clear(&p->bytes);
+        r = search_fail(p, store_blob_read(store_of(p), account_id(p->place.account), blob_at_hand(p), 0,
+                                           p->view.header_bytes, &p->bytes, &p->err));
+    }
+    *out = str_sub(buf_str(&p->bytes), 0, (size_t)p->view.header_bytes);
+    return r;
+}
+
 /* What a program found in the attachments of the message. */
 int search_need_extracted(struct search_program *p)
 {
@@ -131,8 +150,7 @@ enum verdict search_match_header(struct search_program *p, struct prepared *read
         return header_holds(p, fields, ready->field, ready);
     if (p->stage < STAGE_BYTES)
         return UNKNOWN;
-    if (search_need_view(p) < 0 || search_need_bytes(p) < 0)
+    if (search_need_view(p) < 0 || need_header_bytes(p, &fields) < 0)
         return NO;
-    fields = str_sub(buf_str(&p->bytes), 0, (size_t)p->view.header_bytes);
     return header_holds(p, fields, ready->field, ready);
 }
