@@ -497,6 +497,7 @@ def test_help_and_version():
         done = run(*args)
         assert done.returncode == 0 and b"--config FILE" in done.stdout and done.stderr == b""
     assert b"--password-stdin" in run("help", "user", "add").stdout
+    assert b"--read-only" in run("help", "user", "app-password", "add").stdout
 
 
 def test_config_commands(tmp_path):

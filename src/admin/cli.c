@@ -277,7 +277,7 @@ const struct cli_command cli_commands[] = {
       "what a setting means, such as imap.listen, or all of a section, such as imap", NULL, NULL,
       cli_config_explain },
 
-    { "help", "[COMMAND]", 0, 2, "say what a command does", NULL, NULL, cli_help },
+    { "help", "[COMMAND]", 0, 3, "say what a command does", NULL, NULL, cli_help },
     { NULL },
 };
 
@@ -342,12 +342,12 @@ int cli_serve(struct cli *cli, struct err *err)
 
 int cli_help(struct cli *cli, struct err *err)
 {
-    struct str first = cli_arg(cli, 0), second = cli_arg(cli, 1);
-    struct str topic = second.n
-                           ? arena_printf(&cli->arena, STR_FMT " " STR_FMT, STR_ARG(first), STR_ARG(second))
-                           : first;
+    struct buf topic = BUF_INIT;
     (void)err;
-    cli_print_help(topic);
+    for (unsigned i = 0; i < cli->line.arg_count; i++)
+        buf_printf(&topic, "%s" STR_FMT, i ? " " : "", STR_ARG(cli->line.args[i]));
+    cli_print_help(buf_str(&topic));
+    buf_deinit(&topic);
     return 0;
 }
 
