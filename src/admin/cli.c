@@ -119,7 +119,8 @@ const struct cli_command cli_commands[] = {
       "alone no\nlonger open the account: clients use app passwords or tokens or, where totp.with_password "
       "allows it, the password\nwith the code directly behind it. Ten recovery codes are shown, once. The "
       "code "
-      "is read from standard input.",
+      "is read from standard input. With --json\nit prints two objects: the secret before that, the recovery "
+      "codes after it.",
       NULL, cli_totp_enable },
     { "user totp disable", "NAME", 1, 1, "let the password alone open the account again", NULL, NULL,
       cli_totp_disable },
