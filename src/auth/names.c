@@ -2,6 +2,7 @@
 #include "auth/names_private.h"
 
 #include "auth/grants.h"
+#include "base/utf8.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -50,6 +51,20 @@ int names_find_user(struct names *names, const struct spellings *s, struct user 
     int r = -ERR_NOT_FOUND;
     for (size_t i = 0; i < s->count && r == -ERR_NOT_FOUND; i++)
         r = users_find(names->users, str_c(s->name[i]), user_out, err);
+    return r;
+}
+
+/* That of the record, for whom was there before names followed RFC 8265. */
+int names_normalise(struct names *names, struct str typed, char out[USER_NAME_BYTES_MAX + 1], struct err *err)
+{
+    struct user user;
+    int r = utf8_is_ascii(typed) ? -ERR_NOT_FOUND : users_find(names->users, typed, &user, err);
+    if (r == 0)
+        memcpy(out, user.name, sizeof user.name);
+    if (r == -ERR_NOT_FOUND)
+        r = users_normalise_name(typed, out, NULL) == 0
+                ? 0
+                : err_set(err, ERR_NOT_FOUND, "there is no such user");
     return r;
 }
 
@@ -106,7 +121,7 @@ int names_sign_in(struct names *names, struct str typed, char out[USER_NAME_BYTE
     char normal[USER_NAME_BYTES_MAX + 1];
     struct spellings s;
     struct user user;
-    int r = users_normalise_existing(typed, normal, err);
+    int r = names_normalise(names, typed, normal, err);
     if (r == 0)
         r = names_spell(names, normal, &s, err);
     if (r < 0)
@@ -318,7 +333,9 @@ static int make_forms(struct names *names, struct str address, struct arena *are
     char normal[USER_NAME_BYTES_MAX + 1];
     struct str user;
     *forms = (struct forms){ .count = 0 };
-    int r = users_normalise_name(address, normal, NULL);
+    int r = names_normalise(names, address, normal, err);
+    if (r < 0 && r != -ERR_NOT_FOUND)
+        return r;
     if (r == 0) {
         r = names_check_domain(names, str_c(normal), err);
         r = r < 0 ? r : names_spell(names, normal, &forms->list[forms->count++], err);
@@ -326,8 +343,12 @@ static int make_forms(struct names *names, struct str address, struct arena *are
             return r;
     }
     /* A detail may be what no name may be. */
-    if (split_detail(address, names->delimiter, arena, &user, &forms->detail) &&
-        users_normalise_name(user, normal, NULL) == 0) {
+    if (!split_detail(address, names->delimiter, arena, &user, &forms->detail))
+        return forms->count ? 0 : r;
+    r = names_normalise(names, user, normal, err);
+    if (r < 0 && r != -ERR_NOT_FOUND)
+        return r;
+    if (r == 0) {
         r = names_check_domain(names, str_c(normal), err);
         r = r < 0 ? r : names_spell(names, normal, &forms->list[forms->count++], err);
         if (r < 0)

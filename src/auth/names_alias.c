@@ -132,7 +132,7 @@ static int find_target(struct names *names, struct str target, names_find_fn *fi
 {
     struct spellings s;
     struct user user;
-    int r = users_normalise_existing(target, out, err);
+    int r = names_normalise(names, target, out, err);
     if (r == 0)
         r = names_spell(names, out, &s, err);
     if (r == 0)
@@ -219,10 +219,10 @@ static int spell_target(struct names *names, struct str target, char out[USER_NA
                         struct err *err)
 {
     char normal[USER_NAME_BYTES_MAX + 1];
-    int r = users_normalise_existing(target, normal, err);
+    int r = names_normalise(names, target, normal, err);
     if (r == 0)
         r = find_target(names, str_c(normal), NULL, NULL, out, err);
-    if (r == -ERR_NOT_FOUND && users_normalise_existing(target, out, err) == 0)
+    if (r == -ERR_NOT_FOUND && names_normalise(names, target, out, err) == 0)
         r = 0;
     return r;
 }
@@ -231,7 +231,7 @@ int names_delete_alias(struct names *names, struct str alias, struct str target,
 {
     struct aliasing a = { .target = "" };
     struct spellings s;
-    int r = users_normalise_existing(alias, a.alias, err);
+    int r = names_normalise(names, alias, a.alias, err);
     if (r == 0)
         r = names_spell(names, a.alias, &s, err);
     if (r == 0)

@@ -8,15 +8,6 @@ struct domaining {
     char other[USER_NAME_BYTES_MAX + 1]; /* "": a domain of its own */
 };
 
-static int normalise_domain(struct str domain, char out[USER_NAME_BYTES_MAX + 1], struct err *err)
-{
-    int r = users_normalise_name(domain, out, err);
-    if (r < 0)
-        return err_context(err, "domain");
-    return str_find_char(str_c(out), '@') >= 0 ? err_set(err, ERR_INVALID, "\"@\" in the name of a domain")
-                                               : 0;
-}
-
 static void put_domain(struct str domain, struct str other, struct batch *batch)
 {
     struct buf key = BUF_INIT, value = BUF_INIT;
@@ -148,9 +139,9 @@ static int delete_domain_plan(struct users *users, void *args, uint64_t version,
 int names_add_domain(struct names *names, struct str domain, struct str another_name_for, struct err *err)
 {
     struct domaining d = { .other = "" };
-    int r = normalise_domain(domain, d.domain, err);
+    int r = users_normalise_domain(domain, d.domain, err);
     if (r == 0 && another_name_for.n)
-        r = normalise_domain(another_name_for, d.other, err);
+        r = users_normalise_domain(another_name_for, d.other, err);
     if (r == 0 && strcmp(d.domain, d.other) == 0)
         return err_set(err, ERR_INVALID, "a domain cannot be another name for itself");
     return r < 0 ? r : users_change(names->users, add_domain_plan, &d, err);
@@ -159,7 +150,7 @@ int names_add_domain(struct names *names, struct str domain, struct str another_
 int names_delete_domain(struct names *names, struct str domain, struct err *err)
 {
     struct domaining d = { .other = "" };
-    if (normalise_domain(domain, d.domain, NULL) < 0)
+    if (users_normalise_domain(domain, d.domain, NULL) < 0)
         return err_set(err, ERR_NOT_FOUND, "there is no such domain");
     return users_change(names->users, delete_domain_plan, &d, err);
 }

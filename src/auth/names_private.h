@@ -34,6 +34,9 @@ struct spellings {
     size_t canonical; /* the one that a new account gets */
 };
 
+/* What was typed, normalised; -ERR_NOT_FOUND: it can be nobody's name. */
+MUST_USE int names_normalise(struct names *names, struct str typed, char out[USER_NAME_BYTES_MAX + 1],
+                             struct err *err);
 /* `normal` is normalised. */
 MUST_USE int names_spell(struct names *names, const char *normal, struct spellings *s, struct err *err);
 /* -ERR_NOT_FOUND: none of them is a user. */

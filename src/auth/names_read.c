@@ -191,9 +191,7 @@ int names_new(const struct names_params *params, struct names **names_out, struc
     names->delimiter = params->delimiter;
     names->sign_in_with_alias = params->sign_in_with_alias;
     struct str domain = str_c(params->default_domain);
-    int r = domain.n ? users_normalise_name(domain, names->default_domain, err) : 0;
-    if (r == 0 && str_find_char(domain, '@') >= 0)
-        r = err_set(err, ERR_INVALID, "\"@\" in the name of a domain");
+    int r = domain.n ? users_normalise_domain(domain, names->default_domain, err) : 0;
     if (r < 0) {
         free(names);
         return err_context(err, "default domain");

@@ -5,8 +5,9 @@
 
 #include "auth/users.h"
 
-/* The one spelling of a password: NFC, other spaces to U+0020, so that it does not depend on the keyboard.
- * Bytes that are no UTF-8 (LOGIN may bring them) stay as they are. Into `out`, cleared first; wipe it.
+/* The one spelling of a password, as OpaqueString has it (RFC 8265, 4.2.2): other spaces to U+0020, NFC, so that it does not
+ * depend on the keyboard. Which characters it may have is asked when it is set (policy.h), not here: those that are there
+ * must go on to open. Bytes that are no UTF-8 (LOGIN may bring them) stay as they are. Into `out`, cleared first; wipe it.
  * -ERR_INVALID: empty, or with a NUL; -ERR_LIMIT above USER_PASSWORD_BYTES_MAX. */
 MUST_USE int password_prepare(struct str password, struct buf *out, struct err *err);
 

@@ -2,6 +2,7 @@
 
 #include "auth/sasl.h"
 #include "base/file.h"
+#include "base/precis.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -119,7 +120,10 @@ int policy_check(const struct policy *p, struct str name, struct str password, s
                 32 * USER_PASSWORD_BYTES_MAX); /* so that it moves nowhere while it fills, and can be wiped */
     utf8_fold(password, &folded);
     struct str key = buf_str(&folded);
-    if (count_characters(password) < p->length_min)
+    if (!precis_is_allowed(password, PRECIS_FREEFORM))
+        r = err_set(err, ERR_INVALID,
+                    "the password has control characters in it, or others that not all programs can send");
+    else if (count_characters(password) < p->length_min)
         r = err_set(err, ERR_INVALID, "the password must have at least %u characters", p->length_min);
     else if (is_name(name, key))
         r = err_set(err, ERR_INVALID, "the password must not be the user name");

@@ -26,7 +26,8 @@ void policy_free(struct policy **policy);
 /* Passwords in the list. 0 where there is a name of a list: the file is not there, or empty. */
 size_t policy_list_count(const struct policy *policy);
 
-/* May `name` have this password? -ERR_INVALID with a text that says why not: too short, in the list (in any case of
+/* May `name` have this password? -ERR_INVALID with a text that says why not: characters that RFC 8265, 4.2 does not
+ * allow (those that are there stay), too short, in the list (in any case of
  * its letters), or the name itself or what stands before its "@". */
 MUST_USE int policy_check(const struct policy *policy, struct str name, struct str password, struct err *err);
 

@@ -5,6 +5,7 @@
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/codec.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -130,6 +131,23 @@ struct addition {
     struct verifiers verifiers;
 };
 
+static int look_for_twin(void *ctx, const struct user *user, struct err *err)
+{
+    const char *name = ctx;
+    char normal[USER_NAME_BYTES_MAX + 1];
+    if (utf8_is_ascii(str_c(user->name)) || users_normalise_name(str_c(user->name), normal, NULL) < 0 ||
+        strcmp(normal, name) != 0)
+        return 0;
+    return err_set(err, ERR_EXISTS, "user %.200s exists already", user->name);
+}
+
+/* Nobody from before RFC 8265 may have a name that is the same today. ASCII was spelled the same. */
+static int check_twins(struct users *users, struct user *user, struct err *err)
+{
+    int r = utf8_is_ascii(str_c(user->name)) ? 0 : users_list(users, look_for_twin, user->name, err);
+    return r < 0 ? r : 0;
+}
+
 static int add_plan(struct users *users, void *args, uint64_t version, struct batch *batch, struct err *err)
 {
     struct addition *addition = args;
@@ -137,9 +155,10 @@ static int add_plan(struct users *users, void *args, uint64_t version, struct ba
     int r = users_read(users, user->name, &existing, err);
     if (r == 0)
         return err_set(err, ERR_EXISTS, "user %.200s exists already", user->name);
-    if (r != -ERR_NOT_FOUND)
-        return r;
-    r = users_next_id(users, &user->account.n, err);
+    if (r == -ERR_NOT_FOUND)
+        r = check_twins(users, user, err);
+    if (r == 0)
+        r = users_next_id(users, &user->account.n, err);
     if (r < 0)
         return r;
     user->revision = version + 1;
@@ -225,7 +244,7 @@ static int edit_plan(struct users *users, void *args, uint64_t version, struct b
 int users_edit(struct users *users, struct str name, users_edit_fn *edit, const void *args, struct err *err)
 {
     struct edit e = { .edit = edit, .args = args };
-    int r = users_normalise_existing(name, e.name, err);
+    int r = users_normalise_existing(users, name, e.name, err);
     return r < 0 ? r : users_change(users, edit_plan, &e, err);
 }
 
@@ -263,7 +282,7 @@ int users_set_password(struct users *users, struct str name, struct str password
     if (r == 0)
         r = hash_password(users, password, fresh.hash, &fresh.verifiers, err);
     if (r == 0)
-        r = users_normalise_existing(name, fresh.name, err);
+        r = users_normalise_existing(users, name, fresh.name, err);
     if (r == 0)
         r = users_change(users, password_plan, &fresh, err);
     sodium_memzero(&fresh, sizeof fresh);
@@ -302,18 +321,12 @@ static void cache_keep(struct users *users, const struct user *user, uint64_t ve
     pthread_mutex_unlock(&users->cache_lock);
 }
 
-int users_find(struct users *users, struct str name, struct user *user_out, struct err *err)
+static int find_spelling(struct users *users, const char *name, uint64_t version, struct user *user_out,
+                         struct err *err)
 {
-    char normal[USER_NAME_BYTES_MAX + 1];
-    uint64_t version;
     struct user user;
-    int r = users_normalise_existing(name, normal, err);
-    if (r == 0)
-        r = store_version(users->params.store, DIRECTORY_ACCOUNT, &version, err);
-    if (r < 0)
-        return r;
-    if (!cache_look(users, normal, version, &user)) {
-        r = users_read(users, normal, &user, err);
+    if (!cache_look(users, name, version, &user)) {
+        int r = users_read(users, name, &user, err);
         if (r < 0)
             return r;
         cache_keep(users, &user, version);
@@ -322,6 +335,24 @@ int users_find(struct users *users, struct str name, struct user *user_out, stru
         users_end_holds(&user, clock_wall_ms(users->params.clock));
     *user_out = user;
     return 0;
+}
+
+/* The old spelling first: whoever types what opened an account before, means it still. */
+int users_find(struct users *users, struct str name, struct user *user_out, struct err *err)
+{
+    char normal[USER_NAME_BYTES_MAX + 1] = "", old[USER_NAME_BYTES_MAX + 1];
+    uint64_t version;
+    bool good = users_normalise_name(name, normal, NULL) == 0;
+    bool was_other = !utf8_is_ascii(name) && users_old_spelling(name, old) && strcmp(old, normal) != 0;
+    if (!good && !was_other)
+        return err_set(err, ERR_NOT_FOUND, "there is no such user");
+    int r = store_version(users->params.store, DIRECTORY_ACCOUNT, &version, err);
+    if (r < 0)
+        return r;
+    r = was_other ? find_spelling(users, old, version, user_out, err) : -ERR_NOT_FOUND;
+    if (r == -ERR_NOT_FOUND && good)
+        r = find_spelling(users, normal, version, user_out, err);
+    return r;
 }
 
 struct listing {

@@ -97,10 +97,14 @@ MUST_USE int users_secret(struct users *users, unsigned char secret_out[USERS_SE
 /* Where the directory lies. */
 struct store *users_store(const struct users *users);
 
-/* The one spelling of a name: Unicode NFC, then A-Z to a-z (no other case folding), into `out` with a NUL.
- *   errors  -ERR_INVALID: empty, not UTF-8, control characters, white space, '/', or a leading '.';
- *           -ERR_LIMIT above USER_NAME_BYTES_MAX bytes after NFC. */
+/* The one spelling of a name, into `out` with a NUL: what stands before the last "@" as RFC 8265, 3.3 (UsernameCaseMapped: width,
+ * lower case, NFC) prepares a userpart, and each label behind it in the same way. Beyond the profile: a "/" and a
+ * leading "." are in no name, and neither are the blanks with which it would join userparts. A domain is not taken from or
+ * to its form with "xn--".
+ *   errors  -ERR_INVALID: empty, not UTF-8, or characters that are in no name; -ERR_LIMIT above USER_NAME_BYTES_MAX bytes */
 MUST_USE int users_normalise_name(struct str name, char out[USER_NAME_BYTES_MAX + 1], struct err *err);
+/* The same of a domain alone. */
+MUST_USE int users_normalise_domain(struct str domain, char out[USER_NAME_BYTES_MAX + 1], struct err *err);
 
 /* Create a user with a fresh account id. -ERR_EXISTS; -ERR_INVALID (name; password empty or with a NUL);
  * -ERR_LIMIT. */
@@ -147,7 +151,8 @@ MUST_USE int users_purge(struct users *users, struct account_id account, struct 
 /* 1 and the account of some deleted user that is not purged yet, or 0. */
 MUST_USE int users_next_deleted(struct users *users, struct account_id *account_out, struct err *err);
 
-/* By name, normalised here. Answered from memory while the directory has not changed.
+/* By name, normalised here. Answered from memory while the directory has not changed. Who was added before names followed
+ * RFC 8265, and is spelled otherwise now, is found by the name as it was, and keeps it.
  * -ERR_NOT_FOUND, also for a name that users_normalise_name refuses. */
 MUST_USE int users_find(struct users *users, struct str name, struct user *user_out, struct err *err);
 

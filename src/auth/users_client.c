@@ -82,7 +82,7 @@ int users_hide_capability(struct users *users, struct str name, struct str capab
                           struct err *err)
 {
     struct hiding hiding = { .capability = capability, .hide = hide };
-    int r = users_normalise_existing(name, hiding.name, err);
+    int r = users_normalise_existing(users, name, hiding.name, err);
     if (r == 0)
         r = check_capability(capability, err);
     return r < 0 ? r : users_change(users, hide_plan, &hiding, err);
@@ -138,7 +138,7 @@ static int refer_plan(struct users *users, void *args, uint64_t version, struct 
 int users_set_referral(struct users *users, struct str name, struct str url, struct err *err)
 {
     struct referring referring = { .url = url };
-    int r = users_normalise_existing(name, referring.name, err);
+    int r = users_normalise_existing(users, name, referring.name, err);
     if (r == 0)
         r = check_url(url, err);
     return r < 0 ? r : users_change(users, refer_plan, &referring, err);

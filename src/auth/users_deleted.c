@@ -40,7 +40,7 @@ static int delete_plan(struct users *users, void *args, uint64_t version, struct
 int users_delete(struct users *users, struct str name, struct account_id *account_out, struct err *err)
 {
     struct user user;
-    int r = users_normalise_existing(name, user.name, err);
+    int r = users_normalise_existing(users, name, user.name, err);
     if (r == 0)
         r = users_change(users, delete_plan, &user, err);
     if (r == 0)

@@ -46,8 +46,12 @@ void users_end_holds(struct user *user, int64_t wall_ms);
 /* By its normalised name, from the store. -ERR_NOT_FOUND. */
 MUST_USE int users_read(struct users *users, const char *name, struct user *user_out, struct err *err);
 void users_put(const struct user *user, struct batch *batch);
-/* A name that cannot be anybody's is -ERR_NOT_FOUND. */
-MUST_USE int users_normalise_existing(struct str name, char out[USER_NAME_BYTES_MAX + 1], struct err *err);
+/* The name under which the record of an existing user is kept. For what is ASCII nothing is read, and the record may be missing.
+ * -ERR_NOT_FOUND, also for a name that cannot be anybody's. */
+MUST_USE int users_normalise_existing(struct users *users, struct str name, char out[USER_NAME_BYTES_MAX + 1],
+                                      struct err *err);
+/* As names were spelled before they followed RFC 8265: NFC, and only A-Z folded. False: not even that. */
+bool users_old_spelling(struct str name, char out[USER_NAME_BYTES_MAX + 1]);
 /* verifier.c: what SCRAM needs of a prepared password, as users_params say. */
 struct verifiers;
 MUST_USE int users_make_verifiers(const struct users *users, struct str prepared,

@@ -69,7 +69,7 @@ static void test_name_has_one_spelling(void **state)
         { STR_INIT("Anna@Example.ORG"), 0, "anna@example.org" },
         { STR_INIT("a"), 0, "a" },
         { STR_INIT("a+b%c'd"), 0, "a+b%c'd" },
-        { STR_INIT("\303\211va"), 0, "\303\211va" }, /* only A-Z are folded */
+        { STR_INIT("\303\211va"), 0, "\303\251va" },
         { STR_INIT("e\314\201va"), 0, "\303\251va" },
         { STR_INIT("\347\224\250\346\210\267"), 0, "\347\224\250\346\210\267" },
         { STR_INIT("a..b"), 0, "a..b" },
@@ -458,6 +458,106 @@ static void test_records_of_every_format_are_read_and_kept(void **state)
     }
 }
 
+static void put_old(struct fixture *f, const char *name, uint64_t account)
+{
+    struct buf key = BUF_INIT, record = BUF_INIT;
+    struct batch batch = BATCH_INIT;
+    uint64_t version;
+    buf_printf(&key, "U/%s", name);
+    buf_put_u8(&record, 1);
+    buf_put_varint(&record, account);
+    buf_put_u64(&record, 1234);
+    buf_put_u8(&record, 0);
+    buf_put_u64(&record, 9);
+    buf_put_str(&record, STR("hash"));
+    batch_put(&batch, buf_str(&key), buf_str(&record));
+    assert_int_equal(store_version(f->store, DIRECTORY_ACCOUNT, &version, NULL), 0);
+    assert_int_equal(store_commit(f->store, DIRECTORY_ACCOUNT, version, version + 1, &batch, NULL), 0);
+    batch_deinit(&batch);
+    buf_deinit(&key);
+    buf_deinit(&record);
+}
+
+#define BIG_EVA   "\303\211va@example.org" /* capital E with acute: another spelling of the next one today */
+#define SMALL_EVA "\303\251va@example.org"
+#define WIDE_ANNA "\357\275\201nna"
+#define EMOJI     "\360\237\222\251@example.org"
+
+static void test_names_from_before_rfc_8265_are_found_as_they_were(void **state)
+{
+    static const struct {
+        const char *typed, *name; /* NULL: nobody */
+    } cases[] = {
+        { BIG_EVA, BIG_EVA },
+        { "\303\211VA@EXAMPLE.org", BIG_EVA },
+        { "E\314\201va@example.org", BIG_EVA },
+        { SMALL_EVA, NULL },
+        { EMOJI, EMOJI },
+        { "anna", "anna" },
+        { WIDE_ANNA, WIDE_ANNA },    /* never the mail of another */
+        { "\357\274\242ob", "bob" }, /* full width, of nobody before */
+        { "\342\230\203", NULL },
+    };
+    struct fixture f;
+    struct user user;
+    struct account_id gone;
+    (void)state;
+    begin(&f);
+    put_old(&f, BIG_EVA, 71);
+    put_old(&f, WIDE_ANNA, 72);
+    put_old(&f, EMOJI, 73);
+    add(&f, "anna");
+    add(&f, "bob");
+    for (int again = 0; again < 2; again++)
+        for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+            int r = users_find(f.users, str_c(cases[i].typed), &user, &f.err);
+            assert_row(r == (cases[i].name ? 0 : -ERR_NOT_FOUND), i, cases[i].typed);
+            assert_row(r < 0 || strcmp(user.name, cases[i].name) == 0, i, user.name);
+        }
+    /* What is changed stays under the name. */
+    assert_int_equal(users_set_disabled(f.users, STR(EMOJI), true, &f.err), 0);
+    assert_int_equal(users_set_password(f.users, STR(BIG_EVA), STR("new"), &f.err), 0);
+    assert_int_equal(users_set_referral(f.users, STR(BIG_EVA), STR("imap://b/"), &f.err), 0);
+    assert_int_equal(users_find(f.users, STR(BIG_EVA), &user, &f.err), 0);
+    assert_true(user.account.n == 71 && user.password_changed_ms == 1700000000000);
+    /* Nobody gets a name that is the same today. */
+    assert_int_equal(users_add(f.users, STR(SMALL_EVA), STR("x"), &user, &f.err), -ERR_EXISTS);
+    assert_string_equal(f.err.text, "user " BIG_EVA " exists already");
+    assert_int_equal(users_add_foreign(f.users, STR(SMALL_EVA), "ldap", &user, &f.err), -ERR_EXISTS);
+    assert_int_equal(users_add(f.users, STR("\360\237\222\252"), STR("x"), &user, &f.err), -ERR_INVALID);
+    assert_int_equal(users_delete(f.users, STR(BIG_EVA), &gone, &f.err), 0);
+    assert_int_equal(gone.n, 71);
+    assert_int_equal(users_add(f.users, STR(BIG_EVA), STR("x"), &user, &f.err), 0);
+    assert_string_equal(user.name, SMALL_EVA);
+    end(&f);
+}
+
+static void test_domains_are_spelled_label_by_label(void **state)
+{
+    static const struct {
+        struct str in;
+        const char *out; /* NULL: none */
+    } cases[] = {
+        { STR_INIT("anna@M\303\234NCHEN.example"), "anna@m\303\274nchen.example" },
+        { STR_INIT("\327\220@example.org"),
+          "\327\220@example.org" }, /* each way of writing in a part of its own */
+        { STR_INIT("anna@\327\220.example"), "anna@\327\220.example" },
+        { STR_INIT("\327\220a@example.org"), NULL },
+        { STR_INIT("anna@a\342\200\256.example"), NULL },
+        { STR_INIT("anna@\357\274\205"), "anna@%" },
+        { STR_INIT("a\357\274\217b"), NULL },           /* a wide "/" is one */
+        { STR_INIT("\357\274\216\357\274\216"), NULL }, /* two wide dots */
+        { STR_INIT("anna\357\274\240example.org"), "anna@example.org" },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char out[USER_NAME_BYTES_MAX + 1] = "";
+        int r = users_normalise_name(cases[i].in, out, NULL);
+        assert_row(r == (cases[i].out ? 0 : -ERR_INVALID), i, cases[i].in.p);
+        assert_row(r < 0 || strcmp(out, cases[i].out) == 0, i, out);
+    }
+}
+
 static void test_holds_have_reasons_and_end(void **state)
 {
     static const struct {
@@ -663,6 +763,8 @@ int main(void)
         cmocka_unit_test(test_deleted_account_id_is_never_given_again),
         cmocka_unit_test(test_damaged_record_is_told_not_used),
         cmocka_unit_test(test_records_of_every_format_are_read_and_kept),
+        cmocka_unit_test(test_names_from_before_rfc_8265_are_found_as_they_were),
+        cmocka_unit_test(test_domains_are_spelled_label_by_label),
         cmocka_unit_test(test_holds_have_reasons_and_end),
         cmocka_unit_test(test_foreign_users_have_no_password_here),
         cmocka_unit_test(test_a_record_says_when_its_password_was_set),
