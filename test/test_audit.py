@@ -89,6 +89,24 @@ def test_export_of_a_users_mail_is_recorded(loft, tmp_path):
     assert facts(events(loft)[-1]) == {"ok": True, "command": "export-begin", "user": "emma@example.org"}
 
 
+def test_locks_aliases_and_app_passwords_are_recorded_without_their_secrets(loft):
+    loft.add_user("carl@example.org")
+    before = len(events(loft))
+    loft.run("user", "lock", "carl@example.org", "--reason", "on leave")
+    loft.run("user", "unlock", "carl@example.org")
+    made = loft.json("user", "app-password", "add", "carl@example.org", "phone")
+    loft.run("user", "app-password", "delete", "carl@example.org", "phone")
+    user = {"user": "carl@example.org"}
+    assert [(e["event"], facts(e, "ok", "scope", "networks", "read_only")) for e in events(loft)[before:]] == [
+        ("lock", {"command": "user-lock", **user, "reason": "on leave"}),
+        ("unlock", {"command": "user-unlock", **user}),
+        ("app-password", {"command": "user-app-password-add", **user, "name": "phone"}),
+        ("app-password", {"command": "user-app-password-delete", **user, "name": "phone"}),
+    ]
+    with open(path_of(loft)) as f:
+        assert made["password"] not in f.read()
+
+
 def test_start_stop_and_reload_are_recorded():
     with Loft() as server:
         server.process.send_signal(signal.SIGHUP)

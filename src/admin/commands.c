@@ -152,7 +152,11 @@ static const struct admin_command commands[] = {
     { "status", { { NULL } }, false, admin_status, .quiet = true },
     { "who", { { NULL } }, false, admin_who, .quiet = true },
     { "throttle-list", { { NULL } }, false, admin_throttle_list, .quiet = true },
-    { "throttle-clear", { { "who", ARG_TEXT, true } }, false, admin_throttle_clear }, /* all when absent */
+    { "throttle-clear",
+      { { "who", ARG_TEXT, true } },
+      false,
+      admin_throttle_clear,
+      .event = AUDIT_UNLOCK }, /* all when absent */
     { "sessions", { { "user", ARG_TEXT } }, false, admin_sessions, .quiet = true },
     /* a user, the number of a session, an address or network; with "name", an app password of the user */
     { "kick", { { "who", ARG_TEXT }, { "name", ARG_TEXT, true } }, false, admin_kick },

@@ -23,7 +23,8 @@ void admin_record(const struct admin_call *call, const struct admin_command *com
     for (const struct admin_arg *arg = command->args; arg->type == ARG_TEXT || arg->type == ARG_NUMBER;
          arg++) {
         struct str text = call_text(call, arg->name);
-        if (!audit_event_has_key(command->event, str_c(arg->name)))
+        if (!json_object_get(call->request, arg->name) ||
+            !audit_event_has_key(command->event, str_c(arg->name)))
             continue;
         if (arg->type == ARG_NUMBER)
             fields[n++] = KV(arg->name, call_number(call, arg->name));

@@ -3,9 +3,9 @@
 
 const struct audit_event_row audit_events[AUDIT_EVENT_COUNT] = {
     [AUDIT_ADMIN] = { "admin",
-                      "ok command uid user group name to mailbox who rights capability url mode storage "
-                      "messages "
-                      "mailboxes annotations domain address scope expires text",
+                      "ok command uid user reason for_s alias target domain group name mailbox who "
+                      "capability url "
+                      "mode storage messages mailboxes annotations text",
                       "An administrator gave a command that changes something, or that reads the mail of a "
                       "user "
                       "(export). Commands that have an event of their own record that instead." },
@@ -24,15 +24,16 @@ const struct audit_event_row audit_events[AUDIT_EVENT_COUNT] = {
                            "user by mechanism app_password protocol address network tls client session "
                            "notified",
                            "A sign-in came from a network and a client that are both new for this account." },
-    [AUDIT_LOCK] = { "lock", "ok command uid user address reason failures until_s text",
+    [AUDIT_LOCK] = { "lock", "ok command uid user address reason failures for_s until_s text",
                      "An account or an address was locked, by itself after failures or by an "
                      "administrator." },
-    [AUDIT_UNLOCK] = { "unlock", "ok command uid user address reason text", "A lock has ended." },
-    [AUDIT_PASSWORD] = { "password", "ok command uid user by address text", "A password was changed." },
+    [AUDIT_UNLOCK] = { "unlock", "ok command uid user who text",
+                       "An administrator has ended locks. Those that end by themselves say when as they "
+                       "begin." },
+    [AUDIT_PASSWORD] = { "password", "ok command uid user text", "A password was changed." },
     [AUDIT_SECOND_FACTOR] = { "second-factor", "ok command uid user by change address text",
                               "A second factor was switched on or off, or a recovery code was used." },
-    [AUDIT_APP_PASSWORD] = { "app-password",
-                             "ok command uid user by change app_password name scope expires address text",
+    [AUDIT_APP_PASSWORD] = { "app-password", "ok command uid user name scope networks read_only expires text",
                              "An app password was made, changed or revoked." },
     [AUDIT_ACL] = { "acl", "ok command uid user by owner mailbox who rights change mode session address text",
                     "Rights on a mailbox were changed." },
@@ -51,8 +52,9 @@ const struct audit_event_row audit_events[AUDIT_EVENT_COUNT] = {
 
 const struct audit_key_row audit_keys[] = {
     { "address", "IP address of the client; *unix* for a local socket" },
+    { "alias", "another name for a user" },
     { "annotations", "new limit on annotations" },
-    { "app_password", "number of the app password that was used, or that changed" },
+    { "app_password", "number of the app password that was used" },
     { "by", "who signed in for the user: another one who may do so" },
     { "capability", "capability of IMAP" },
     { "change", "what was done: *set*, *add*, *remove*, *delete*, *enable*, *disable* and the like" },
@@ -62,9 +64,10 @@ const struct audit_key_row audit_keys[] = {
     { "domain", "domain" },
     { "duration_s", "how long the session was, in seconds" },
     { "events", "how many events are missing" },
-    { "expires", "when the app password ends" },
+    { "expires", "when the app password ends, in seconds since 1970" },
     { "expunged", "how many messages the session removed for good" },
     { "failures", "failed sign-ins that led to the lock" },
+    { "for_s", "how long, in seconds" },
     { "group", "group of users" },
     { "mailbox", "mailbox, by its name in the account of its owner" },
     { "mailboxes", "new limit on mailboxes" },
@@ -73,16 +76,19 @@ const struct audit_key_row audit_keys[] = {
     { "mode", "*private* or *shared*" },
     { "name", "name of what was changed: an app password, an annotation" },
     { "network", "network of the address: its /24, or /48 with IPv6" },
+    { "networks", "where an app password may be used" },
     { "notified", "whether the user got a message about it" },
     { "ok", "*true*: it was done; *false*: it was refused or failed" },
     { "owner", "whose mailbox it is, when not the user's" },
     { "protocol", "*imap* ..." },
     { "provider", "which back end knew the user: *own*, *ldap* ..." },
-    { "reason", "why it was refused: a short word, such as *wrong* or *locked*" },
+    { "read_only", "an app password that changes nothing" },
+    { "reason", "why: of a refusal a short word, such as *wrong* or *locked*" },
     { "rights", "letters of RFC 4314" },
     { "scope", "what an app password opens" },
     { "session", "number of the session, as in *loft who* and the log" },
     { "storage", "new limit on bytes" },
+    { "target", "where an alias or a domain leads" },
     { "text", "what went wrong, for people" },
     { "tls", "version of TLS; none without TLS" },
     { "to", "new name; of a move, the mailbox in which the messages are now" },
@@ -91,7 +97,7 @@ const struct audit_key_row audit_keys[] = {
     { "url", "where the user's mail is" },
     { "user", "whose account; of a failed sign-in, the name that was tried" },
     { "version", "version of Loft" },
-    { "who", "who is granted rights, or loses them" },
+    { "who", "who is granted rights, or loses them; whose lock or session was ended" },
 };
 const size_t audit_key_count = ARRAY_COUNT(audit_keys);
 
