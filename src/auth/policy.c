@@ -127,7 +127,7 @@ int policy_check(const struct policy *p, struct str name, struct str password, s
         r = err_set(err, ERR_INVALID, "the password must have at least %u characters", p->length_min);
     else if (is_name(name, key))
         r = err_set(err, ERR_INVALID, "the password must not be the user name");
-    else if (bsearch(&key, p->list, p->count, sizeof *p->list, compare))
+    else if (p->count > 0 && bsearch(&key, p->list, p->count, sizeof *p->list, compare))
         r = err_set(err, ERR_INVALID,
                     "the password is one of those that are guessed first: it is in a list of common ones");
     sasl_wipe(&folded);

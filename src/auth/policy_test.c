@@ -78,6 +78,15 @@ static void test_passwords_are_judged_by_length_and_list(void **state)
     end(&f);
 }
 
+static void test_nothing_is_in_an_empty_list(void **state)
+{
+    struct fixture f;
+    (void)state;
+    begin(&f, "", (struct policy_params){ .length_min = 8 });
+    assert_int_equal(policy_check(f.policy, STR("anna"), STR("password"), &f.err), 0);
+    end(&f);
+}
+
 static void test_a_password_has_a_limit(void **state)
 {
     char password[USER_PASSWORD_BYTES_MAX + 1];
@@ -208,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passwords_are_judged_by_length_and_list),
+        cmocka_unit_test(test_nothing_is_in_an_empty_list),
         cmocka_unit_test(test_a_password_has_a_limit),
         cmocka_unit_test(test_it_works_without_a_list),
         cmocka_unit_test(test_a_list_that_cannot_be_read_is_told),
