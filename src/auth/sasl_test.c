@@ -622,6 +622,73 @@ static void test_what_is_not_offered_is_refused(void **state)
     testing_sasl_end(&t);
 }
 
+static int no_verify(void *provider, struct str name, struct str password, const struct auth_peer *peer,
+                     struct provider_answer *answer, struct err *err)
+{
+    (void)provider, (void)name, (void)password, (void)peer, (void)answer;
+    return err_set(err, ERR_NOT_FOUND, "nobody");
+}
+
+static int no_scram(void *provider, struct str name, enum scram_hash hash,
+                    struct scram_verifier *verifier_out, struct provider_answer *answer, struct err *err)
+{
+    (void)provider, (void)name, (void)hash, (void)verifier_out, (void)answer;
+    return err_set(err, ERR_NOT_FOUND, "nobody");
+}
+
+static int no_token(void *provider, struct str name, struct str token, const struct auth_peer *peer,
+                    struct provider_answer *answer, struct err *err)
+{
+    (void)provider, (void)name, (void)token, (void)peer, (void)answer;
+    return err_set(err, ERR_NOT_FOUND, "nobody");
+}
+
+static void no_free(void *provider)
+{
+    (void)provider;
+}
+
+/* Who keeps passwords without SCRAM has users whose clients would choose it, and fail. */
+static void test_what_some_cannot_check_is_not_usable(void **state)
+{
+    (void)state;
+    static const struct provider_ops own = {
+        .name = "own", .verify = no_verify, .scram = no_scram, .free = no_free
+    };
+    static const struct provider_ops ldap = { .name = "ldap", .verify = no_verify, .free = no_free };
+    static const struct provider_ops oauth = { .name = "oauth", .token = no_token, .free = no_free };
+    static const struct {
+        const struct provider_ops *providers[3];
+        size_t count;
+        bool scram, tokens;
+    } cases[] = {
+        { { &own }, 1, true, false },         { { &ldap }, 1, false, false },
+        { { &own, &ldap }, 2, false, false }, { { &own, &oauth }, 2, true, true },
+        { { &oauth }, 1, false, true },       { { &oauth, &ldap, &own }, 3, false, true },
+    };
+    struct testing_sasl t;
+    testing_sasl_begin(&t);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct auth_params params = { .users = t.users,
+                                      .clock = &t.clock.clock,
+                                      .guard = t.guard,
+                                      .provider_count = cases[i].count,
+                                      .waiters_max = 1,
+                                      .scram_iterations = 4096 };
+        struct auth *auth;
+        for (size_t k = 0; k < cases[i].count; k++)
+            params.providers[k] = (struct provider){ cases[i].providers[k], NULL, 1 };
+        assert_int_equal(auth_new(&params, &auth, NULL), 0);
+        unsigned usable = sasl_usable(~0u, auth);
+        assert_row(!!(usable & SASL_SCRAM_SHA_256) == cases[i].scram, i, "SCRAM");
+        assert_row(!!(usable & SASL_SCRAM_SHA_1_PLUS) == cases[i].scram, i, "SCRAM-PLUS");
+        assert_row(!!(usable & SASL_OAUTHBEARER) == cases[i].tokens, i, "tokens");
+        assert_row(usable & SASL_PLAIN, i, "PLAIN");
+        auth_free(&auth);
+    }
+    testing_sasl_end(&t);
+}
+
 static void test_settings_name_known_mechanisms_only(void **state)
 {
     (void)state;
@@ -649,6 +716,7 @@ int main(void)
         cmocka_unit_test(test_exchange_may_end_at_each_step),
         cmocka_unit_test(test_offers_follow_channel_and_settings),
         cmocka_unit_test(test_what_is_not_offered_is_refused),
+        cmocka_unit_test(test_what_some_cannot_check_is_not_usable),
         cmocka_unit_test(test_settings_name_known_mechanisms_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
