@@ -5,7 +5,7 @@ import zlib
 
 import loft
 import transcript
-from test_slow_reader import SlowClient, rss_bytes
+from test_slow_reader import SlowClient
 
 BOXES = 50
 
@@ -118,14 +118,14 @@ def test_a_client_that_does_not_read_costs_little():
             client.run(b"S SELECT INBOX")
         text = b"0123456789abcde\n" * 4096
         message = b"Subject: x\r\n\r\n" + text
-        before = rss_bytes(server)
+        before = server.rss_bytes()
         for _ in range(200):
             actor.run(b"A APPEND INBOX {%d+}\r\n%b" % (len(message), message))
         for i in range(300):
             actor.run(b"C CREATE a%d" % (i % 10) if i % 2 == 0 else b"C DELETE a%d" % ((i - 1) % 10))
             actor.run(b"A APPEND Sent {15+}\r\nSubject: x\r\n\r\n.")
         time.sleep(1)
-        grown = rss_bytes(server) - before
+        grown = server.rss_bytes() - before
         assert grown < 40 << 20, f"clients that do not read took {grown} bytes"
         uids, sent = [], 0
         while len(uids) < 200 or sent < 300:
