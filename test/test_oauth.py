@@ -211,7 +211,7 @@ def test_issuer_that_is_down_is_no_wrong_token(issuer):
         server.add_user(ANNA)
         answer = Answer(server, issuer.token(ANNA))
         assert not answer.ok and answer.code == "UNAVAILABLE", answer.text
-        assert logged(server, "oauth-keys-failed", "500")
+        assert loft.wait_until(lambda: logged(server, "oauth-keys-failed", "500"))
         imap = imapwire.Imap(server, ANNA)  # passwords are the matter of another provider
         imap.close()
         issuer.behaviour.clear()
