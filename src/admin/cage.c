@@ -118,7 +118,7 @@ static void allow_folder_of(struct files *f, const char *path, unsigned rights)
     snprintf(folder, sizeof folder, "%s", path);
     dirname(folder);
     bool near_root = folder[0] == '/' && !strchr(folder + 1, '/');
-    if (near_root && !(rights & SANDBOX_WRITE))
+    if (strcmp(folder, "/") == 0 || (near_root && !(rights & SANDBOX_WRITE)))
         allow(f, path, rights);
     else
         allow(f, folder, rights);
@@ -178,7 +178,7 @@ static void allow_extractor(struct files *f, const char *program)
 
 static bool hold_files(const struct config *config, const char *config_file)
 {
-    struct files f = { .ruleset = sandbox_files_begin(SANDBOX_NO_SIGNALS) };
+    struct files f = { .ruleset = sandbox_files_begin(SANDBOX_NO_SIGNALS | SANDBOX_NO_PORTS) };
     f.ok = f.ruleset >= 0;
     for (size_t i = 0; i < ARRAY_COUNT(system_places); i++)
         allow(&f, system_places[i].path, system_places[i].rights);

@@ -46,6 +46,13 @@ static void print_sign_ins(const json_t *server, struct buf *out)
 #undef NUMBER
 }
 
+static void print_sandbox(const json_t *server, struct buf *out)
+{
+    const char *text = json_string_value(json_object_get(json_object_get(server, "sandbox"), "text"));
+    if (text) /* an older server does not say */
+        buf_printf(out, "Sandbox      %s\n", text);
+}
+
 static void print_status(const json_t *status)
 {
     const json_t *store = json_object_get(status, "store"), *server = json_object_get(status, "server");
@@ -60,8 +67,7 @@ static void print_status(const json_t *status)
                    (long long)NUMBER(server, "connections"), (long long)NUMBER(server, "signed_in"),
                    (long long)NUMBER(server, "accepted"), (long long)NUMBER(server, "refused"));
         print_certificate(server, &out);
-        buf_printf(&out, "Sandbox      %s\n",
-                   json_string_value(json_object_get(json_object_get(server, "sandbox"), "text")));
+        print_sandbox(server, &out);
         print_sign_ins(server, &out);
         print_guessing(server, &out);
     } else {

@@ -29,9 +29,10 @@ struct sandbox_place {
 /* Version of the kernel's Landlock; 0: it has none that is of use (before 5.19). */
 int sandbox_files_version(void);
 
-enum { /* what is held beside files, where the kernel has that (from 6.12 on) */
-       SANDBOX_NO_ABSTRACT_SOCKETS = 1u << 0, /* of processes outside */
-       SANDBOX_NO_SIGNALS = 1u << 1,          /* to them */
+enum {                                        /* what is held beside files, where the kernel has that */
+       SANDBOX_NO_ABSTRACT_SOCKETS = 1u << 0, /* of processes outside; from 6.12 on */
+       SANDBOX_NO_SIGNALS = 1u << 1,          /* to them; from 6.12 on */
+       SANDBOX_NO_PORTS = 1u << 2,            /* TCP ports to listen on, or to come from; from 6.7 on */
 };
 
 /* Begin, allow, hold: from then on nothing else can be opened, made, removed or executed; what is open stays open. Between
@@ -39,7 +40,7 @@ enum { /* what is held beside files, where the kernel has that (from 6.12 on) */
  *   begin  a descriptor; -1: no Landlock, or it failed
  *   allow  `path` and what is below it; a path that is not there is passed over. Symbolic links are followed
  *   hold   takes the descriptor; needs sandbox_no_new_privileges() before */
-int sandbox_files_begin(unsigned scopes);
+int sandbox_files_begin(unsigned also);
 bool sandbox_files_allow(int files, const char *path, unsigned rights);
 bool sandbox_files_hold(int files);
 

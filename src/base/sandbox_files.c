@@ -23,7 +23,10 @@ enum {
 
     REFER_SINCE = 2, /* before, nothing could be linked or moved from folder to folder: of no use to us */
     TRUNCATE_SINCE = 3,
+    NETWORK_SINCE = 4,
+    BIND_TCP = 1 << 0,
     SCOPES_SINCE = 6,
+    SCOPES = SANDBOX_NO_ABSTRACT_SOCKETS | SANDBOX_NO_SIGNALS, /* as the kernel numbers them */
 };
 
 struct ruleset {
@@ -43,12 +46,14 @@ static uint64_t known_rights(int version)
     return version < TRUNCATE_SINCE ? all & ~(uint64_t)TRUNCATE : all;
 }
 
-int sandbox_files_begin(unsigned scopes)
+int sandbox_files_begin(unsigned also)
 {
     int version = sandbox_files_version();
     if (version == 0)
         return -1;
-    struct ruleset all = { .files = known_rights(version), .scopes = version >= SCOPES_SINCE ? scopes : 0 };
+    struct ruleset all = { .files = known_rights(version),
+                           .network = version >= NETWORK_SINCE && also & SANDBOX_NO_PORTS ? BIND_TCP : 0,
+                           .scopes = version >= SCOPES_SINCE ? also & SCOPES : 0 };
     return (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
 }
 

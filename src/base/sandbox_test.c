@@ -48,7 +48,7 @@ static bool opens(const char *folder, const char *name, int flags)
 static bool hold(const char *folder)
 {
     char path[200];
-    int files = sandbox_files_begin(SANDBOX_NO_SIGNALS | SANDBOX_NO_ABSTRACT_SOCKETS);
+    int files = sandbox_files_begin(SANDBOX_NO_SIGNALS | SANDBOX_NO_ABSTRACT_SOCKETS | SANDBOX_NO_PORTS);
     bool ok = files >= 0;
     snprintf(path, sizeof path, "%s/read", folder);
     ok = ok && sandbox_files_allow(files, path, SANDBOX_READ);
@@ -107,13 +107,29 @@ static bool signals_nobody_outside(const char *folder)
     return hold(folder) && kill(getppid(), 0) < 0 && errno == EPERM && kill(getpid(), 0) == 0;
 }
 
+static bool binds_no_ports(const char *folder)
+{
+    struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int before = socket(AF_INET, SOCK_STREAM, 0), after = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t n = sizeof any;
+    if (bind(before, (struct sockaddr *)&any, n) < 0 || listen(before, 1) < 0 ||
+        getsockname(before, (struct sockaddr *)&any, &n) < 0)
+        return false;
+    if (sandbox_files_version() < 4)
+        return true;
+    struct sockaddr_in other = { .sin_family = AF_INET };
+    return hold(folder) && bind(after, (struct sockaddr *)&other, sizeof other) < 0 && errno == EACCES &&
+           connect(after, (struct sockaddr *)&any, sizeof any) == 0 && accept(before, NULL, NULL) >= 0;
+}
+
 static void test_sandbox_holds_files(void **state)
 {
     char folder[] = "/tmp/sandbox-test-XXXXXX", path[200];
     static const char *const names[] = { "read/file", "write/file", "alone", "other" };
-    bool (*const checks[])(
-        const char *) = { reads_what_is_allowed, reads_nothing_else, writes_where_allowed,
-                          writes_nowhere_else,   executes_nothing,   signals_nobody_outside };
+    bool (*const checks[])(const char *) = { reads_what_is_allowed, reads_nothing_else,
+                                             writes_where_allowed,  writes_nowhere_else,
+                                             executes_nothing,      signals_nobody_outside,
+                                             binds_no_ports };
     (void)state;
     if (sandbox_files_version() == 0)
         skip();
