@@ -101,15 +101,37 @@ static int open_ldap(const struct providers_params *p, struct provider *out, str
     return provider_ldap_new(&params, out, err);
 }
 
+static int open_pam(const struct providers_params *p, struct provider *out, struct err *err)
+{
+    assert(*p->pam);
+    return provider_pam_new(p->pam, out, err);
+}
+
 static int (*const openers[CONFIG_PROVIDER_COUNT])(const struct providers_params *p, struct provider *out,
                                                    struct err *err) = {
-    [CONFIG_PROVIDER_OWN] = open_own,
-    [CONFIG_PROVIDER_PASSWD_FILE] = open_passwd_file,
-    [CONFIG_PROVIDER_LDAP] = open_ldap,
+    [CONFIG_PROVIDER_OWN] = open_own,     [CONFIG_PROVIDER_PASSWD_FILE] = open_passwd_file,
+    [CONFIG_PROVIDER_LDAP] = open_ldap,   [CONFIG_PROVIDER_PAM] = open_pam,
     [CONFIG_PROVIDER_OAUTH] = open_oauth,
 };
 
 _Static_assert((int)CONFIG_PROVIDER_COUNT <= (int)AUTH_PROVIDERS_MAX, "all of them at once");
+
+int providers_prepare(const struct config *c, struct pam_helper **pam_out, struct err *err)
+{
+    struct config_providers wanted;
+    int r = config_providers(c, &wanted, err);
+    const struct provider_pam_params params = { .service = c->pam.service,
+                                                .folder = c->pam.folder,
+                                                .user = c->pam.user,
+                                                .group = c->pam.group,
+                                                .timeout_ms = (uint32_t)c->pam.timeout_ms,
+                                                .calls_max = (uint32_t)c->pam.at_once };
+    *pam_out = NULL;
+    for (size_t i = 0; r == 0 && i < wanted.count; i++)
+        if (wanted.list[i] == CONFIG_PROVIDER_PAM)
+            r = pam_helper_start(&params, pam_out, err);
+    return r;
+}
 
 int providers_open(const struct providers_params *params, struct provider out[AUTH_PROVIDERS_MAX],
                    size_t *count_out, struct err *err)

@@ -4,6 +4,7 @@
 
 #include "admin/config.h"
 #include "auth/auth.h"
+#include "auth/provider_pam.h"
 
 struct providers_params {
     const struct config *config; /* borrows all, for as long as the providers live */
@@ -11,7 +12,12 @@ struct providers_params {
     const struct policy *policy;
     const struct clock *clock;
     struct logger log;
+    struct pam_helper **pam; /* of providers_prepare; taken by the provider, and set to NULL */
 };
+
+/* What must be there before privileges are given up and threads begin: the helper of PAM, where auth.providers names it. It is NULL
+ * otherwise. -ERR_x as pam_helper_start. */
+MUST_USE int providers_prepare(const struct config *config, struct pam_helper **pam_out, struct err *err);
 
 /* In their order; for auth_new, which takes them. What a provider needs from the network may be down: it is asked when somebody
  * signs in. -ERR_x: a setting or a file; then none is left open. */

@@ -32,6 +32,7 @@ struct server {
     struct logger log;
     struct backend backend;
     struct guard *guard;
+    struct pam_helper *pam; /* until the provider has it */
     struct auth *auth;
     struct limits *limits;
     struct presence *presence;
@@ -277,7 +278,8 @@ static int start_auth(struct server *s, struct err *err)
                                                 .users = s->backend.users,
                                                 .policy = s->backend.policy,
                                                 .clock = &clock_system,
-                                                .log = s->log };
+                                                .log = s->log,
+                                                .pam = &s->pam };
     int r = providers_open(&providers, params.providers, &params.provider_count, err);
     return r < 0 ? r : auth_new(&params, &s->auth, err);
 }
@@ -315,7 +317,9 @@ static int bind_ports(struct server *s, struct err *err)
 /* What takes privileges, and then none are left: before there is any thread. */
 static int start_alone(struct server *s, const char *config_file, struct err *err)
 {
-    int r = cage_become_user(s->config, err);
+    int r = providers_prepare(s->config, &s->pam, err); /* root, if we are: pam_unix wants it */
+    if (r == 0)
+        r = cage_become_user(s->config, err);
     if (r == 0)
         r = load_certificates(s, s->config, err);
     if (r == 0)
@@ -407,6 +411,7 @@ static void end(struct server *s)
     leave_tickets(s);
     tls_context_unref(&s->tls);
     auth_free(&s->auth);
+    pam_helper_stop(&s->pam);
     guard_free(&s->guard);
     backend_close(&s->backend);
     presence_free(&s->presence);

@@ -143,6 +143,10 @@ struct config {
         const char *keytab, *host, *realms;
     } gssapi;
     struct {
+        const char *service, *folder, *user, *group; /* "": the system's; who started the server */
+        uint64_t timeout_ms, at_once;
+    } pam;
+    struct {
         uint64_t validation; /* enum config_oauth_validation */
         const char *issuer, *audience, *scope, *user_claim, *groups_claim, *algorithms;
         bool unverified_email, access_tokens_only;

@@ -9,6 +9,7 @@ static const struct {
     [CONFIG_PROVIDER_PASSWD_FILE] = { "passwd-file", "passwd_file.path",
                                       offsetof(struct config, passwd_file.path) },
     [CONFIG_PROVIDER_LDAP] = { "ldap", "ldap.uris", offsetof(struct config, ldap.uris) },
+    [CONFIG_PROVIDER_PAM] = { "pam", NULL, 0 },
     [CONFIG_PROVIDER_OAUTH] = { "oauth", "oauth.issuer", offsetof(struct config, oauth.issuer) },
 };
 

@@ -47,6 +47,7 @@ const struct config_section config_sections[] = {
     { "passwd_file", "Users of a file in the format of Dovecot's passwd-file; see PROVIDERS." },
     { "ldap", "Users of an LDAP directory or of Active Directory; see PROVIDERS." },
     { "gssapi", "Users who sign in with a Kerberos ticket (RFC 4752)." },
+    { "pam", "Users that PAM knows, those of the system, say; see PROVIDERS." },
     { "oauth", "Users who sign in with a token of an OAuth 2 or OpenID Connect issuer; see PROVIDERS." },
     { "limits", "How much one address, one account and everybody together may use." },
     { "delivery", "Mail that arrives, by LMTP, loft deliver or loft import." },
@@ -276,7 +277,7 @@ const struct config_setting config_settings[] = {
       .offset = FIELD(auth.providers),
       .help = "Who keeps users and their passwords, in the order in which they are asked, with spaces "
               "between: own (loft "
-              "user), passwd-file, ldap, oauth. The first that knows the name decides; when it is down, "
+              "user), passwd-file, ldap, pam, oauth. The first that knows the name decides; when it is down, "
               "nobody else is "
               "asked. See "
               "PROVIDERS." },
@@ -478,6 +479,23 @@ const struct config_setting config_settings[] = {
     { "gssapi.realms", CONFIG_STRING, .standard = "", .max = 1000, .offset = FIELD(gssapi.realms),
       .help = "Realms whose principals are users, with spaces between: anna@EXAMPLE.ORG is the user "
               "anna@example.org." },
+
+    { "pam.service", CONFIG_STRING, .standard = "loft", .min = 1, .max = 64, .offset = FIELD(pam.service),
+      .help = "Name of the PAM service: a file in /etc/pam.d." },
+    { "pam.folder", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(pam.folder),
+      .help = "Folder with that file, in place of /etc/pam.d." },
+    { "pam.user", CONFIG_STRING, .standard = "", .max = 32, .offset = FIELD(pam.user),
+      .help = "Who PAM's modules run as, when the server is started by root. Empty: as root, which pam_unix "
+              "needs in order to read "
+              "/etc/shadow. The server itself runs no module." },
+    { "pam.group", CONFIG_STRING, .standard = "", .max = 32, .offset = FIELD(pam.group),
+      .help = "The group with pam.user. Empty: that of the user." },
+    { "pam.timeout_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "10s", 100, 120000,
+      .offset = FIELD(pam.timeout_ms),
+      .help = "A module that takes longer is killed. Then PAM counts as down: the user is told so, and not "
+              "that the password is wrong." },
+    { "pam.at_once", CONFIG_NUMBER, .standard = "4", .min = 1, .max = 64, .offset = FIELD(pam.at_once),
+      .help = "Sign-ins that PAM thinks about at the same time; each is a process." },
 
     { "oauth.validation", CONFIG_WORD, .standard = "local", .words = oauth_validations,
       .offset = FIELD(oauth.validation),
