@@ -83,6 +83,22 @@ def test_first_sign_in_makes_the_account(issuer):
         assert Answer(server, issuer.token("carl@example.org"), "").ok  # the token alone says who it is
 
 
+def test_groups_of_a_token_are_those_of_its_user(issuer):
+    with server_for(issuer, groups_claim="realm.groups") as server:
+        def members(group):
+            return ANNA in server.run("group", "members", group).stdout.decode()
+        server.add_user(ANNA)
+        server.run("group", "add", "local")
+        server.run("group", "add", "staff")
+        server.run("group", "member", "add", "local", ANNA)
+        assert Answer(server, issuer.token(ANNA)).ok  # says nothing of groups
+        assert members("local")
+        assert Answer(server, issuer.token(ANNA, realm={"groups": ["/staff"]})).ok
+        assert members("staff") and not members("local")
+        assert Answer(server, issuer.token(ANNA, realm={"groups": []})).ok
+        assert not members("staff")
+
+
 def forged(issuer, header, sign):
     return oauth_issuer.compact({"typ": "JWT"} | header, issuer.claims(ANNA), sign)
 

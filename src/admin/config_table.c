@@ -523,6 +523,7 @@ const struct config_setting config_settings[] = {
               "where the issuer lets nobody write an address into it." },
     { "oauth.groups_claim", CONFIG_STRING, .standard = "", .max = 255, .offset = FIELD(oauth.groups_claim),
       .help = "Claim with the names of the groups that the user is in, such as groups or realm_access.roles. "
+              "They are all that the user is in from then on; a token without that claim changes nothing. "
               "Empty for none." },
     { "oauth.algorithms", CONFIG_STRING, .standard = "RS256 PS256 ES256 EdDSA Ed25519", .min = 1, .max = 255,
       .offset = FIELD(oauth.algorithms),

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -144,10 +145,10 @@ static void server_end(struct server *s)
     buf_deinit(&s->request);
 }
 
-static bool http_make(struct http *http, uint32_t timeout_ms)
+static bool http_make_behind(struct http *http, uint32_t timeout_ms, const char *proxy)
 {
     const struct http_params params = {
-        .ca_file = "", .proxy = "", .timeout_ms = timeout_ms, .at_once = 2, .plain_on_loopback = true
+        .ca_file = "", .proxy = proxy, .timeout_ms = timeout_ms, .at_once = 2, .plain_on_loopback = true
     };
     struct err err;
     int r = http_new(&params, http, &err);
@@ -155,6 +156,11 @@ static bool http_make(struct http *http, uint32_t timeout_ms)
         return false; /* built without libcurl */
     assert_int_equal(r, 0);
     return true;
+}
+
+static bool http_make(struct http *http, uint32_t timeout_ms)
+{
+    return http_make_behind(http, timeout_ms, "");
 }
 
 static int ask(struct http *http, uint16_t port, struct str form, struct http_answer *answer, struct err *err)
@@ -238,6 +244,36 @@ static void test_http_reads_no_more_than_is_wanted(void **state)
     }
 }
 
+static void test_http_goes_through_the_proxy_of_the_settings_and_no_other(void **state)
+{
+    (void)state;
+    struct http http;
+    struct http_answer answer;
+    struct err err;
+    char proxy[64];
+    static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+    for (int through = 0; through < 2; through++) {
+        struct server s = { 0 };
+        if (!http_make(&http, 1))
+            skip();
+        http_free(&http);
+        server_start(&s, ok);
+        snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", s.port);
+        setenv("http_proxy", "http://127.0.0.1:1", 1);
+        assert_true(http_make_behind(&http, 5000, through ? proxy : ""));
+        /* nobody is at port 2 */
+        assert_int_equal(ask(&http, through ? 2 : s.port, STR_NIL, &answer, &err), 0);
+        pthread_join(s.thread, NULL);
+        assert_int_equal(str_starts(buf_str(&s.request), STR("GET http://127.0.0.1:2/x HTTP/1.1\r\n")),
+                         through);
+        close(s.fd);
+        buf_deinit(&s.request);
+        buf_deinit(&answer.body);
+        http_free(&http);
+    }
+    unsetenv("http_proxy");
+}
+
 static void test_http_that_does_not_work_is_unavailable(void **state)
 {
     (void)state;
@@ -282,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_http_asks_and_reads_the_answer),
         cmocka_unit_test(test_http_follows_no_redirect),
         cmocka_unit_test(test_http_reads_no_more_than_is_wanted),
+        cmocka_unit_test(test_http_goes_through_the_proxy_of_the_settings_and_no_other),
         cmocka_unit_test(test_http_that_does_not_work_is_unavailable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
