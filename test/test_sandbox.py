@@ -53,6 +53,13 @@ def test_switched_off_only_privileges_go():
             assert thread["NoNewPrivs"] == "1" and thread["Seccomp"] == "0" and int(thread["CapEff"], 16) == 0
 
 
+def test_exec_stays_for_the_extractor_alone():
+    with Loft({"index.extractor": "/bin/cat"}) as loft:
+        state = sandbox(loft)
+        assert state["may_exec"] is True and state["calls"] is True
+        assert "but for programs that index.extractor runs" in loft.run("status").stdout.decode()
+
+
 def reload(loft, event):
     loft.log.clear()
     loft.process.send_signal(signal.SIGHUP)
