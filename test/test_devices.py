@@ -102,6 +102,7 @@ def test_new_network_with_a_new_client_is_an_event_and_a_message(server):
     found, = events(server, "new-device")
     assert found["user"] == ANNA and found["address"] == "203.0.113.5" and found["network"] == "203.0.113.0/24"
     assert found["client"] == 'curl" evil' and found["notified"] is True
+    assert found["tls"] == events(server, "sign-in")[-1]["tls"] and found["tls"].startswith("TLSv1.")
     visit(server, "203.0.113.5", "curl\\\" evil")  # known by now
     assert len(events(server, "new-device")) == 1
     message, = wait_until(lambda: inbox(server))
