@@ -34,6 +34,7 @@ int auth_new(const struct auth_params *params, struct auth **auth_out, struct er
     a->guard = params->guard;
     a->delegation = delegation;
     a->known_good = known_good_new(params->known_good_max);
+    a->known_wrong = known_good_new(KNOWN_WRONG_MAX);
     for (size_t i = 0; i < params->provider_count; i++) {
         a->order[i] = params->providers[i].ops->name;
         /* Each its share: together no more than waiters_max are held up by the dear calls. */
@@ -60,6 +61,7 @@ void auth_free(struct auth **auth)
     }
     delegation_free(&a->delegation);
     known_good_free(&a->known_good);
+    known_good_free(&a->known_wrong);
     pthread_mutex_destroy(&a->stats_lock);
     sodium_memzero(a, sizeof *a);
     free(a);
@@ -150,7 +152,10 @@ int attempt_look(struct auth *a, struct attempt *t, struct err *err)
 
 static int fail(struct auth *a, struct attempt *t, enum auth_reason otherwise, struct err *err)
 {
-    t->delay_ms = guard_failed(a->guard, &t->subject, t->locked);
+    t->delay_ms = guard_failed(a->guard, &t->subject,
+                               t->locked     ? GUARD_UNSEEN
+                               : t->repeated ? GUARD_REPEATED
+                                             : GUARD_GUESSED);
     if (t->outcome->reason == AUTH_OK)
         t->outcome->reason = t->answer.reason != AUTH_OK ? t->answer.reason : otherwise;
     return err_set(err, ERR_AUTH, "name or password is wrong");

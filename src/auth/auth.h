@@ -84,7 +84,7 @@ struct auth_outcome {
 
 /* All return 0, or
  *   -ERR_AUTH            which says no more than that. Also of an account that is locked after many failures
- *   -ERR_EXPIRED, -ERR_DISABLED, -ERR_NOT_AUTHORIZED, -ERR_DENIED (an app password for something else)
+ *   -ERR_EXPIRED, -ERR_DISABLED, -ERR_NOT_AUTHORIZED
  *                        told only to whom has proved its credential
  *   -ERR_UNAVAILABLE     a provider or the store is down, too many failures of this client or too many sign-ins at once (the
  *                        text says which). This was no failed sign-in: never tell the client that the password is wrong */

@@ -342,14 +342,38 @@ static void test_an_app_password_opens_whoever_keeps_the_user_and_while_locked(v
     f.p[APPS].app_password = "other"; /* revoked: not remembered */
     assert_int_equal(sign_in(&f, "anna", "qwer-tzui"), -ERR_AUTH);
     const struct auth_request r = request(&stranger, "anna", NULL);
+    static const char *const guesses[] = { "guess", "another", "third" };
     for (int i = 0; i < 3; i++)
-        assert_int_equal(auth_sign_in_password(f.auth, &r, STR("guess"), &f.outcome, &f.err), -ERR_AUTH);
+        assert_int_equal(auth_sign_in_password(f.auth, &r, str_c(guesses[i]), &f.outcome, &f.err), -ERR_AUTH);
     int calls = f.p[STRONG].verify_calls;
     assert_int_equal(auth_sign_in_password(f.auth, &r, STR("right"), &f.outcome, &f.err), -ERR_AUTH);
     assert_int_equal(f.outcome.reason, AUTH_LOCKED);
     assert_int_equal(f.p[STRONG].verify_calls, calls); /* nobody looked */
     assert_int_equal(auth_sign_in_password(f.auth, &r, STR("other"), &f.outcome, &f.err), 0);
     end(&f);
+}
+
+/* A device that was not told of a new password says the old one for days. */
+static void test_the_same_wrong_password_again_locks_nobody(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "anna", "nobody" };
+    for (size_t n = 0; n < ARRAY_COUNT(names); n++) { /* no oracle */
+        struct fixture f;
+        struct guard_counts counts;
+        begin(&f);
+        knows(&f.p[STRONG], "anna", "right");
+        for (int i = 0; i < 10; i++)
+            assert_row(sign_in(&f, names[n], "old") == -ERR_AUTH, n, names[n]);
+        assert_row(f.outcome.delay_ms >= 200, n, "but it waits");
+        guard_counts(f.guard, &counts);
+        assert_row(counts.locked_accounts == 0, n, names[n]);
+        assert_row(sign_in(&f, names[n], "older") == -ERR_AUTH, n, names[n]);
+        assert_row(sign_in(&f, names[n], "oldest") == -ERR_AUTH, n, names[n]);
+        guard_counts(f.guard, &counts);
+        assert_row(counts.locked_accounts == 1, n, names[n]);
+        end(&f);
+    }
 }
 
 /* ---- acting for others ---- */
@@ -677,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_a_hard_answer_is_told_only_to_who_proved_the_password),
         cmocka_unit_test(test_what_is_good_once_is_asked_for_again),
         cmocka_unit_test(test_an_app_password_opens_whoever_keeps_the_user_and_while_locked),
+        cmocka_unit_test(test_the_same_wrong_password_again_locks_nobody),
         cmocka_unit_test(test_who_acts_for_another_is_marked_and_never_mixed_up),
         cmocka_unit_test(test_only_the_configuration_lets_one_act_for_another),
         cmocka_unit_test(test_no_acting_with_app_passwords_or_for_the_disabled),

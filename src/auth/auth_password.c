@@ -44,6 +44,18 @@ static void remember(struct auth *a, const struct attempt *t, const unsigned cha
                    clock_mono_ms(a->params.clock) + (int64_t)a->params.known_good_s * 1000, (int)t->provider);
 }
 
+/* Was this password wrong here before? Names that do not exist are kept apart by themselves. */
+static void note_wrong(struct auth *a, struct attempt *t, struct str password)
+{
+    unsigned char digest[KNOWN_GOOD_DIGEST_BYTES];
+    const struct known_good_facts facts = { .client = t->request->peer->client_key,
+                                            .mechanism = str_c(t->name),
+                                            .password = password };
+    known_good_digest(a->known_wrong, &facts, digest);
+    t->repeated = known_good_look(a->known_wrong, digest, t->begun_ms) >= 0;
+    known_good_put(a->known_wrong, digest, t->begun_ms + (int64_t)KNOWN_WRONG_S * 1000, 0);
+}
+
 static int look_at_factor(struct auth *a, struct attempt *t, struct str typed, struct second_factor *factor,
                           struct err *err)
 {
@@ -110,6 +122,8 @@ static int check_password(struct auth *a, struct attempt *t, struct str password
         r = verify_with_factor(a, t, password, err);
     if (r == -ERR_NOT_FOUND)
         r = chain_decoy(a, t, password, err);
+    if (r == -ERR_NOT_FOUND || r == -ERR_AUTH)
+        note_wrong(a, t, password);
     return r;
 }
 

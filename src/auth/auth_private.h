@@ -9,12 +9,15 @@
 #include "auth/guard.h"
 #include "auth/known_good.h"
 
+enum { KNOWN_WRONG_MAX = 4096, KNOWN_WRONG_S = 24 * 60 * 60 };
+
 struct auth {
     struct auth_params params;
     const char *order[AUTH_PROVIDERS_MAX]; /* their names */
     struct guard *guard;
     struct delegation *delegation;
     struct known_good *known_good;
+    struct known_good *known_wrong; /* passwords that were wrong a while ago: repeating one is no guess */
     struct {
         struct gate dear, cheap; /* verify and token; find and scram */
     } gates[AUTH_PROVIDERS_MAX];
@@ -38,6 +41,7 @@ struct attempt {
     struct user user; /* our record of `name`; hash empty */
     bool exists;      /* `user` is filled */
     bool by_token;    /* its issuer asks for second factors */
+    bool repeated;    /* it was wrong before */
     bool known_good;  /* no provider was asked */
     size_t provider;  /* that answered, once one did */
     struct provider_answer answer; /* its */

@@ -101,6 +101,14 @@ static int64_t wait_for(const struct guard *g, struct throttle_score score, uint
     return failures_max && score.failures >= failures_max && left > 0 ? left : 0;
 }
 
+/* So many failures of an account an old password alone can make: from there on it is held back, and there is still room for
+ * somebody who mistypes a new one. */
+static uint32_t repeated_max(const struct guard *g)
+{
+    uint32_t half = (g->params.lock_failures + 1) / 2;
+    return half && half < GUARD_ADDRESS_FAILURES_MAX ? half : GUARD_ADDRESS_FAILURES_MAX;
+}
+
 struct guard_verdict guard_look(struct guard *g, const struct auth_peer *peer, const char *name,
                                 uint64_t account, struct guard_subject *s)
 {
@@ -113,7 +121,8 @@ struct guard_verdict guard_look(struct guard *g, const struct auth_peer *peer, c
     }
     struct throttle_score user = throttle_look(g->throttle, account_kind(s), account_key(s), now);
     struct guard_verdict verdict = { .delay_ms = longer(address, user) };
-    int64_t by_address = wait_for(g, address, GUARD_ADDRESS_FAILURES_MAX);
+    int64_t by_address = s->device[0] ? wait_for(g, user, repeated_max(g))
+                                      : wait_for(g, address, GUARD_ADDRESS_FAILURES_MAX);
     int64_t by_network = wait_for(g, network, g->params.network_failures);
     verdict.wait_ms = by_address > by_network ? by_address : by_network;
     if (verdict.wait_ms)
@@ -132,16 +141,27 @@ static void record_lock(const struct guard *g, const struct guard_subject *s, st
           KV("until_s", until_ms / 1000));
 }
 
-uint32_t guard_failed(struct guard *g, const struct guard_subject *s, bool locked)
+static struct throttle_score blame_account(struct guard *g, const struct guard_subject *s,
+                                           enum guard_failure failure, int64_t now)
+{
+    switch (failure) {
+    case GUARD_GUESSED:
+        return throttle_add_failure(g->throttle, account_kind(s), account_key(s), now);
+    case GUARD_REPEATED:
+        return throttle_add_repeated(g->throttle, account_kind(s), account_key(s), repeated_max(g), now);
+    default:
+        return throttle_look(g->throttle, account_kind(s), account_key(s), now);
+    }
+}
+
+uint32_t guard_failed(struct guard *g, const struct guard_subject *s, enum guard_failure failure)
 {
     int64_t now = clock_mono_ms(g->params.clock);
     (void)throttle_add_failure(g->throttle, THROTTLE_NETWORK, str_c(s->network), now);
     struct throttle_score address = throttle_add_failure(g->throttle, THROTTLE_ADDRESS, str_c(s->address),
                                                          now);
-    struct throttle_score user = locked ? throttle_look(g->throttle, account_kind(s), account_key(s), now)
-                                        : throttle_add_failure(g->throttle, account_kind(s), account_key(s),
-                                                               now);
-    if (!locked && user.locked_for_ms > 0)
+    struct throttle_score user = blame_account(g, s, failure, now);
+    if (failure == GUARD_GUESSED && user.locked_for_ms > 0)
         record_lock(g, s, user);
     return s->device[0] ? user.delay_ms : longer(address, user);
 }

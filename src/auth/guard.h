@@ -7,7 +7,8 @@
  *             whatever is brought counts as wrong and is not looked at. That says nothing about who exists.
  *   device    An account at an address that it was used from in the last FAMILIAR_DAYS (familiar.h). It has a score and a
  *             lock of its own. What strangers do to the account does not hold for it, nor what others do at that address: many
- *             people may share one.
+ *             people may share one. With half of lock_failures it is turned away as an address is.
+ * The same wrong password again locks nothing: a device that was not told of a new one would lock its owner out.
  * Time forgets one failure each failure_forget_s. Addresses of auth.trusted_networks keep no score of their own: a webmail server, say.
  *
  * All of it survives a restart, in a file that a thread writes a few seconds after something has changed:
@@ -75,9 +76,13 @@ struct guard_verdict {
  *   account  its account; 0: none */
 struct guard_verdict guard_look(struct guard *guard, const struct auth_peer *peer, const char *name,
                                 uint64_t account, struct guard_subject *subject_out);
-/* The delay that follows.
- *   locked  the account was: only the address is to blame */
-uint32_t guard_failed(struct guard *guard, const struct guard_subject *subject, bool locked);
+enum guard_failure {
+    GUARD_GUESSED,
+    GUARD_REPEATED, /* the same wrong password again: as throttle_add_repeated */
+    GUARD_UNSEEN,   /* the account was locked: only the address is to blame */
+};
+/* The delay that follows. */
+uint32_t guard_failed(struct guard *guard, const struct guard_subject *subject, enum guard_failure failure);
 void guard_succeeded(struct guard *guard, const struct guard_subject *subject, uint64_t account);
 
 /* ---- for administrators ---- */

@@ -49,7 +49,7 @@ static struct guard_verdict look(struct fixture *f, const char *ip, const char *
 static uint32_t miss(struct fixture *f, const char *ip, const char *name)
 {
     struct guard_verdict verdict = look(f, ip, name);
-    return guard_failed(f->guard, &f->subject, verdict.answer == GUARD_LOCKED);
+    return guard_failed(f->guard, &f->subject, verdict.answer == GUARD_LOCKED ? GUARD_UNSEEN : GUARD_GUESSED);
 }
 
 /* A stranger with many addresses, each in a network of its own. */
@@ -160,9 +160,11 @@ static void test_a_lock_does_not_keep_familiar_devices_out(void **state)
     succeed(&f, "203.0.113.1"); /* that it comes home is no reason to let strangers try again */
     assert_int_equal(look(&f, "203.0.113.99", "anna").answer, GUARD_LOCKED);
     for (int i = 0; i < 10; i++) { /* a device has a lock of its own */
+        clock_fake_advance(&f.clock, 15000);
         assert_int_equal(look(&f, "203.0.113.1", "anna").answer, GUARD_PASS);
         miss(&f, "203.0.113.1", "anna");
     }
+    clock_fake_advance(&f.clock, 15000);
     assert_int_equal(look(&f, "203.0.113.1", "anna").answer, GUARD_LOCKED);
     assert_int_equal(look(&f, "2001:db8:7:7::2", "anna").answer, GUARD_PASS);
     guard_free(&f.guard);
@@ -183,6 +185,30 @@ static void test_those_who_share_an_address_with_a_guesser_come_in(void **state)
     assert_int_equal(look(&f, "192.0.2.1", "anna").answer, GUARD_PASS);
     assert_int_equal(look(&f, "192.0.2.1", "anna").delay_ms, 0);
     assert_int_equal(miss(&f, "192.0.2.1", "anna"), 500); /* of that device */
+    guard_free(&f.guard);
+}
+
+static void test_an_old_password_again_and_again_locks_nobody_out(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    succeed(&f, "192.0.2.1");
+    for (int i = 0; i < 100; i++) {
+        struct guard_verdict verdict = look(&f, "192.0.2.1", "anna");
+        assert_row(verdict.answer == (i < 5 ? GUARD_PASS : GUARD_TURN_AWAY), (size_t)i, "at once");
+        if (verdict.answer == GUARD_PASS)
+            guard_failed(f.guard, &f.subject, GUARD_REPEATED);
+    }
+    for (int i = 0; i < 100; i++) {
+        clock_fake_advance(&f.clock, 60000); /* as a mail program does */
+        assert_row(look(&f, "192.0.2.1", "anna").answer == GUARD_PASS, (size_t)i, "each minute");
+        guard_failed(f.guard, &f.subject, GUARD_REPEATED);
+    }
+    clock_fake_advance(&f.clock, 15000);
+    miss(&f, "192.0.2.1", "anna"); /* somebody mistypes the new one */
+    clock_fake_advance(&f.clock, 15000);
+    assert_int_equal(look(&f, "192.0.2.1", "anna").answer, GUARD_PASS); /* the other device there */
     guard_free(&f.guard);
 }
 
@@ -213,7 +239,7 @@ static unsigned guesses_in_a_day(unsigned how)
             if (look(&f, ip, name).answer != GUARD_PASS)
                 continue;
             guesses++;
-            (void)guard_failed(f.guard, &f.subject, false);
+            (void)guard_failed(f.guard, &f.subject, GUARD_GUESSED);
         }
     guard_free(&f.guard);
     return guesses;
@@ -394,7 +420,7 @@ static void *guess(void *ctx)
         struct auth_peer peer = peer_at(ip);
         (void)guard_look(guard, &peer, "anna", ANNA, &subject);
         if (i % 4)
-            guard_failed(guard, &subject, false);
+            guard_failed(guard, &subject, GUARD_GUESSED);
         else
             guard_succeeded(guard, &subject, ANNA);
         if (i % 50 == 0) {
@@ -429,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_an_account_is_locked_to_strangers_and_opens_again),
         cmocka_unit_test(test_a_lock_does_not_keep_familiar_devices_out),
         cmocka_unit_test(test_those_who_share_an_address_with_a_guesser_come_in),
+        cmocka_unit_test(test_an_old_password_again_and_again_locks_nobody_out),
         cmocka_unit_test(test_a_day_is_worth_little_to_a_guesser),
         cmocka_unit_test(test_a_device_is_familiar_for_a_quarter),
         cmocka_unit_test(test_a_trusted_network_keeps_no_score_but_accounts_do),

@@ -149,13 +149,13 @@ static void set_key(struct entry *e, enum throttle_kind kind, struct str key)
     e->key[key.n] = '\0';
 }
 
-static void count_failure(const struct throttle *t, struct entry *e, int64_t now)
+static void count_failure(const struct throttle *t, struct entry *e, uint32_t failures_max, int64_t now)
 {
     uint32_t lock_failures = t->params.lock_failures[e->kind];
-    if (e->failures < THROTTLE_FAILURES_MAX)
+    if (e->failures < failures_max)
         e->failures++;
     e->last_ms = now;
-    if (lock_failures && e->failures >= lock_failures)
+    if (failures_max == THROTTLE_FAILURES_MAX && lock_failures && e->failures >= lock_failures)
         e->locked_until_ms = now + t->params.lock_ms;
 }
 
@@ -172,8 +172,8 @@ struct throttle_score throttle_look(struct throttle *t, enum throttle_kind kind,
     return score;
 }
 
-struct throttle_score throttle_add_failure(struct throttle *t, enum throttle_kind kind, struct str key,
-                                           int64_t now)
+static struct throttle_score add(struct throttle *t, enum throttle_kind kind, struct str key,
+                                 uint32_t failures_max, int64_t now)
 {
     if (key.n == 0)
         return (struct throttle_score){ 0 };
@@ -184,11 +184,23 @@ struct throttle_score throttle_add_failure(struct throttle *t, enum throttle_kin
         e = replace_mildest(t, hash, now);
         set_key(e, kind, key);
     }
-    count_failure(t, e, now);
+    count_failure(t, e, failures_max, now);
     t->changes++;
     struct throttle_score score = score_of(t, e, now);
     pthread_mutex_unlock(&t->lock);
     return score;
+}
+
+struct throttle_score throttle_add_failure(struct throttle *t, enum throttle_kind kind, struct str key,
+                                           int64_t now)
+{
+    return add(t, kind, key, THROTTLE_FAILURES_MAX, now);
+}
+
+struct throttle_score throttle_add_repeated(struct throttle *t, enum throttle_kind kind, struct str key,
+                                            uint32_t failures_max, int64_t now)
+{
+    return add(t, kind, key, failures_max, now);
 }
 
 void throttle_forgive(struct throttle *t, enum throttle_kind kind, struct str key)

@@ -46,6 +46,10 @@ struct throttle_score throttle_look(struct throttle *throttle, enum throttle_kin
                                     int64_t now);
 struct throttle_score throttle_add_failure(struct throttle *throttle, enum throttle_kind kind, struct str key,
                                            int64_t now);
+/* The same guess again, by which a guesser learns nothing, such as a device with an old password: it counts as a failure as long as
+ * there are fewer than failures_max, and locks nothing. */
+struct throttle_score throttle_add_repeated(struct throttle *throttle, enum throttle_kind kind,
+                                            struct str key, uint32_t failures_max, int64_t now);
 /* Also ends a lock. */
 void throttle_forgive(struct throttle *throttle, enum throttle_kind kind, struct str key);
 
