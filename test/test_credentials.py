@@ -404,6 +404,40 @@ def test_all_of_it_works_where_no_server_runs(tmp_path):
 
 # ---- SCRAM ----
 
+@pytest.mark.parametrize("hash_name", ["sha256", "sha1"])
+def test_scram_takes_all_passwords_of_a_user_under_one_name(hash_name):
+    with Loft({"auth.mechanisms": "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"}) as loft:
+        anna = loft.add_user("anna")
+        phone, laptop = add_app_password(loft, anna, "phone"), add_app_password(loft, anna, "laptop", "--read-only")
+        sieve = add_app_password(loft, anna, "sieve", "--scope", "sieve")
+        for password in PASSWORD, phone, laptop:
+            assert scram(loft, anna, password, hash_name).startswith(OPEN)
+        for password in "wrong", sieve, phone[:-1] + "x":
+            assert scram(loft, anna, password, hash_name) == UNIFORM
+        reasons = [line for line in loft.log if "login-failed" in line]
+        assert "reason=scope" in reasons[1] and "reason=wrong" in reasons[2], reasons
+        loft.run("user", "passwd", anna, "--password-stdin", input=b"new one\n")  # keeps the salt for them
+        enable(loft, anna)
+        assert scram(loft, anna, "new one", hash_name) == UNIFORM
+        assert scram(loft, anna, phone, hash_name).startswith(OPEN)
+        loft.run("user", "app-password", "delete", anna, "phone")
+        assert scram(loft, anna, phone, hash_name) == UNIFORM
+        assert scram(loft, anna, laptop, hash_name).startswith(OPEN)
+
+
+def test_mbsync_comes_in_by_scram_with_an_app_password(loft, anna, tmp_path):
+    """It takes the strongest mechanism, and does not try another."""
+    password = add_app_password(loft, anna, "mbsync")
+    enable(loft, anna)
+    (tmp_path / "rc").write_text(
+        f"IMAPAccount a\nHost 127.0.0.1\nPort {loft.imap_port}\nUser {anna}\nPass {password}\nSSLType None\n"
+        f"AuthMechs *\n\nIMAPStore far\nAccount a\n\nMaildirStore near\nPath {tmp_path}/\nInbox {tmp_path}/INBOX\n\n"
+        "Channel c\nFar :far:\nNear :near:\nPatterns INBOX\nCreate Near\n")
+    done = subprocess.run(["mbsync", "-c", tmp_path / "rc", "c"], capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert any("mechanism=SCRAM-SHA-256" in line and anna in line for line in loft.log if " login " in line)
+
+
 def test_scram_takes_the_password_and_each_app_password_under_a_name_of_its_own(loft, anna):
     assert scram(loft, anna, PASSWORD).startswith(OPEN)
     assert scram(loft, anna, "wrong") == UNIFORM

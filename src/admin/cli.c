@@ -129,9 +129,10 @@ const struct cli_command cli_commands[] = {
       NULL, cli_totp_recovery },
     { "user app-password add", "USER NAME", 2, 2, "make a password for one program of a user",
       "It is shown once. NAME is what the user calls it, such as phone. It opens the account also where a "
-      "second factor is\nasked for, with PLAIN and LOGIN under the user's name; with SCRAM the name to sign "
-      "in "
-      "with is USER/NAME.",
+      "second "
+      "factor is\nasked for, under the user's name; clients that sign in by SCRAM type it as it is shown. "
+      "Where another "
+      "server keeps\nthe user's password, SCRAM needs USER/NAME as the name to sign in with.",
       app_password_options, cli_app_password_add },
     { "user app-password list", "USER", 1, 1, "list a user's app passwords, and when each was last used",
       NULL, NULL, cli_app_password_list },

@@ -76,6 +76,20 @@ static void forget_secrets(struct app_password *password)
     verifiers_wipe(&password->verifiers);
 }
 
+/* Of the password as it is shown: a client hashes what its user pastes. With the salt of the user's other passwords; if those change
+ * meanwhile, this one is still good under its label. */
+static int make_verifiers(struct users *users, const struct user *user, struct str shown,
+                          struct verifiers *verifiers_out, struct err *err)
+{
+    struct credential credential;
+    int r = credential_read(users, user, &credential, err);
+    if (r < 0)
+        return r;
+    r = users_make_verifiers(users, shown, credential_salts(&credential, true), verifiers_out, err);
+    credential_deinit(&credential);
+    return r;
+}
+
 int app_password_add(struct users *users, const struct user *user, const struct app_password_wish *wish,
                      char shown_out[SECRET_CODE_SHOWN_BYTES], struct app_password *made_out, struct err *err)
 {
@@ -94,9 +108,7 @@ int app_password_add(struct users *users, const struct user *user, const struct 
     assert(read);
     (void)read;
     secret_code_hash(PURPOSE, user->account, str_make(code, APP_PASSWORD_CHARS), fresh.hash);
-    /* Of the password as it is shown: a client hashes what its user pastes. The fewest iterations, since nobody can guess it. */
-    uint32_t iterations = users->params.scram_iterations ? SCRAM_ITERATIONS_MIN : 0;
-    r = verifiers_make(str_c(shown), iterations, users->params.scram_sha_1, &fresh.verifiers, err);
+    r = make_verifiers(users, user, str_c(shown), &fresh.verifiers, err);
     if (r == 0)
         r = credential_change(users, user, CREDENTIAL_ADDS, add_plan, &fresh, err);
     forget_secrets(&fresh);
@@ -233,6 +245,28 @@ int app_password_verifier(struct users *users, const struct user *user, struct s
     r = verifier ? judge(users, found, peer, answer, err) : err_set(err, ERR_NOT_FOUND, "no app password");
     if (r == 0)
         *verifier_out = *verifier;
+    credential_deinit(&credential);
+    return r;
+}
+
+int app_password_prove(struct users *users, const struct user *user, const struct auth_peer *peer,
+                       scram_proves_fn *proves, void *ctx, struct scram_verifier *verifier,
+                       struct provider_answer *answer, struct err *err)
+{
+    struct credential credential;
+    const struct app_password *found = NULL;
+    const struct scram_verifier *its = NULL;
+    int r = credential_read(users, user, &credential, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < credential.app_password_count && !found; i++) {
+        its = verifiers_find(&credential.app_passwords[i].verifiers, verifier->hash);
+        if (its && verifiers_alike(its, verifier) && proves(ctx, its))
+            found = &credential.app_passwords[i];
+    }
+    r = found ? judge(users, found, peer, answer, err) : err_set(err, ERR_NOT_FOUND, "no app password");
+    if (r == 0)
+        *verifier = *its;
     credential_deinit(&credential);
     return r;
 }

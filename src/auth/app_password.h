@@ -3,7 +3,8 @@
  * 28 characters, 140 random bits (secret_code.h): a fast hash keeps them as well as a slow one would. It is of the account
  * and the password alone, so one computation and some comparisons tell which of a user's it is, or none: a sign-in costs no
  * argon2id, and what does not look like an app password costs nothing at all.
- * In SCRAM a name has one salt, so an app password has a name of its own there: user/label.
+ * In SCRAM a name has one salt, so all passwords of a user share theirs, and a proof is tried against each. Where they cannot,
+ * since the password is of another provider, an app password has a name of its own: user/label.
  *
  * Each may be bound to scopes (protocols), to reading alone, to networks, to a time, which ends the sessions that it opened, too. What is refused for those is told only to
  * the log: who holds a stolen one learns nothing from where it fails.
@@ -68,6 +69,14 @@ MUST_USE int app_password_verifier(struct users *users, const struct user *user,
                                    enum scram_hash hash, const struct auth_peer *peer,
                                    struct scram_verifier *verifier_out, struct provider_answer *answer,
                                    struct err *err);
+
+/* For SCRAM under the user's name: was the proof, which the password did not make, made by one of them?
+ *   proves    looks at one of them
+ *   verifier  in: what the client was told; out: that of the app password
+ *   errors    as app_password_check */
+MUST_USE int app_password_prove(struct users *users, const struct user *user, const struct auth_peer *peer,
+                                scram_proves_fn *proves, void *ctx, struct scram_verifier *verifier,
+                                struct provider_answer *answer, struct err *err);
 
 /* It was used, at this moment. */
 void app_password_note_use(struct users *users, const struct user *user, uint64_t id,

@@ -113,6 +113,11 @@ struct auth_scram;
 MUST_USE int auth_scram_begin(struct auth *auth, const struct auth_request *request, enum scram_hash hash,
                               struct auth_scram **attempt_out, struct scram_verifier *verifier_out,
                               struct auth_outcome *outcome, struct err *err);
+/* The proof was not made with the password of `verifier`: with an app password of the user? Then `verifier` is that one from now
+ * on, for the server's signature, and the attempt is the app password's: end it with `proved`.
+ *   proves  checks the client's proof against a verifier; called inside */
+bool auth_scram_is_app_password(struct auth *auth, struct auth_scram *attempt, scram_proves_fn *proves,
+                                void *ctx, struct scram_verifier *verifier);
 MUST_USE int auth_scram_end(struct auth *auth, struct auth_scram **attempt, bool proved,
                             enum auth_reason reason, struct auth_outcome *outcome, struct err *err);
 

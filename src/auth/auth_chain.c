@@ -10,6 +10,11 @@ static void forget_answer(struct attempt *t)
     t->answer = (struct provider_answer){ .groups = BUF_INIT };
 }
 
+struct proof {
+    scram_proves_fn *proves;
+    void *ctx;
+};
+
 /* One call of one provider, and what it asks with. */
 struct call {
     bool (*knows)(const struct provider_ops *ops); /* does it know this kind of credential? */
@@ -18,6 +23,7 @@ struct call {
     struct str credential;
     enum scram_hash hash;
     struct scram_verifier *verifier_out;
+    const struct proof *proof;
 };
 
 /* -ERR_AUTH, -ERR_NOT_FOUND and -ERR_UNAVAILABLE are answers; whatever else a provider fails with, it could not be asked. */
@@ -89,6 +95,17 @@ static int make_app_verifier(const struct provider *p, struct attempt *t, struct
                                 call->verifier_out, &t->answer, err);
 }
 
+static bool knows_app_proof(const struct provider_ops *ops)
+{
+    return ops->app_proof;
+}
+
+static int make_app_proof(const struct provider *p, struct attempt *t, struct call *call, struct err *err)
+{
+    return p->ops->app_proof(p->ctx, str_c(t->name), t->request->peer, call->proof->proves, call->proof->ctx,
+                             call->verifier_out, &t->answer, err);
+}
+
 static bool knows_verify(const struct provider_ops *ops)
 {
     return ops->verify;
@@ -146,6 +163,16 @@ int chain_app_verifier(struct auth *a, struct attempt *t, enum scram_hash hash,
 {
     struct call call = {
         .knows = knows_app_verifier, .make = make_app_verifier, .hash = hash, .verifier_out = verifier_out
+    };
+    return ask(a, t, &call, err);
+}
+
+int chain_app_proof(struct auth *a, struct attempt *t, scram_proves_fn *proves, void *ctx,
+                    struct scram_verifier *verifier, struct err *err)
+{
+    struct proof proof = { proves, ctx };
+    struct call call = {
+        .knows = knows_app_proof, .make = make_app_proof, .verifier_out = verifier, .proof = &proof
     };
     return ask(a, t, &call, err);
 }

@@ -298,6 +298,68 @@ static int scram(struct decision *d, const char *name, const char *password)
     return auth_scram_end(d->auth, &attempt, proved, proved ? AUTH_OK : AUTH_WRONG, &d->outcome, &d->f.err);
 }
 
+struct typed {
+    const char *password;
+};
+
+static bool proves(void *ctx, const struct scram_verifier *verifier)
+{
+    const struct typed *typed = ctx;
+    return scram_matches(verifier, str_c(typed->password));
+}
+
+static int scram_plain(struct decision *d, const char *password, bool store_fails)
+{
+    const struct auth_request request = { .peer = &peer,
+                                          .mechanism = "SCRAM-SHA-256",
+                                          .authcid = STR("anna") };
+    struct typed typed = { password };
+    struct auth_scram *attempt;
+    struct scram_verifier verifier;
+    clock_fake_advance(&d->f.clock, 10 * 1000);
+    assert_int_equal(
+        auth_scram_begin(d->auth, &request, SCRAM_SHA_256, &attempt, &verifier, &d->outcome, NULL), 0);
+    if (store_fails)
+        faulty_store_plan(d->f.store, &(struct faulty_plan){ FAULTY_GET, 1, ERR_IO, FAULTY_BEFORE, true });
+    bool proved = proves(&typed, &verifier) ||
+                  auth_scram_is_app_password(d->auth, attempt, proves, &typed, &verifier);
+    assert_true(!proved || proves(&typed, &verifier)); /* the signature is made with the right one */
+    int r = auth_scram_end(d->auth, &attempt, proved, proved ? AUTH_OK : AUTH_WRONG, &d->outcome, &d->f.err);
+    faulty_store_plan(d->f.store, &(struct faulty_plan){ 0 });
+    return r;
+}
+
+static void test_scram_under_the_plain_name_takes_all_passwords_of_the_user(void **state)
+{
+    (void)state;
+    struct decision d;
+    struct recovery_codes codes;
+    struct app_password phone, sieve;
+    char shown[SECRET_CODE_SHOWN_BYTES], other[SECRET_CODE_SHOWN_BYTES];
+    begin(&d);
+    const struct app_password_wish wish = { .label = STR("phone"), .read_only = true };
+    const struct app_password_wish for_sieve = { .label = STR("sieve"), .scopes = SCOPE_SIEVE };
+    assert_int_equal(app_password_add(d.f.users, &d.f.anna, &for_sieve, other, &sieve, NULL), 0);
+    assert_int_equal(app_password_add(d.f.users, &d.f.anna, &wish, shown, &phone, NULL), 0);
+    for (int changed = 0; changed < 2; changed++) {
+        const char *password = changed ? "another" : "secret";
+        assert_int_equal(scram_plain(&d, password, false), 0);
+        assert_int_equal(d.outcome.app_password_id, 0);
+        assert_int_equal(scram_plain(&d, shown, false), 0);
+        assert_true(d.outcome.app_password_id == phone.id && d.outcome.read_only);
+        assert_int_equal(scram_plain(&d, other, false), -ERR_AUTH);
+        assert_int_equal(d.outcome.reason, AUTH_SCOPE);
+        assert_int_equal(scram_plain(&d, "wrong", false), -ERR_AUTH);
+        assert_int_equal(d.outcome.reason, AUTH_WRONG);
+        assert_int_equal(scram_plain(&d, shown, true), -ERR_UNAVAILABLE);
+        assert_int_equal(users_set_password(d.f.users, STR("anna"), STR("another"), NULL), 0);
+    }
+    enable(&d, "anna", &codes);
+    assert_int_equal(scram_plain(&d, "another", false), -ERR_AUTH);
+    assert_int_equal(scram_plain(&d, shown, false), 0);
+    end(&d);
+}
+
 static void test_scram_needs_the_factor_and_knows_app_passwords_by_label(void **state)
 {
     (void)state;
@@ -330,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_app_password_opens_whoever_keeps_the_password),
         cmocka_unit_test(test_app_password_of_one_who_has_left_opens_nothing),
         cmocka_unit_test(test_what_others_prove_counts_where_it_is_more_than_a_password),
+        cmocka_unit_test(test_scram_under_the_plain_name_takes_all_passwords_of_the_user),
         cmocka_unit_test(test_scram_needs_the_factor_and_knows_app_passwords_by_label),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,8 @@ MUST_USE int chain_scram(struct auth *auth, struct attempt *t, enum scram_hash h
                          struct scram_verifier *verifier_out, struct err *err);
 MUST_USE int chain_app_verifier(struct auth *auth, struct attempt *t, enum scram_hash hash,
                                 struct scram_verifier *verifier_out, struct err *err);
+MUST_USE int chain_app_proof(struct auth *auth, struct attempt *t, scram_proves_fn *proves, void *ctx,
+                             struct scram_verifier *verifier, struct err *err);
 /* t->user is of another provider than ours, and an app password was right: does that provider still know him? What it says of
  * holds is added to the answer. One that cannot be asked about a name knows everybody. */
 MUST_USE int chain_vouch(struct auth *auth, struct attempt *t, struct err *err);

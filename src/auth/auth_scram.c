@@ -32,9 +32,10 @@ static void made_up(const struct auth *a, char what, struct str name, unsigned c
 static void make_up(const struct auth *a, const struct attempt *t, enum scram_hash hash,
                     struct scram_verifier *out)
 {
-    uint32_t iterations = t->label.n ? (uint32_t)SCRAM_ITERATIONS_MIN : a->params.scram_iterations;
     struct buf name = BUF_INIT;
-    *out = (struct scram_verifier){ .hash = hash, .iterations = iterations, .salt_bytes = DECOY_SALT_BYTES };
+    *out = (struct scram_verifier){ .hash = hash,
+                                    .iterations = a->params.scram_iterations,
+                                    .salt_bytes = DECOY_SALT_BYTES };
     buf_printf(&name, "%s/" STR_FMT, t->name, STR_ARG(t->label));
     made_up(a, hash == SCRAM_SHA_1 ? '1' : '2', buf_str(&name), out->salt, DECOY_SALT_BYTES);
     buf_deinit(&name);
@@ -102,6 +103,21 @@ int auth_scram_begin(struct auth *a, const struct auth_request *request, enum sc
     return 0;
 }
 
+bool auth_scram_is_app_password(struct auth *a, struct auth_scram *s, scram_proves_fn *proves, void *ctx,
+                                struct scram_verifier *verifier)
+{
+    struct attempt *t = &s->attempt;
+    struct auth_outcome ours = { .provider = s->provider }; /* the caller's may be gone */
+    if (s->found < 0 || t->label.n > 0)
+        return false;
+    t->outcome = &ours;
+    int r = chain_app_proof(a, t, proves, ctx, verifier, NULL);
+    s->provider = ours.provider;
+    if (r == -ERR_UNAVAILABLE || (r == -ERR_AUTH && t->answer.app_password_id))
+        s->found = r; /* it is one, and may not be used here */
+    return r == 0;
+}
+
 int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enum auth_reason reason,
                    struct auth_outcome *outcome, struct err *err)
 {
@@ -112,6 +128,10 @@ int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enu
     int r = s->found;
     if (t->locked && r == -ERR_AUTH)
         outcome->reason = AUTH_LOCKED;
+    if (r == -ERR_UNAVAILABLE) {
+        outcome->reason = AUTH_PROVIDER_DOWN;
+        r = err_set(err, ERR_UNAVAILABLE, "the app passwords of the user cannot be read");
+    }
     if (r == 0 && !proved) {
         outcome->reason = reason;
         r = -ERR_AUTH;

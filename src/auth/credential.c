@@ -124,6 +124,16 @@ void credential_remove_app_password(struct credential *credential, uint64_t id)
     sodium_memzero(&all[count], sizeof all[count]);
 }
 
+const struct verifiers *credential_salts(const struct credential *credential, bool for_app_password)
+{
+    if (for_app_password && credential->verifiers.count > 0)
+        return &credential->verifiers;
+    for (size_t i = 0; i < credential->app_password_count; i++)
+        if (credential->app_passwords[i].verifiers.count > 0)
+            return &credential->app_passwords[i].verifiers;
+    return NULL;
+}
+
 /* ---- bytes ---- */
 
 static void encode_verifiers(const struct verifiers *verifiers, struct buf *out)

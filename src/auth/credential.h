@@ -84,6 +84,10 @@ struct app_password *credential_find_app_password(struct credential *credential,
 struct app_password *credential_add_app_password(struct credential *credential);
 void credential_remove_app_password(struct credential *credential, uint64_t id);
 
+/* Those whose salts a new password takes: of the app passwords, so that they stay of use; else, for an app password, those of the
+ * password. NULL: none. Borrows. */
+const struct verifiers *credential_salts(const struct credential *credential, bool for_app_password);
+
 void credential_encode(const struct credential *credential, struct buf *out); /* a secret: wipe it */
 /* Into a record that credential_init made, or none did: what was in it is not looked at.
  * -ERR_CORRUPT; then nothing needs credential_deinit. */

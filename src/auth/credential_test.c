@@ -6,7 +6,7 @@ static struct credential made(void)
 {
     struct credential c;
     credential_init(&c, (struct account_id){ 7 });
-    assert_int_equal(verifiers_make(STR("secret"), 1, true, &c.verifiers, NULL), 0);
+    assert_int_equal(verifiers_make(STR("secret"), NULL, 1, true, &c.verifiers, NULL), 0);
     c.totp.state = SECOND_FACTOR_ACTIVE;
     c.totp.since_ms = 1700000000000;
     c.totp.used_step = 77;
@@ -21,7 +21,7 @@ static struct credential made(void)
         p->created_ms = 5, p->expires_ms = i ? 6 : 0;
         p->scopes = SCOPE_IMAP, p->read_only = i == 1;
         memset(p->hash, 'h', sizeof p->hash);
-        assert_int_equal(verifiers_make(STR("x"), i ? 1 : 0, false, &p->verifiers, NULL), 0);
+        assert_int_equal(verifiers_make(STR("x"), NULL, i ? 1 : 0, false, &p->verifiers, NULL), 0);
     }
     return c;
 }

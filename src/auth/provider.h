@@ -62,6 +62,9 @@ struct provider_answer {
     enum token_fault token_fault; /* why it is: for the log, and for the client (bearer.h) */
 };
 
+/* Was a client's proof made with the password of `verifier`? */
+typedef bool scram_proves_fn(void *ctx, const struct scram_verifier *verifier);
+
 struct provider_ops {
     const char
         *name; /* as in auth.providers and in the audit log: "own", "passwd-file", "ldap", "pam", "oauth" */
@@ -85,6 +88,11 @@ struct provider_ops {
     int (*app_verifier)(void *provider, struct str name, struct str label, enum scram_hash hash,
                         const struct auth_peer *peer, struct scram_verifier *verifier_out,
                         struct provider_answer *answer, struct err *err);
+    /* The proof was not made with the password whose verifier `scram` gave: with an app password of the same salt? `verifier` is
+     * that one then, and `answer` what it may. As app_password; NULL: it has none. */
+    int (*app_proof)(void *provider, struct str name, const struct auth_peer *peer, scram_proves_fn *proves,
+                     void *proves_ctx, struct scram_verifier *verifier, struct provider_answer *answer,
+                     struct err *err);
     /* Spend what a wrong password costs: for a name that nobody knows. Of the first provider that has it. */
     void (*decoy)(void *provider, struct str password);
     /* A number that changes whenever an earlier yes for any user may no longer hold; NULL: answers are known good for

@@ -51,13 +51,14 @@ struct upgrade {
     struct verifiers verifiers;
 };
 
-/* Have those of `credential` what the settings ask for? */
+/* Have those of `credential` what the settings ask for? More iterations would part the password from the app passwords. */
 static bool is_complete(const struct users *users, const struct credential *credential)
 {
     const struct verifiers *v = &credential->verifiers;
     const struct scram_verifier *sha_256 = verifiers_find(v, SCRAM_SHA_256);
-    return sha_256 && sha_256->iterations >= users->params.scram_iterations &&
-           (!users->params.scram_sha_1 || verifiers_find(v, SCRAM_SHA_1));
+    bool enough = sha_256 && (sha_256->iterations >= users->params.scram_iterations ||
+                              credential_salts(credential, false));
+    return enough && (!users->params.scram_sha_1 || verifiers_find(v, SCRAM_SHA_1));
 }
 
 /* Not if the password has been changed meanwhile. */
@@ -78,16 +79,16 @@ static void add_verifiers(struct users *users, const struct user *user, struct s
     struct upgrade upgrade;
     if (users->params.scram_iterations == 0 || credential_read(users, user, &credential, NULL) < 0)
         return;
-    bool complete = is_complete(users, &credential);
+    if (!is_complete(users, &credential)) {
+        memcpy(upgrade.hash, user->hash, sizeof upgrade.hash);
+        int r = users_make_verifiers(users, prepared, credential_salts(&credential, false),
+                                     &upgrade.verifiers, NULL);
+        if (r == 0)
+            r = credential_change(users, user, CREDENTIAL_ADDS, upgrade_plan, &upgrade, NULL);
+        (void)r;
+        sodium_memzero(&upgrade, sizeof upgrade);
+    }
     credential_deinit(&credential);
-    if (complete)
-        return;
-    memcpy(upgrade.hash, user->hash, sizeof upgrade.hash);
-    int r = users_make_verifiers(users, prepared, &upgrade.verifiers, NULL);
-    if (r == 0)
-        r = credential_change(users, user, CREDENTIAL_ADDS, upgrade_plan, &upgrade, NULL);
-    (void)r;
-    sodium_memzero(&upgrade, sizeof upgrade);
 }
 
 /* ---- passwords ---- */
@@ -151,6 +152,19 @@ static int own_app_verifier(void *ctx, struct str name, struct str label, enum s
     return r;
 }
 
+static int own_app_proof(void *ctx, struct str name, const struct auth_peer *peer, scram_proves_fn *proves,
+                         void *proves_ctx, struct scram_verifier *verifier, struct provider_answer *answer,
+                         struct err *err)
+{
+    struct own *own = ctx;
+    struct user user;
+    int r = find_any(own, name, &user, err);
+    if (r == 0)
+        r = app_password_prove(own->params.users, &user, peer, proves, proves_ctx, verifier, answer, err);
+    sodium_memzero(&user, sizeof user);
+    return r;
+}
+
 static int own_scram(void *ctx, struct str name, enum scram_hash hash, struct scram_verifier *verifier_out,
                      struct provider_answer *answer, struct err *err)
 {
@@ -197,6 +211,7 @@ static const struct provider_ops own_ops = {
     .scram = own_scram,
     .app_password = own_app_password,
     .app_verifier = own_app_verifier,
+    .app_proof = own_app_proof,
     .decoy = own_decoy,
     .free = own_free,
 };

@@ -107,6 +107,17 @@ static int take_first(struct sasl *s, struct str response, struct buf *challenge
     return 1;
 }
 
+struct proving {
+    struct str auth_message;
+    const struct scram_client_final *final;
+};
+
+static bool proves(void *ctx, const struct scram_verifier *verifier)
+{
+    const struct proving *p = ctx;
+    return scram_proof_matches(verifier, p->auth_message, p->final);
+}
+
 static int take_final(struct sasl *s, struct str response, struct buf *challenge,
                       struct auth_outcome *outcome, struct err *err)
 {
@@ -120,7 +131,10 @@ static int take_final(struct sasl *s, struct str response, struct buf *challenge
     bool same_nonce = str_eq(final.nonce, buf_str(&scram->nonce));
     bool bound = scram_binding_matches(final.binding, buf_str(&scram->gs2_header),
                                        str_make(scram->binding, scram->binding_bytes));
-    bool right = scram_proof_matches(&scram->verifier, buf_str(&scram->auth_message), &final);
+    struct proving proving = { buf_str(&scram->auth_message), &final };
+    bool right = proves(&proving, &scram->verifier) ||
+                 auth_scram_is_app_password(s->params.auth, scram->attempt, proves, &proving,
+                                            &scram->verifier);
     sodium_memzero(&final, sizeof final);
     r = end_attempt(s, same_nonce && bound && right, bound ? AUTH_WRONG : AUTH_CHANNEL_BINDING, outcome, err);
     if (r < 0)

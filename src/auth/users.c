@@ -167,17 +167,25 @@ static int add_plan(struct users *users, void *args, uint64_t version, struct ba
     return credential_plan_password(users, user, &addition->verifiers, batch, err);
 }
 
-static int hash_password(const struct users *users, struct str password, char hash_out[USER_HASH_BYTES_MAX],
-                         struct verifiers *verifiers_out, struct err *err)
+/* user: whose it is to be; NULL: of one who is not there yet */
+static int hash_password(struct users *users, const struct user *user, struct str password,
+                         char hash_out[USER_HASH_BYTES_MAX], struct verifiers *verifiers_out, struct err *err)
 {
     struct buf prepared = BUF_INIT;
-    int r = password_prepare(password, &prepared, err);
+    struct credential credential;
+    credential_init(&credential, (struct account_id){ 0 });
+    int r = user ? credential_read(users, user, &credential, err) : 0;
+    if (r < 0)
+        return r;
+    r = password_prepare(password, &prepared, err);
     if (r == 0)
         r = password_hash(buf_str(&prepared), users->params.hash_passes, users->params.hash_memory_bytes,
                           hash_out, err);
     if (r == 0)
-        r = users_make_verifiers(users, buf_str(&prepared), verifiers_out, err);
+        r = users_make_verifiers(users, buf_str(&prepared), credential_salts(&credential, false),
+                                 verifiers_out, err);
     sasl_wipe(&prepared);
+    credential_deinit(&credential);
     return r;
 }
 
@@ -192,7 +200,7 @@ int users_add(struct users *users, struct str name, struct str password, struct 
     /* Before the slow hash; add_plan looks again. */
     if (users_find(users, str_c(user->name), &existing, NULL) == 0)
         return err_set(err, ERR_EXISTS, "user %.200s exists already", user->name);
-    r = hash_password(users, password, user->hash, &addition.verifiers, err);
+    r = hash_password(users, NULL, password, user->hash, &addition.verifiers, err);
     user->password_changed_ms = user->created_ms;
     if (r == 0)
         r = users_change(users, add_plan, &addition, err);
@@ -280,7 +288,7 @@ int users_set_password(struct users *users, struct str name, struct str password
     struct user user;
     int r = users_find(users, name, &user, err);
     if (r == 0)
-        r = hash_password(users, password, fresh.hash, &fresh.verifiers, err);
+        r = hash_password(users, &user, password, fresh.hash, &fresh.verifiers, err);
     if (r == 0)
         r = users_normalise_existing(users, name, fresh.name, err);
     if (r == 0)

@@ -55,7 +55,8 @@ bool users_old_spelling(struct str name, char out[USER_NAME_BYTES_MAX + 1]);
 /* verifier.c: what SCRAM needs of a prepared password, as users_params say. */
 struct verifiers;
 MUST_USE int users_make_verifiers(const struct users *users, struct str prepared,
-                                  struct verifiers *verifiers_out, struct err *err);
+                                  const struct verifiers *like, struct verifiers *verifiers_out,
+                                  struct err *err);
 /* users_client.c: "R/" name */
 void users_referral_key(const char *name, struct buf *key);
 

@@ -5,30 +5,40 @@
 
 #include <sodium.h>
 
-static int add(struct str prepared, enum scram_hash hash, uint32_t iterations, struct verifiers *all,
-               struct err *err)
+static int add(struct str prepared, enum scram_hash hash, const struct verifiers *like, uint32_t iterations,
+               struct verifiers *all, struct err *err)
 {
-    unsigned char salt[VERIFIER_SALT_BYTES];
-    rand_system.bytes(&rand_system, salt, sizeof salt);
-    return scram_derive(hash, prepared, str_make(salt, sizeof salt), iterations, &all->each[all->count++],
-                        err);
+    const struct scram_verifier *other = like ? verifiers_find(like, hash) : NULL;
+    struct scram_verifier *v = &all->each[all->count++];
+    unsigned char fresh[VERIFIER_SALT_BYTES];
+    if (other)
+        return scram_derive(hash, prepared, str_make(other->salt, other->salt_bytes), other->iterations, v,
+                            err);
+    rand_system.bytes(&rand_system, fresh, sizeof fresh);
+    return scram_derive(hash, prepared, str_make(fresh, sizeof fresh), iterations, v, err);
 }
 
-int verifiers_make(struct str prepared, uint32_t iterations, bool sha_1, struct verifiers *verifiers_out,
-                   struct err *err)
+int verifiers_make(struct str prepared, const struct verifiers *like, uint32_t iterations, bool sha_1,
+                   struct verifiers *verifiers_out, struct err *err)
 {
     *verifiers_out = (struct verifiers){ .count = 0 };
-    int r = iterations ? add(prepared, SCRAM_SHA_256, iterations, verifiers_out, err) : 0;
+    int r = iterations ? add(prepared, SCRAM_SHA_256, like, iterations, verifiers_out, err) : 0;
     if (r == 0 && iterations && sha_1)
-        r = add(prepared, SCRAM_SHA_1, iterations, verifiers_out, err);
+        r = add(prepared, SCRAM_SHA_1, like, iterations, verifiers_out, err);
     return r;
 }
 
-int users_make_verifiers(const struct users *users, struct str prepared, struct verifiers *verifiers_out,
-                         struct err *err)
+int users_make_verifiers(const struct users *users, struct str prepared, const struct verifiers *like,
+                         struct verifiers *verifiers_out, struct err *err)
 {
-    return verifiers_make(prepared, users->params.scram_iterations, users->params.scram_sha_1, verifiers_out,
-                          err);
+    return verifiers_make(prepared, like, users->params.scram_iterations, users->params.scram_sha_1,
+                          verifiers_out, err);
+}
+
+bool verifiers_alike(const struct scram_verifier *a, const struct scram_verifier *b)
+{
+    return a->hash == b->hash && a->iterations == b->iterations && a->salt_bytes == b->salt_bytes &&
+           memcmp(a->salt, b->salt, a->salt_bytes) == 0;
 }
 
 void verifiers_wipe(struct verifiers *verifiers)
