@@ -75,6 +75,8 @@ static enum auth_reason reason_of(enum token_fault fault)
         return AUTH_OK;
     case TOKEN_EXPIRED:
         return AUTH_TOKEN_EXPIRED;
+    case TOKEN_SCOPE:
+        return AUTH_SCOPE;
     default:
         return AUTH_TOKEN_BAD;
     }

@@ -168,7 +168,7 @@ static void test_oauth_tells_faults_by_class(void **state)
         { "{\"alg\":\"ES256\"}",
           "{\"iss\":\"" ISSUER
           "\",\"aud\":\"imap\",\"exp\":2000,\"scope\":\"x\",\"preferred_username\":\"anna\"}",
-          TOKEN_SCOPE, AUTH_TOKEN_BAD },
+          TOKEN_SCOPE, AUTH_SCOPE },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct place p;

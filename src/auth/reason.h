@@ -11,7 +11,7 @@ enum auth_reason {
     AUTH_DISABLED,     /* by the administrator */
     AUTH_EXPIRED,      /* the password is right and too old */
     AUTH_SECOND_FACTOR_MISSING, /* a password alone does not open this account */
-    AUTH_SCOPE,                 /* an app password that is for other protocols */
+    AUTH_SCOPE,                 /* an app password for other protocols, a token that is not for mail */
     AUTH_ADDRESS_REFUSED,       /* an app password that is for other networks */
     AUTH_TOKEN_BAD,
     AUTH_TOKEN_EXPIRED,
