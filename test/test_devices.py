@@ -174,6 +174,8 @@ def test_kick_by_user_session_address_and_app_password(server):
     assert gone(bert)
     assert b"1 session ended" in server.run("kick", ANNA).stdout
     assert gone(last)
+    assert {d["client"]: d.get("app_password") for d in server.json("sessions", ANNA)["devices"]} == {
+        "Phone": "phone", "Laptop": None, "Far": None, "Last": None}
     for args in ((ANNA, "--app-password", "none"), ("10.0.0.0/8",), ("nobody@example.org",), ("4711",)):
         assert server.run("kick", *args, check=False).returncode == 1
     kicks = [e for e in events(server, "admin") if e["command"] == "kick"]

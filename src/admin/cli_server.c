@@ -136,7 +136,7 @@ int cli_sessions(struct cli *cli, struct err *err)
     static const struct column device_columns[] = {
         { "LAST SEEN", "last_s", COLUMN_TIME }, { "FIRST SEEN", "first_s", COLUMN_TIME },
         { "FROM", "address", COLUMN_TEXT },     { "NETWORK", "network", COLUMN_TEXT },
-        { "HOW", "mechanism", COLUMN_TEXT },    { "APP PASSWORD", "app_password", COLUMN_COUNT },
+        { "HOW", "mechanism", COLUMN_TEXT },    { "APP PASSWORD", "app_password", COLUMN_TEXT },
         { "CLIENT", "client", COLUMN_TEXT },    { NULL },
     };
     json_t *result;

@@ -195,11 +195,27 @@ static void add_device(void *ctx, const struct device *device)
     char network[DEVICE_NETWORK_BYTES], address[PEER_ADDRESS_BYTES];
     device_network(device, network);
     device_address(device, address);
-    json_array_append_new(
-        ctx, json_pack("{s:I, s:I, s:o, s:s, s:s, s:s, s:I}", "first_s",
-                       (json_int_t)(device->first_ms / 1000), "last_s", (json_int_t)(device->last_ms / 1000),
-                       "client", admin_text(str_c(device->client)), "address", address, "network", network,
-                       "mechanism", device->mechanism, "app_password", (json_int_t)device->app_password_id));
+    json_array_append_new(ctx, json_pack("{s:I, s:I, s:o, s:s, s:s, s:s, s:I}", "first_s",
+                                         (json_int_t)(device->first_ms / 1000), "last_s",
+                                         (json_int_t)(device->last_ms / 1000), "client",
+                                         admin_text(str_c(device->client)), "address", address, "network",
+                                         network, "mechanism", device->mechanism, "app_password_id",
+                                         (json_int_t)device->app_password_id));
+}
+
+/* The devices that this app password has let in are told its label. */
+static int add_label(void *ctx, const struct app_password *password, const struct app_password_use *use,
+                     struct err *err)
+{
+    size_t i;
+    json_t *device;
+    (void)use, (void)err;
+    json_array_foreach((json_t *)ctx, i, device)
+    {
+        if (json_integer_value(json_object_get(device, "app_password_id")) == (json_int_t)password->id)
+            json_object_set_new(device, "app_password", admin_text(str_c(password->label)));
+    }
+    return 0;
 }
 
 int admin_sessions(struct admin_call *call, json_t **result_out, struct err *err)
@@ -215,6 +231,8 @@ int admin_sessions(struct admin_call *call, json_t **result_out, struct err *err
         presence_each(call->admin->server->presence, add_session_of, &now);
     if (r == 0)
         r = devices_each(call->admin->backend->devices, user.account, add_device, devices, err);
+    if (r == 0)
+        r = app_password_each(call->admin->backend->users, &user, add_label, devices, err);
     json_t *result = json_pack("{s:s, s:o, s:o, s:I}", "user", user.name, "now", now.list, "devices", devices,
                                "keep_s", (json_int_t)call->admin->config->devices.keep_s);
     if (r == 0)
