@@ -28,6 +28,7 @@ static int open_passwd_file(const struct providers_params *p, struct provider *o
                                                                     .domain = c->passwd_file.domain,
                                                                     .allow_weak = c->passwd_file.allow_weak },
                                                         .log = p->log,
+                                                        .scram = c->passwd_file.scram,
                                                         .clock = p->clock,
                                                         .hashes_max = (uint32_t)c->auth.hashes_at_once };
     return provider_passwd_file_new(&params, out, err);
@@ -86,6 +87,7 @@ static int open_ldap(const struct providers_params *p, struct provider *out, str
         .user_filter = c->ldap.user_filter,
         .user_dn = c->ldap.user_dn,
         .by_attribute = c->ldap.verify == CONFIG_LDAP_ATTRIBUTE,
+        .scram = c->ldap.scram,
         .password_attribute = c->ldap.password_attribute,
         .name_attribute = c->ldap.name_attribute,
         .disabled = c->ldap.disabled,

@@ -1,4 +1,5 @@
 """Users whom a file in Dovecot's format, an LDAP directory or PAM knows come in over the wire."""
+import base64
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import loft
 import pytest
 import slapd
 from imapwire import Imap
+from scramwire import Scram, b64
 
 NO = b"NO [AUTHENTICATIONFAILED]"
 DOWN = b"NO [UNAVAILABLE]"
@@ -100,6 +102,38 @@ def test_passwd_file_takes_what_dovecot_makes(file_of_users):
     for name in names:
         assert login(server, name, "p\u00e4ss wort").startswith(b"OK"), name
         assert login(server, name, "p\u00e4ss worT").startswith(NO), name
+
+
+def scram(server, name, password):
+    """The tagged answer; with the server's own proof looked at."""
+    wire, client = Imap(server), Scram(name, password)
+    wire.send(b"s AUTHENTICATE SCRAM-SHA-256 " + b64(client.first()) + b"\r\n")
+    line = wire.raw()
+    if line.startswith(b"+ "):
+        wire.send(b64(client.final(base64.b64decode(line[2:]))) + b"\r\n")
+        line = wire.raw()
+    if line.startswith(b"+ "):
+        assert base64.b64decode(line[2:]) == client.signature
+        wire.send(b"\r\n")
+        line = wire.raw()
+    wire.close()
+    return line[2:]
+
+
+def test_scram_is_there_for_users_of_a_file_by_setting(tmp_path):
+    path = tmp_path / "users"
+    path.write_text("anna@example.org:{PLAIN}secret\nbert@example.org:{SCRAM-SHA-256}4096,EeHsGrk7u+zBx5+hym1OqA==,"
+                    "mmo8ujb5Zk4rheDHXFr6rrfdkAWTsas+pPar3KxUhV0=,QG7zkApzdwrFZ7GGCNC1cIyFhzI3zeaF/uypYOc4REU=\n")
+    settings = {"auth.providers": "own passwd-file", "passwd_file.path": str(path)}
+    for yes in ("no", "yes"):
+        with loft.Loft({**settings, "passwd_file.scram": yes}) as server:
+            wire = Imap(server)
+            offered = b"AUTH=SCRAM-SHA-256" in b"".join(wire.run("CAPABILITY")[0])
+            wire.close()
+            assert offered == (yes == "yes")
+            for name in ("anna@example.org", "bert@example.org"):
+                assert scram(server, name, "secret").startswith(b"OK" if offered else b"NO"), name
+                assert scram(server, name, "wrong").startswith(b"NO")
 
 
 # ---- LDAP ----

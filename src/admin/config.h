@@ -126,7 +126,7 @@ struct config {
     } totp;
     struct {
         const char *path, *scheme, *domain;
-        bool allow_weak;
+        bool allow_weak, scram;
     } passwd_file;
     struct {
         const char *uris;
@@ -135,6 +135,7 @@ struct config {
         const char *bind_dn, *bind_password_file; /* "": anonymous */
         const char *base, *user_filter, *user_dn;
         uint64_t verify; /* enum config_ldap_verify */
+        bool scram;
         const char *password_attribute, *name_attribute, *disabled;
         const char *group_attribute, *group_base, *group_filter, *group_name_attribute;
         uint64_t connections, timeout_ms;

@@ -405,6 +405,11 @@ const struct config_setting config_settings[] = {
               "millions a second (SHA, SSHA, MD5, DES). To refuse them makes the file no safer, so this is "
               "yes; their "
               "number is logged. Say no once everybody has a better one." },
+    { "passwd_file.scram", CONFIG_BOOL, .standard = "no", .offset = FIELD(passwd_file.scram),
+      .help = "Take SCRAM from users of the file. Say yes only when all of them have a password with "
+              "{SCRAM-SHA-256} or a plain one, "
+              "and none allow_nets: clients choose SCRAM where it is offered, and the others would not come "
+              "in." },
 
     { "ldap.uris", CONFIG_STRING, .standard = "", .max = CONFIG_VALUE_BYTES_MAX, .offset = FIELD(ldap.uris),
       .help = "Servers of the directory, with spaces between: ldaps://HOST, ldap://HOST, with a port where "
@@ -435,7 +440,12 @@ const struct config_setting config_settings[] = {
     { "ldap.verify", CONFIG_WORD, .standard = "bind", .words = ldap_verify, .offset = FIELD(ldap.verify),
       .help = "bind lets the directory verify passwords. attribute reads ldap.password_attribute and "
               "verifies here, which takes the right to "
-              "read it, and makes SCRAM possible." },
+              "read it." },
+    { "ldap.scram", CONFIG_BOOL, .standard = "no", .offset = FIELD(ldap.scram),
+      .help = "With ldap.verify = attribute: take SCRAM from users of the directory. Say yes only when all "
+              "of them have a password with "
+              "{SCRAM-SHA-256} or a plain one: clients choose SCRAM where it is offered, and the others "
+              "would not come in." },
     { "ldap.password_attribute", CONFIG_STRING, .standard = "userPassword", .min = 1, .max = 100,
       .offset = FIELD(ldap.password_attribute),
       .help = "Attribute with passwords for ldap.verify = attribute, with schemes as passwd-file has them. "

@@ -198,15 +198,12 @@ static int ldap_verify(void *ctx, struct str name, struct str password, const st
 static int ldap_scram(void *ctx, struct str name, enum scram_hash hash, struct scram_verifier *verifier_out,
                       struct provider_answer *answer, struct err *err)
 {
-    const struct ldap_provider *p = ctx;
     struct question q = { .provider = ctx,
                           .want = WANT_SCRAM,
                           .name = name,
                           .hash = hash,
                           .verifier_out = verifier_out,
                           .answer = answer };
-    if (only_after_bind(p)) /* every name is ours */
-        return err_set(err, ERR_AUTH, "the directory gives no passwords away");
     return ask(&q, err);
 }
 
@@ -222,6 +219,9 @@ static void ldap_free(void *ctx)
 }
 
 static const struct provider_ops ldap_ops = {
+    .name = "ldap", .find = ldap_find, .verify = ldap_verify, .free = ldap_free
+};
+static const struct provider_ops ldap_scram_ops = {
     .name = "ldap", .find = ldap_find, .verify = ldap_verify, .scram = ldap_scram, .free = ldap_free
 };
 
@@ -286,6 +286,8 @@ static int check_settings(struct ldap_provider *p, struct err *err)
         r = check_templates(&p->params, err);
     if (r == 0 && ldap_rule_parse(str_c(p->params.disabled), &p->reader.disabled, err) < 0)
         r = err_context(err, "ldap.disabled");
+    if (r == 0 && p->params.scram && !p->params.by_attribute)
+        r = err_set(err, ERR_INVALID, "ldap.scram takes ldap.verify = attribute");
     return r < 0 ? r : read_service_password(p, err);
 }
 
@@ -312,6 +314,6 @@ int provider_ldap_new(const struct provider_ldap_params *params, struct provider
                                            .clock = params->clock,
                                            .links_max = params->connections };
     p->pool = ldap_pool_new(&pool);
-    *provider_out = (struct provider){ &ldap_ops, p, params->connections };
+    *provider_out = (struct provider){ params->scram ? &ldap_scram_ops : &ldap_ops, p, params->connections };
     return 0;
 }

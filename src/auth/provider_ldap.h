@@ -1,7 +1,8 @@
 /* provider_ldap.h: people of an LDAP directory, Active Directory included, as a provider: "ldap".     RFC 4511, RFC 4513
  *
  *   by search    the service finds the entry (`user_filter` below `base`); then the server verifies the password by a bind as
- *                that entry, or we do, by `password_attribute` (scheme.h; RFC 2307, 5.3), which also gives SCRAM
+ *                that entry, or we do, by `password_attribute` (scheme.h; RFC 2307, 5.3), which gives SCRAM where the settings say that all have a
+ *                password that it can be had of
  *   by template  `user_dn` with the name in it is bound at once. Without a service nothing tells who exists: every name counts as
  *                this provider's for a password, and find() knows nobody
  * More entries than one for a name, or more than one value of `name_attribute`, let nobody in: -ERR_UNAVAILABLE, it is for the
@@ -26,6 +27,7 @@ struct provider_ldap_params {
     const char *base, *user_filter;
     const char *user_dn;            /* a template: then user_filter is not used */
     bool by_attribute;              /* verify password_attribute instead of binding */
+    bool scram;                     /* with by_attribute: all have {SCRAM-*} or plain passwords */
     const char *password_attribute; /* values without a scheme are plain passwords */
     const char *name_attribute;     /* the account's name; "": as asked */
     const char *disabled;           /* ldap_rule_parse */

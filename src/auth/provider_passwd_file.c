@@ -267,9 +267,14 @@ static void passwd_free(void *ctx)
 static const struct provider_ops passwd_ops = { .name = "passwd-file",
                                                 .find = passwd_find,
                                                 .verify = passwd_verify,
-                                                .scram = passwd_scram,
                                                 .generation = passwd_generation,
                                                 .free = passwd_free };
+static const struct provider_ops passwd_scram_ops = { .name = "passwd-file",
+                                                      .find = passwd_find,
+                                                      .verify = passwd_verify,
+                                                      .scram = passwd_scram,
+                                                      .generation = passwd_generation,
+                                                      .free = passwd_free };
 
 int provider_passwd_file_new(const struct provider_passwd_file_params *params, struct provider *provider_out,
                              struct err *err)
@@ -286,7 +291,8 @@ int provider_passwd_file_new(const struct provider_passwd_file_params *params, s
     refresh(p);
     int r = p->copy->file ? 0 : err_set(err, p->why.kind, "%s", p->why.text);
     if (r == 0)
-        *provider_out = (struct provider){ &passwd_ops, p, params->hashes_max };
+        *provider_out = (struct provider){ params->scram ? &passwd_scram_ops : &passwd_ops, p,
+                                           params->hashes_max };
     else
         passwd_free(p);
     return r;

@@ -4,8 +4,8 @@
  * answer its times, size and inode are looked at, so that it holds as soon as it is changed, written over or replaced.
  * While it is missing or cannot be read nobody is let in by an older copy: -ERR_UNAVAILABLE.
  * What was read, and what is wrong with it, goes to the log, here: nobody else can tell of a change that no caller made.
- * SCRAM is offered for {SCRAM-*} and plain passwords, but not to users with allow_nets: the client's address is not known
- * then.
+ * SCRAM works for {SCRAM-*} and plain passwords, but not for users with allow_nets: the client's address is not known then. Clients choose
+ * it wherever it is offered, so it is known here only where the settings say that all users have such a password.
  * Opens: `path`, now and whenever it has changed, so its folder must stay reachable (a sandbox, privileges).
  * Threads: as provider.h */
 #ifndef LOFT_AUTH_PROVIDER_PASSWD_FILE_H
@@ -19,6 +19,7 @@ struct provider_passwd_file_params {
     struct passwd_file_params format;
     struct logger log;
     const struct clock *clock;
+    bool scram;          /* all have {SCRAM-*} or plain passwords */
     uint32_t hashes_max; /* verified at once; not 0 */
 };
 

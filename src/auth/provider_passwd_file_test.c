@@ -34,6 +34,7 @@ static int open_provider(struct fixture *f, struct err *err)
         .path = f->path,
         .format = { .scheme = "CRYPT", .domain = "", .allow_weak = true },
         .clock = &f->clock.clock,
+        .scram = true,
         .hashes_max = 2,
     };
     return provider_passwd_file_new(&params, &f->provider, err);
@@ -202,13 +203,17 @@ static void test_provider_passwd_file_wants_its_file_and_a_known_scheme(void **s
 {
     struct fixture *f = *state;
     struct err err = { 0 };
-    const struct provider_passwd_file_params params = { .path = f->path,
-                                                        .format = { .scheme = "ROT13", .domain = "" },
-                                                        .clock = &clock_system,
-                                                        .hashes_max = 1 };
+    struct provider_passwd_file_params params = { .path = f->path,
+                                                  .format = { .scheme = "ROT13", .domain = "" },
+                                                  .clock = &clock_system,
+                                                  .hashes_max = 1 };
     assert_int_equal(open_provider(f, &err), -ERR_NOT_FOUND);
     assert_non_null(strstr(err.text, f->path));
     assert_int_equal(provider_passwd_file_new(&params, &f->provider, &err), -ERR_INVALID);
+    params.format.scheme = "CRYPT"; /* and SCRAM where a setting says so only */
+    write_file(f, "");
+    assert_int_equal(provider_passwd_file_new(&params, &f->provider, &err), 0);
+    assert_null(f->provider.ops->scram);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
