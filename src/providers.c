@@ -126,6 +126,7 @@ int providers_prepare(const struct config *c, struct pam_helper **pam_out, struc
                                                 .folder = c->pam.folder,
                                                 .user = c->pam.user,
                                                 .group = c->pam.group,
+                                                .domain = c->pam.domain,
                                                 .timeout_ms = (uint32_t)c->pam.timeout_ms,
                                                 .calls_max = (uint32_t)c->pam.at_once };
     *pam_out = NULL;

@@ -145,6 +145,7 @@ struct config {
     } gssapi;
     struct {
         const char *service, *folder, *user, *group; /* "": the system's; who started the server */
+        const char *domain;                          /* "": none */
         uint64_t timeout_ms, at_once;
     } pam;
     struct {

@@ -500,6 +500,10 @@ const struct config_setting config_settings[] = {
               "/etc/shadow. The server itself runs no module." },
     { "pam.group", CONFIG_STRING, .standard = "", .max = 32, .offset = FIELD(pam.group),
       .help = "The group with pam.user. Empty: that of the user." },
+    { "pam.domain", CONFIG_STRING, .standard = "", .max = 253, .offset = FIELD(pam.domain),
+      .help = "Taken off names before PAM is asked: with example.org, anna@example.org is PAM's anna. Users "
+              "of a system have no "
+              "domain; with auth.default_domain, give the same here. Empty: PAM is asked for whole names." },
     { "pam.timeout_ms", CONFIG_NUMBER, CONFIG_MILLISECONDS, "10s", 100, 120000,
       .offset = FIELD(pam.timeout_ms),
       .help = "A module that takes longer is killed. Then PAM counts as down: the user is told so, and not "

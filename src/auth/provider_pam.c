@@ -20,6 +20,7 @@ enum { GRACE_MS = 1000 };
 struct pam_helper {
     pid_t pid;
     int requests; /* sends to the helper; any thread */
+    char domain[USER_NAME_BYTES_MAX + 1];
     struct pam_helper_params params;
 };
 
@@ -56,6 +57,9 @@ static int check_params(const struct provider_pam_params *params, struct err *er
         service.p[0] == '.')
         return err_set(err, ERR_INVALID, "pam.service: \"%.64s\" is no name of a PAM service",
                        params->service);
+    char domain[USER_NAME_BYTES_MAX + 1];
+    if (params->domain && *params->domain && users_normalise_domain(str_c(params->domain), domain, err) < 0)
+        return err_context(err, "pam.domain");
     return 0;
 }
 
@@ -78,6 +82,9 @@ int pam_helper_start(const struct provider_pam_params *params, struct pam_helper
         abort();
     snprintf(helper->params.service, sizeof helper->params.service, "%s", params->service);
     helper->params.folder = *params->folder ? strdup(params->folder) : NULL;
+    if (params->domain && *params->domain &&
+        users_normalise_domain(str_c(params->domain), helper->domain, NULL) < 0)
+        helper->domain[0] = '\0'; /* check_params has looked */
     helper->params.timeout_ms = params->timeout_ms;
     helper->params.calls_max = params->calls_max;
     helper->requests = -1;
@@ -169,17 +176,29 @@ static int converse(const struct pam_helper *helper, struct pam_request *request
     return r;
 }
 
-static int as_answer(struct str name, const struct pam_reply *reply, struct provider_answer *answer,
-                     struct err *err)
+/* "anna@example.org" to "anna", where that is the domain of PAM's users. */
+static struct str without_domain(const struct pam_helper *helper, struct str name)
 {
+    ptrdiff_t at = str_rfind_char(name, '@');
+    bool ours = at > 0 && helper->domain[0] && str_eq(str_skip(name, (size_t)at + 1), str_c(helper->domain));
+    return ours ? str_sub(name, 0, (size_t)at) : name;
+}
+
+/* `name` as it was asked for, `asked` as PAM was: a module may call the user otherwise still. */
+static int as_answer(const struct pam_helper *helper, struct str name, struct str asked,
+                     const struct pam_reply *reply, struct provider_answer *answer, struct err *err)
+{
+    bool in_domain = name.n != asked.n && !strchr(reply->name, '@');
     switch (reply->verdict) {
     case PAM_IS_RIGHT:
     case PAM_IS_EXPIRED:
     case PAM_IS_DISABLED:
         answer->expired = reply->verdict == PAM_IS_EXPIRED;
         answer->disabled = reply->verdict == PAM_IS_DISABLED;
-        if (!str_eq(str_c(reply->name), name))
-            snprintf(answer->name, sizeof answer->name, "%s", reply->name);
+        if (!str_eq(str_c(reply->name), asked) &&
+            (size_t)snprintf(answer->name, sizeof answer->name, "%s%s%s", reply->name, in_domain ? "@" : "",
+                             in_domain ? helper->domain : "") >= sizeof answer->name)
+            return err_set(err, ERR_NOT_FOUND, "PAM calls the user by a name that is too long");
         return 0;
     case PAM_IS_WRONG:
         return err_set(err, ERR_AUTH, "PAM refuses the password");
@@ -196,19 +215,20 @@ static int pam_verify(void *ctx, struct str name, struct str password, const str
 {
     struct pam_request request = { .name = "" };
     struct pam_reply reply;
-    if (name.n == 0 || name.n >= sizeof request.name)
+    struct str asked = without_domain(ctx, name);
+    if (asked.n == 0 || asked.n >= sizeof request.name)
         return err_set(err, ERR_NOT_FOUND, "PAM knows no such user");
     /* A password that PAM would see cut short is nobody's. Who it is, PAM is not asked: it says so of wrong ones only. */
     if (password.n == 0 || password.n >= sizeof request.password || str_find_char(password, '\0') >= 0)
         password = STR("");
-    memcpy(request.name, name.p, name.n);
+    memcpy(request.name, asked.p, asked.n);
     memcpy(request.password, password.p, password.n);
     if (peer->has_ip)
         snprintf(request.address, sizeof request.address, "%s", peer->address);
     int r = converse(ctx, &request, &reply, err);
     sodium_memzero(&request, sizeof request);
     if (r == 0)
-        r = as_answer(name, &reply, answer, err);
+        r = as_answer(ctx, name, asked, &reply, answer, err);
     return r == 0 && password.n == 0 ? err_set(err, ERR_AUTH, "an empty password") : r;
 }
 

@@ -23,8 +23,10 @@ struct provider_pam_params {
     const char *service;      /* file in /etc/pam.d; without '/' */
     const char *folder;       /* in place of /etc/pam.d; "" */
     const char *user, *group; /* to become, when root; "": stay */
-    uint32_t timeout_ms;      /* of one conversation */
-    uint32_t calls_max;       /* conversations at once: 1 to PAM_CALLS_MAX */
+    const char *
+        domain; /* taken off a name before PAM sees it, as users of a system have none; NULL or "": nothing is */
+    uint32_t timeout_ms; /* of one conversation */
+    uint32_t calls_max;  /* conversations at once: 1 to PAM_CALLS_MAX */
 };
 
 struct pam_helper;

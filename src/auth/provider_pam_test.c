@@ -83,6 +83,37 @@ static void test_pam_says_who_is_right(void **state)
     p.ops->free(p.ctx);
 }
 
+static void test_pam_sees_names_without_their_domain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int r;
+    } cases[] = {
+        { "anna@example.org", 0 },         { "anna", 0 },
+        { "anna@example.net", -ERR_AUTH }, { "zoe@example.org", -ERR_AUTH },
+        { "@example.org", -ERR_AUTH },
+    };
+    const struct provider_pam_params params = { .service = "check",
+                                                .folder = folder,
+                                                .user = "",
+                                                .group = "",
+                                                .domain = "Example.ORG",
+                                                .timeout_ms = 10000,
+                                                .calls_max = 4 };
+    struct pam_helper *helper = NULL;
+    struct provider p = { .ops = NULL };
+    struct provider_answer a;
+    assert_int_equal(pam_helper_start(&params, &helper, &last), 0);
+    assert_int_equal(provider_pam_new(&helper, &p, &last), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        int r = verify(&p, cases[i].name, "secret", &a);
+        assert_row(r == cases[i].r, i, r < 0 ? last.text : cases[i].name);
+        assert_row(a.name[0] == '\0', i, a.name); /* it is called as it was asked for */
+    }
+    p.ops->free(p.ctx);
+}
+
 static void test_pam_tells_apart_what_its_modules_say(void **state)
 {
     (void)state;
@@ -287,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pam_says_who_is_right),
+        cmocka_unit_test(test_pam_sees_names_without_their_domain),
         cmocka_unit_test(test_pam_tells_apart_what_its_modules_say),
         cmocka_unit_test(test_pam_takes_no_empty_or_cut_password_whatever_its_modules_say),
         cmocka_unit_test(test_pam_that_hangs_is_ended_with_all_it_started),
