@@ -432,7 +432,7 @@ def test_mbsync_comes_in_by_scram_with_an_app_password(loft, anna, tmp_path):
     (tmp_path / "rc").write_text(
         f"IMAPAccount a\nHost 127.0.0.1\nPort {loft.imap_port}\nUser {anna}\nPass {password}\nSSLType None\n"
         f"AuthMechs *\n\nIMAPStore far\nAccount a\n\nMaildirStore near\nPath {tmp_path}/\nInbox {tmp_path}/INBOX\n\n"
-        "Channel c\nFar :far:\nNear :near:\nPatterns INBOX\nCreate Near\n")
+        "Channel c\nFar :far:\nNear :near:\nPatterns INBOX\nCreate Near\nSyncState *\n")
     done = subprocess.run(["mbsync", "-c", tmp_path / "rc", "c"], capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert any("mechanism=SCRAM-SHA-256" in line and anna in line for line in loft.log if " login " in line)
