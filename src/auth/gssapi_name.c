@@ -19,8 +19,9 @@ int gssapi_user_of(struct str display_name, struct str realms, char name_out[USE
     if (!plain || at <= 0 || display_name.n > USER_NAME_BYTES_MAX ||
         !is_ours(str_skip(display_name, (size_t)at + 1), realms))
         return err_set(err, ERR_AUTH, "the ticket is of nobody here");
-    for (size_t i = 0; i < display_name.n; i++)
-        name_out[i] = i > (size_t)at ? ascii_lower(display_name.p[i]) : display_name.p[i];
+    memcpy(name_out, display_name.p, display_name.n);
     name_out[display_name.n] = '\0';
+    for (char *p = name_out + at; *p; p++)
+        *p = ascii_lower(*p);
     return 0;
 }
