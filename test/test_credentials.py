@@ -322,7 +322,7 @@ def test_an_acknowledged_revocation_survives_kill_9(tmp_path):
 
 @pytest.mark.parametrize("idle", [False, True])
 def test_sessions_end_when_their_app_password_expires(loft, anna, idle):
-    request = {"command": "user-app-password-add", "user": anna, "name": "soon", "expires": int(time.time()) + 3}
+    request = {"command": "user-app-password-add", "user": anna, "name": "soon", "expires": int(time.time()) + 6}
     with socket.socket(socket.AF_UNIX) as control:
         control.connect(os.path.join(loft.data, "control.sock"))
         control.sendall(json.dumps(request).encode() + b"\n")
