@@ -286,7 +286,7 @@ static void test_auditlog_reader_misses_nothing_while_many_write_and_rotate(void
     pthread_t threads[WRITERS];
     begin(&p);
     const struct audit_params params = { p.path, 4096, 500, &clock_system, logger_make(NULL) };
-    assert_int_equal(audit_open(&params, &w.audit, &err), 0);
+    assert_int_equal(audit_new(&params, &w.audit, &err), 0);
     assert_int_equal(open_log(&p), 0);
     for (size_t i = 0; i < WRITERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, record_many, &w), 0);
@@ -305,7 +305,7 @@ static void test_auditlog_reader_misses_nothing_while_many_write_and_rotate(void
     }
     assert_int_equal(seen, WRITERS * EVENTS_EACH);
     assert_int_equal(auditlog_damaged_count(p.log, true), 0);
-    audit_close(&w.audit);
+    audit_free(&w.audit);
     end(&p);
 }
 

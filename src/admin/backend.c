@@ -57,7 +57,7 @@ static int open_audit(const struct config *config, struct backend *b, struct err
                                          .log = b->log };
     if (!*config->audit.file)
         return 0;
-    int r = audit_open(&params, &b->audit, err);
+    int r = audit_new(&params, &b->audit, err);
     return r < 0 ? err_context(err, "audit.file") : 0;
 }
 
@@ -230,7 +230,7 @@ void backend_close(struct backend *b)
     users_free(&b->users);
     if (b->store)
         store_close(&b->store);
-    audit_close(&b->audit);
+    audit_free(&b->audit);
     free(b->spool_folder);
     b->spool_folder = NULL;
 }

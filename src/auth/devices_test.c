@@ -47,14 +47,14 @@ static void begin(struct place *p)
     fixture_begin(&p->f);
     close(mkstemp(p->audit_path));
     const struct audit_params params = { p->audit_path, 0, 1, &p->f.clock.clock, logger_make(NULL) };
-    assert_int_equal(audit_open(&params, &p->audit, &p->f.err), 0);
+    assert_int_equal(audit_new(&params, &p->audit, &p->f.err), 0);
     open_devices(p);
 }
 
 static void end(struct place *p)
 {
     devices_free(&p->devices);
-    audit_close(&p->audit);
+    audit_free(&p->audit);
     unlink(p->audit_path);
     fixture_end(&p->f);
 }

@@ -208,7 +208,7 @@ void audit_stats(struct audit *a, struct audit_stats *out)
 
 /* ---- open, close ---- */
 
-int audit_open(const struct audit_params *params, struct audit **audit_out, struct err *err)
+int audit_new(const struct audit_params *params, struct audit **audit_out, struct err *err)
 {
     assert(params->keep >= 1 && params->keep <= AUDIT_KEEP_MAX);
     struct audit *a = calloc(1, sizeof *a);
@@ -239,7 +239,7 @@ void audit_reopen(struct audit *a)
     pthread_mutex_unlock(&a->lock);
 }
 
-void audit_close(struct audit **audit)
+void audit_free(struct audit **audit)
 {
     struct audit *a = *audit;
     if (!a)

@@ -75,8 +75,8 @@ struct audit_params {
 };
 
 /* Copies `params`. -ERR_IO; -ERR_INVALID: no regular file. On a full disk it is opened all the same, and fails as it goes on. */
-MUST_USE int audit_open(const struct audit_params *params, struct audit **audit_out, struct err *err);
-void audit_close(struct audit **audit); /* accepts NULL */
+MUST_USE int audit_new(const struct audit_params *params, struct audit **audit_out, struct err *err);
+void audit_free(struct audit **audit);  /* accepts NULL */
 void audit_reopen(struct audit *audit); /* SIGHUP: somebody moved the file. Accepts NULL */
 
 /* `fields` as in log.h; keys are those of the table. Texts that are NIL or empty are left out. Costs one write(2). */

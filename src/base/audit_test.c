@@ -28,7 +28,7 @@ static void reopen_place(struct place *p, uint64_t rotate_bytes, uint32_t keep)
     struct err err;
     const struct audit_params params = { p->path, rotate_bytes, keep, &p->clock.clock,
                                          logger_make(&p->sink) };
-    assert_int_equal(audit_open(&params, &p->audit, &err), 0);
+    assert_int_equal(audit_new(&params, &p->audit, &err), 0);
 }
 
 static void begin(struct place *p, uint64_t rotate_bytes, uint32_t keep)
@@ -44,7 +44,7 @@ static void begin(struct place *p, uint64_t rotate_bytes, uint32_t keep)
 static void end(struct place *p)
 {
     char command[128];
-    audit_close(&p->audit);
+    audit_free(&p->audit);
     close(p->sink.fd);
     snprintf(command, sizeof command, "rm -r %s", p->folder);
     assert_int_equal(system(command), 0);
@@ -122,7 +122,7 @@ static void test_audit_of_null_records_nothing(void **state)
     audit_reopen(none);
     audit_stats(none, &stats);
     assert_int_equal(stats.event_count, 0);
-    audit_close(&none);
+    audit_free(&none);
 }
 
 static void test_audit_wants_a_regular_file(void **state)
@@ -141,7 +141,7 @@ static void test_audit_wants_a_regular_file(void **state)
     } cases[] = { { fifo, -ERR_INVALID }, { p.folder, -ERR_IO }, { "/nonexistent/audit.log", -ERR_IO } };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         const struct audit_params params = { cases[i].path, 0, 1, &p.clock.clock, logger_make(NULL) };
-        assert_row(audit_open(&params, &audit, &err) == cases[i].r, i, cases[i].path);
+        assert_row(audit_new(&params, &audit, &err) == cases[i].r, i, cases[i].path);
     }
     end(&p);
 }
@@ -233,7 +233,7 @@ static void test_audit_line_cut_by_a_crash_is_ended_first(void **state)
     struct place p;
     struct err err;
     begin(&p, 0, 1);
-    audit_close(&p.audit);
+    audit_free(&p.audit);
     assert_int_equal(file_replace(p.path, STR("{\"time\":\"20"), 0600, &err), 0);
     reopen_place(&p, 0, 1);
     AUDIT(p.audit, AUDIT_STOP, KV("text", ""));
