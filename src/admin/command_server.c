@@ -90,6 +90,7 @@ static int need_server(const struct admin_call *call, struct err *err)
 static unsigned kick_anybody(const struct admin *admin, struct str who)
 {
     char user[USER_NAME_BYTES_MAX + 1];
+    struct user found; /* by a name from before names followed RFC 8265, perhaps */
     struct net_cidr network;
     uint64_t id;
     unsigned kicked = 0;
@@ -97,6 +98,8 @@ static unsigned kick_anybody(const struct admin *admin, struct str who)
         kicked = kick(admin, (struct ids){ .is_meant = has_conn_id, .conn_id = id });
     if (kicked == 0 && cidr_parse(who, &network, NULL) == 0)
         kicked = kick(admin, (struct ids){ .is_meant = has_address, .network = &network });
+    if (kicked == 0 && users_find(admin->backend->users, who, &found, NULL) == 0)
+        kicked = admin_kick_user(admin, found.name);
     if (kicked == 0 && users_normalise_name(who, user, NULL) == 0)
         kicked = admin_kick_user(admin, user);
     return kicked;
