@@ -94,8 +94,8 @@ def test_lock_is_recorded_once():
     with Loft({"auth.lock_failures": "3"}) as server:
         server.add_user("anna@example.org")
         c = Imap(server)
-        for _ in range(5):
-            c.run("LOGIN anna@example.org wrong")
+        for i in range(5):  # the same again would count once
+            c.run(f"LOGIN anna@example.org wrong{i}")
         lock, = after(server, "lock")
         assert lock["user"] == "anna@example.org" and lock["failures"] == 3 and lock["until_s"] > 0
         assert [e["reason"] for e in events(server, "sign-in")] == ["wrong"] * 3 + ["locked"] * 2
