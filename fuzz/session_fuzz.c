@@ -4,7 +4,7 @@
  *   bit 4  the client hangs up without reading, and without waiting
  * Mail that inputs leave behind stays for some further ones, so that they meet mailboxes that are not empty; then all begins anew. */
 #include "auth/guard.h"
-#include "auth/provider_own.h"
+#include "auth/own/provider_own.h"
 #include "auth/scram.h"
 #include "imap/server.h"
 #include "net/listener.h"

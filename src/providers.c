@@ -1,10 +1,10 @@
 #include "providers.h"
 
 #include "admin/config_providers.h"
-#include "auth/provider_ldap.h"
-#include "auth/provider_oauth.h"
-#include "auth/provider_own.h"
-#include "auth/provider_passwd_file.h"
+#include "auth/ldap/provider_ldap.h"
+#include "auth/oauth/provider_oauth.h"
+#include "auth/own/provider_own.h"
+#include "auth/passwd/provider_passwd_file.h"
 
 #include <assert.h>
 

@@ -4,7 +4,7 @@
 
 #include "admin/config.h"
 #include "auth/auth.h"
-#include "auth/provider_pam.h"
+#include "auth/pam/provider_pam.h"
 
 struct providers_params {
     const struct config *config; /* borrows all, for as long as the providers live */

@@ -4,7 +4,7 @@
 #include "admin/cage.h"
 #include "admin/certificates.h"
 #include "admin/control.h"
-#include "auth/issuer.h"
+#include "auth/oauth/issuer.h"
 #include "imap/server.h"
 #include "lmtp/server.h"
 #include "mail/indexer.h"

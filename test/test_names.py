@@ -1,5 +1,5 @@
 """Names of users as they are typed and written on letters: default domain, several domains, aliases, catch-alls, and accounts that were
-disabled or locked. (Every form of a name is in src/auth/names_test.c.)"""
+disabled or locked. (Every form of a name is in src/auth/directory/names_test.c.)"""
 import json
 import os
 import re

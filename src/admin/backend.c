@@ -1,7 +1,7 @@
 #include "admin/backend.h"
 
-#include "auth/grants.h"
-#include "auth/sasl.h"
+#include "auth/directory/grants.h"
+#include "auth/sasl/sasl.h"
 #include "base/file.h"
 #include "store/rocks/rocks.h"
 

@@ -6,8 +6,8 @@
 #include "admin/config.h"
 #include "admin/quota_service.h"
 #include "auth/devices_notice.h"
-#include "auth/names.h"
-#include "auth/policy.h"
+#include "auth/directory/names.h"
+#include "auth/directory/policy.h"
 #include "base/audit.h"
 #include "mail/account.h"
 

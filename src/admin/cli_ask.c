@@ -1,7 +1,7 @@
 /* What is asked of the person at the terminal. */
 #include "admin/cli_private.h"
 
-#include "auth/users.h"
+#include "auth/directory/users.h"
 
 #include <errno.h>
 #include <fcntl.h>

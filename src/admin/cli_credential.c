@@ -2,7 +2,7 @@
 #include "admin/cli_private.h"
 #include "admin/cli_qr.h"
 
-#include "auth/totp.h"
+#include "auth/own/totp.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* What opens an account beside its password: user-totp-*, user-app-password-*. */
 #include "admin/commands.h"
 
-#include "auth/app_password.h"
-#include "auth/sasl.h"
-#include "auth/second_factor.h"
+#include "auth/own/app_password.h"
+#include "auth/own/second_factor.h"
+#include "auth/sasl/sasl.h"
 
 #include <sodium.h>
 

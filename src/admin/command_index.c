@@ -2,7 +2,7 @@
  * can show how far it is. */
 #include "admin/commands.h"
 
-#include "auth/grants.h"
+#include "auth/directory/grants.h"
 #include "mail/indexer.h"
 
 #include <stdlib.h>

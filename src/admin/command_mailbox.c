@@ -1,7 +1,7 @@
 /* Mailboxes of a user: list, create, rename, delete, status. */
 #include "admin/commands.h"
 
-#include "auth/grants.h"
+#include "auth/directory/grants.h"
 
 static json_t *use_json(unsigned use)
 {

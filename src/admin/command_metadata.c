@@ -1,6 +1,6 @@
 /* Annotations of the server that all users share: list, set, delete.     RFC 5464, 3.2.1.1 */
 #include "admin/commands.h"
-#include "auth/server_metadata.h"
+#include "auth/directory/server_metadata.h"
 #include "imap/wire/search_filter.h"
 
 static int add_row(void *ctx, struct str entry, struct str value, struct err *err)

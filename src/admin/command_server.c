@@ -1,8 +1,8 @@
 /* The running server: status, who, kick. */
 #include "admin/commands.h"
 
-#include "auth/app_password.h"
 #include "auth/guard.h"
+#include "auth/own/app_password.h"
 #include "base/file.h"
 #include "net/addr.h"
 

@@ -1,8 +1,8 @@
 /* Groups, and rights on mailboxes.     RFC 4314 */
 #include "admin/commands.h"
 
-#include "auth/grants.h"
-#include "auth/groups.h"
+#include "auth/directory/grants.h"
+#include "auth/directory/groups.h"
 
 static struct users *users_of(const struct admin_call *call)
 {

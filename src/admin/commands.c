@@ -1,6 +1,6 @@
 #include "admin/commands.h"
 
-#include "auth/grants.h"
+#include "auth/directory/grants.h"
 
 #include "base/utf8.h"
 

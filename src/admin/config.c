@@ -5,7 +5,7 @@
 #include "admin/config_quota.h"
 #include "admin/config_table.h"
 #include "auth/delegation.h"
-#include "auth/sasl.h"
+#include "auth/sasl/sasl.h"
 #include "base/file.h"
 #include "base/network.h"
 #include "net/tls.h"

@@ -1,8 +1,8 @@
 #include "admin/config_table.h"
 
 #include "auth/guard.h"
+#include "auth/own/totp.h"
 #include "auth/scram.h"
-#include "auth/totp.h"
 #include "base/audit.h"
 #include "net/tls.h"
 

@@ -1,8 +1,8 @@
 #include "admin/quota_service.h"
 
 #include "admin/config_quota.h"
-#include "auth/grants.h"
-#include "auth/owner.h"
+#include "auth/directory/grants.h"
+#include "auth/directory/owner.h"
 #include "lmtp/trace.h"
 #include "mail/incoming.h"
 #include "mail/quota_domain.h"

@@ -5,7 +5,7 @@
 #define LOFT_ADMIN_QUOTA_SERVICE_H
 
 #include "admin/config.h"
-#include "auth/users.h"
+#include "auth/directory/users.h"
 #include "base/log.h"
 #include "mail/account.h"
 

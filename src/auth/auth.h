@@ -19,8 +19,8 @@
 #ifndef LOFT_AUTH_AUTH_H
 #define LOFT_AUTH_AUTH_H
 
+#include "auth/directory/names.h"
 #include "auth/guard.h"
-#include "auth/names.h"
 #include "auth/provider.h"
 
 enum { AUTH_PROVIDERS_MAX = 8 };

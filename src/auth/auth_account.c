@@ -1,7 +1,7 @@
 /* The account of whom a provider knows.     foreign.h */
 #include "auth/auth_private.h"
 
-#include "auth/foreign.h"
+#include "auth/directory/foreign.h"
 
 #include <sodium.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* Second factors and app passwords where sign-ins are decided, over our own provider and a foreign one. */
-#include "auth/app_password.h"
 #include "auth/auth.h"
-#include "auth/provider_own.h"
-#include "auth/second_factor.h"
-#include "auth/testing_credential.h"
+#include "auth/own/app_password.h"
+#include "auth/own/provider_own.h"
+#include "auth/own/second_factor.h"
+#include "auth/own/testing_credential.h"
 
-#include "auth/sasl.h"
+#include "auth/sasl/sasl.h"
 
 struct decision {
     struct fixture f;

@@ -1,7 +1,7 @@
 /* Signing in with a password: is it known good, an app password, or what a provider says; and the second factor behind it. */
 #include "auth/auth_private.h"
 
-#include "auth/second_factor.h"
+#include "auth/own/second_factor.h"
 #include "base/audit.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SCRAM: what a proof is checked against, and what came of it.     RFC 5802; RFC 7677 */
 #include "auth/auth_private.h"
 
-#include "auth/app_password.h"
+#include "auth/own/app_password.h"
 
 #include <sodium.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #include "auth/auth.h"
-#include "auth/provider_own.h"
+#include "auth/own/provider_own.h"
 #include "base/hash.h"
 #include "base/testing.h"
 #include "store/faulty/faulty.h"

@@ -1,6 +1,6 @@
 #include "auth/delegation.h"
 
-#include "auth/users.h"
+#include "auth/directory/users.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
  *               app password: those four. First and last seen, and the last address, are kept with it
  *   suspicious  a network and a client that are both new for an account that has signed in before. Event "new-device", and
  *               a notice where somebody wants one, at most DEVICE_NOTICES_A_DAY an account
- * State of account 0, the directory (auth/users.h): "D/" be64 account, be64 id of the device; laid out in devices_store.c.
+ * State of account 0, the directory (auth/directory/users.h): "D/" be64 account, be64 id of the device; laid out in devices_store.c.
  *
  * Signing in commits nothing: it is noted in memory, and a thread writes what is new some seconds later. That a device was seen
  * again is written once an hour has passed, or at the end. So kill -9 costs the devices of the last FLUSH_INTERVAL_MS, and an hour
@@ -14,8 +14,8 @@
 #ifndef LOFT_AUTH_DEVICES_H
 #define LOFT_AUTH_DEVICES_H
 
+#include "auth/directory/users.h"
 #include "auth/peer.h"
-#include "auth/users.h"
 #include "base/audit.h"
 
 enum {

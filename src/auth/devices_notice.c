@@ -1,6 +1,6 @@
 #include "auth/devices_notice.h"
 
-#include "auth/grants.h"
+#include "auth/directory/grants.h"
 #include "base/codec.h"
 #include "base/rand.h"
 #include "mail/incoming.h"

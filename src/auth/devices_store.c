@@ -4,7 +4,7 @@
  *          str mechanism; str client */
 #include "auth/devices_private.h"
 
-#include "auth/users_private.h"
+#include "auth/directory/users_private.h"
 #include "base/codec.h"
 
 #include <stdlib.h>

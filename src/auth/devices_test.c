@@ -1,5 +1,5 @@
 #include "auth/devices_private.h"
-#include "auth/testing_credential.h"
+#include "auth/own/testing_credential.h"
 #include "base/codec.h"
 #include "base/file.h"
 

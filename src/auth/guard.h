@@ -18,9 +18,9 @@
 #ifndef LOFT_AUTH_GUARD_H
 #define LOFT_AUTH_GUARD_H
 
+#include "auth/directory/users.h"
 #include "auth/peer.h"
 #include "auth/throttle.h"
-#include "auth/users.h"
 #include "base/clock.h"
 #include "base/log.h"
 

@@ -3,7 +3,7 @@
 #ifndef LOFT_AUTH_PASSWORD_H
 #define LOFT_AUTH_PASSWORD_H
 
-#include "auth/users.h"
+#include "auth/directory/users.h"
 
 /* The one spelling of a password, as OpaqueString has it (RFC 8265, 4.2.2): other spaces to U+0020, NFC, so that it does not
  * depend on the keyboard. Which characters it may have is asked when it is set (policy.h), not here: those that are there

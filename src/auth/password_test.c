@@ -1,5 +1,5 @@
 #include "auth/password.h"
-#include "auth/sasl.h"
+#include "auth/sasl/sasl.h"
 #include "base/testing.h"
 
 #include <sodium.h>

@@ -15,9 +15,9 @@
 #define LOFT_AUTH_PROVIDER_H
 
 #include "auth/bearer.h"
+#include "auth/directory/users.h"
 #include "auth/peer.h"
 #include "auth/reason.h"
-#include "auth/users.h"
 #include "base/buf.h"
 
 enum {

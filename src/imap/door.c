@@ -1,7 +1,7 @@
 #include "imap/door.h"
 
-#include "auth/grants.h"
-#include "auth/groups.h"
+#include "auth/directory/grants.h"
+#include "auth/directory/groups.h"
 #include "imap/update.h"
 #include "mail/tree.h"
 

@@ -1,5 +1,5 @@
 /* door_tree.c: what of all accounts a user may see, as one tree. */
-#include "auth/grants.h"
+#include "auth/directory/grants.h"
 #include "imap/door.h"
 #include "mail/tree.h"
 

@@ -1,6 +1,6 @@
 #include "imap/filters.h"
 
-#include "auth/server_metadata.h"
+#include "auth/directory/server_metadata.h"
 
 static const struct str values = STR_INIT("/filters/values/");
 

@@ -1,6 +1,6 @@
 #include "imap/metadata_news.h"
 
-#include "auth/server_metadata.h"
+#include "auth/directory/server_metadata.h"
 #include "imap/cmd/metadata.h"
 #include "imap/door.h"
 #include "imap/wire/writer.h"

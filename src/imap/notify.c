@@ -1,6 +1,6 @@
 #include "imap/notify.h"
 
-#include "auth/server_metadata.h"
+#include "auth/directory/server_metadata.h"
 #include "imap/context.h"
 #include "imap/door.h"
 #include "imap/notify_private.h"

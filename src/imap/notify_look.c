@@ -1,6 +1,6 @@
 #include "imap/notify_private.h"
 
-#include "auth/users.h"
+#include "auth/directory/users.h"
 #include "imap/door.h"
 #include "imap/wire/mailbox_args.h"
 

@@ -1,4 +1,4 @@
-#include "auth/users.h"
+#include "auth/directory/users.h"
 #include "imap/cmd/status.h"
 #include "imap/metadata_news.h"
 #include "imap/notify_private.h"

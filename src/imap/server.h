@@ -4,9 +4,9 @@
 
 #include "auth/auth.h"
 #include "auth/devices.h"
+#include "auth/directory/users.h"
 #include "auth/presence.h"
-#include "auth/sasl.h"
-#include "auth/users.h"
+#include "auth/sasl/sasl.h"
 #include "base/audit.h"
 #include "imap/language.h"
 #include "imap/wire/framer.h"

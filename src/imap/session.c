@@ -13,7 +13,7 @@
 #include "imap/update.h"
 #include "imap/wire/writer.h"
 
-#include "auth/app_password.h"
+#include "auth/own/app_password.h"
 #include "base/utf8.h"
 
 #include <assert.h>
@@ -340,7 +340,7 @@ static void await_sign_in(struct session *s)
     conn_set_input_limit(s->conn, s->server->settings.before_login.command_max);
 }
 
-/* It may have been revoked since it was looked at; from now on whoever revokes it sees this session. auth/app_password.h */
+/* It may have been revoked since it was looked at; from now on whoever revokes it sees this session. auth/own/app_password.h */
 static int check_app_password(struct session *s, const struct auth_outcome *outcome, struct err *err)
 {
     if (!outcome->app_password_id)

@@ -3,7 +3,7 @@
 #ifndef LOFT_LMTP_SERVER_H
 #define LOFT_LMTP_SERVER_H
 
-#include "auth/names.h"
+#include "auth/directory/names.h"
 #include "mail/account.h"
 #include "net/conn.h"
 

@@ -87,7 +87,7 @@ void mail_close(struct mail **mail);
 const struct mail_options *mail_options(const struct mail *mail); /* with defaults filled in */
 /* Borrows. */
 struct key_cache *mail_key_cache(const struct mail *mail);
-/* Account 0 (auth/users.h) at the latest version that the store has told of since the start; 0: none. A hint, without a
+/* Account 0 (auth/directory/users.h) at the latest version that the store has told of since the start; 0: none. A hint, without a
  * round trip. */
 uint64_t mail_directory_version(const struct mail *mail);
 struct indexer *mail_indexer(struct mail *mail); /* borrows; not running yet */

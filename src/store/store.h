@@ -43,7 +43,7 @@ enum {
 #define STORE_BLOB_BYTES_MAX (UINT64_C(1) << 31)   /* of one blob, uncompressed; from 0 */
 #define STORE_VERSION_MAX    ((uint64_t)INT64_MAX) /* a version is a modseq: 63 bits (RFC 7162, 1) */
 
-/* Chosen by the caller (auth/users.h), never reused, below STORE_EXTRACTED_ACCOUNT_BIT. Account 0 is the directory of accounts
+/* Chosen by the caller (auth/directory/users.h), never reused, below STORE_EXTRACTED_ACCOUNT_BIT. Account 0 is the directory of accounts
  * itself. */
 struct account_id {
     uint64_t n;

@@ -1,5 +1,5 @@
 /* cmd_acl.c: SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS.     RFC 4314, 3 */
-#include "auth/grants.h"
+#include "auth/directory/grants.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/rights.h"
 #include "imap/door.h"

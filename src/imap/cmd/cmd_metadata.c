@@ -1,5 +1,5 @@
 /* cmd_metadata.c: GETMETADATA, SETMETADATA.     RFC 5464, 4.2 and 4.3; RFC 6154, 4 (/private/specialuse) */
-#include "auth/server_metadata.h"
+#include "auth/directory/server_metadata.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/metadata.h"
 #include "imap/filters.h"

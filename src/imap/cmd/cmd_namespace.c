@@ -1,5 +1,5 @@
 /* cmd_namespace.c: NAMESPACE: where a user's own mailboxes lie, and those of others.     RFC 2342; RFC 5255, 3.4 (TRANSLATION) */
-#include "auth/grants.h"
+#include "auth/directory/grants.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/namespace.h"
 #include "imap/door.h"

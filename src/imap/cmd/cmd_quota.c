@@ -1,5 +1,5 @@
 /* GETQUOTA, GETQUOTAROOT, SETQUOTA.     RFC 9208, 4.1 */
-#include "auth/grants.h"
+#include "auth/directory/grants.h"
 #include "imap/cmd/command.h"
 #include "imap/cmd/quota_root.h"
 #include "imap/door.h"

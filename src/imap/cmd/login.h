@@ -8,7 +8,7 @@
 #ifndef LOFT_IMAP_CMD_LOGIN_H
 #define LOFT_IMAP_CMD_LOGIN_H
 
-#include "auth/sasl.h"
+#include "auth/sasl/sasl.h"
 #include "imap/session.h"
 #include "net/tls_peer.h"
 

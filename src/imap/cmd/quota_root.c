@@ -1,6 +1,6 @@
 #include "imap/cmd/quota_root.h"
 
-#include "auth/owner.h"
+#include "auth/directory/owner.h"
 
 /* ---- who ---- */
 
