@@ -192,6 +192,8 @@ static int verify_entry(const struct passwd_provider *p, const struct passwd_ent
     if (!entry)
         return no_such_user(err);
     fill_answer(entry, answer);
+    /* A yes is remembered for a client, and an IPv6 client is a /64: a network of allow_nets may be narrower. */
+    answer->once = !str_is_nil(entry->nets);
     int r = scheme_verify(entry->stored, p->params.format.scheme, password, err);
     if (r == 0 && !may_come_from(entry, peer)) {
         answer->reason = AUTH_ADDRESS_REFUSED;

@@ -128,6 +128,7 @@ static void test_provider_passwd_file_looks_where_a_user_comes_from(void **state
                                            &err) == cases[i].r,
                    i, cases[i].name);
         assert_row(cases[i].r == 0 || a.reason == AUTH_ADDRESS_REFUSED, i, "reason");
+        assert_row(a.once, i, "a yes from one address is none from its neighbour's");
         assert_row(f->provider.ops->verify(f->provider.ctx, str_c(cases[i].name), STR("y"), &peer, &a,
                                            &err) == -ERR_AUTH,
                    i, cases[i].name);
