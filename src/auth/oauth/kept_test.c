@@ -240,7 +240,7 @@ static void test_kept_is_fetched_by_one_at_a_time(void **state)
     static const struct kept_ops crowd_ops = { slow_fetch, crowd_ref, crowd_unref };
     struct crowd c = { 0 };
     const struct kept_params params = {
-        .ops = &crowd_ops, .ctx = &c, .clock = &clock_system, .fresh_ms = 3, .stale_ms = 10, .retry_ms = 1
+        .ops = &crowd_ops, .ctx = &c, .clock = &clock_system, .fresh_ms = 3, .stale_ms = 600000, .retry_ms = 1
     };
     pthread_t threads[THREADS];
     c.kept = kept_new(&params);
