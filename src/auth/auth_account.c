@@ -29,19 +29,26 @@ static int take_name(struct auth *a, struct attempt *t, struct err *err)
     return r < 0 || t->by_token ? r : attempt_check_factor(a, t, err);
 }
 
+static int refuse_account(struct attempt *t, struct err *err)
+{
+    return attempt_refuse_proved(t, AUTH_NOT_AUTHORIZED,
+                                 err_set(err, ERR_NOT_AUTHORIZED, "no account here belongs to that user"));
+}
+
 int attempt_open_account(struct auth *a, struct attempt *t, struct err *err)
 {
     const struct foreign foreign = foreign_of(a);
-    if (t->known_good || t->answer.app_password_id)
+    if (t->answer.app_password_id)
         return 0;
+    if (t->known_good)
+        return foreign_may_open(&foreign, t->provider, &t->user) ? 0 : refuse_account(t, err);
     int r = take_name(a, t, err);
     if (r < 0 || (t->answer.disabled && !t->exists))
         return r;
     r = foreign_open(&foreign, t->provider, str_c(t->name), &t->answer, &t->user, err);
     sodium_memzero(t->user.hash, sizeof t->user.hash);
     if (r == -ERR_DENIED || r == -ERR_NOT_FOUND)
-        return attempt_refuse_proved(
-            t, AUTH_NOT_AUTHORIZED, err_set(err, ERR_NOT_AUTHORIZED, "no account here belongs to that user"));
+        return refuse_account(t, err);
     t->exists = r == 0;
     if (r == 0)
         return 0;

@@ -230,6 +230,25 @@ static void test_the_first_that_knows_the_name_decides(void **state)
     end(&f);
 }
 
+/* Its account belongs to one in front, and knowing the password does not change that: not the second time either. */
+static void test_an_account_of_another_provider_stays_closed_the_second_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct user user;
+    begin(&f);
+    assert_int_equal(users_add_foreign(f.users, STR("carol"), "strong", &user, &f.err), 0);
+    knows(&f.p[WEAK], "carol", "right");
+    for (size_t i = 0; i < 3; i++) {
+        assert_row(sign_in(&f, "carol", "right") == -ERR_NOT_AUTHORIZED, i, f.err.text);
+        assert_row(f.p[WEAK].verify_calls == (int)i + 1, i, "it is asked each time");
+    }
+    knows(&f.p[STRONG], "carol", "other");
+    assert_int_equal(sign_in(&f, "carol", "other"), 0);
+    assert_string_equal(f.outcome.provider, "strong");
+    end(&f);
+}
+
 static void test_one_that_is_down_is_never_fallen_through(void **state)
 {
     (void)state;
@@ -695,6 +714,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_that_knows_the_name_decides),
+        cmocka_unit_test(test_an_account_of_another_provider_stays_closed_the_second_time),
         cmocka_unit_test(test_one_that_is_down_is_never_fallen_through),
         cmocka_unit_test(test_only_passwords_known_good_outlive_a_provider_that_is_down),
         cmocka_unit_test(test_unknown_names_cost_what_a_wrong_password_does),

@@ -33,15 +33,27 @@ static bool is_known_good(struct auth *a, struct attempt *t, const unsigned char
     return true;
 }
 
-static void remember(struct auth *a, const struct attempt *t, const unsigned char *digest)
+/* What is kept of a sign-in until it is known how it ended. */
+struct memory {
+    bool good;       /* to be remembered, if an account opens to it */
+    size_t provider; /* that said so */
+    unsigned char digest[KNOWN_GOOD_DIGEST_BYTES];
+};
+
+/* Before the attempt takes the name that the provider has for the user. */
+static bool is_worth_remembering(const struct attempt *t)
 {
     const struct provider_answer *answer = &t->answer;
     bool other_name = answer->name[0] && strcmp(answer->name, t->name) != 0;
-    if (answer->once || answer->app_password_id || answer->disabled || answer->expired || answer->locked ||
-        other_name)
-        return;
-    known_good_put(a->known_good, digest,
-                   clock_mono_ms(a->params.clock) + (int64_t)a->params.known_good_s * 1000, (int)t->provider);
+    return !answer->once && !answer->app_password_id && !answer->disabled && !answer->expired &&
+           !answer->locked && !other_name;
+}
+
+static void remember(struct auth *a, const struct memory *memory)
+{
+    known_good_put(a->known_good, memory->digest,
+                   clock_mono_ms(a->params.clock) + (int64_t)a->params.known_good_s * 1000,
+                   (int)memory->provider);
 }
 
 /* Was this password wrong here before? Names that do not exist are kept apart by themselves. */
@@ -127,29 +139,33 @@ static int check_password(struct auth *a, struct attempt *t, struct str password
     return r;
 }
 
-static int try_password(struct auth *a, struct attempt *t, struct str password, struct err *err)
+static int try_password(struct auth *a, struct attempt *t, struct str password, struct memory *memory,
+                        struct err *err)
 {
-    unsigned char digest[KNOWN_GOOD_DIGEST_BYTES];
     bool may_know = t->exists && !t->user.disabled && !t->user.locked && t->label.n == 0;
     t->guess = true;
     if (may_know)
-        digest_of(a, t, password, digest);
-    if (may_know && is_known_good(a, t, digest))
+        digest_of(a, t, password, memory->digest);
+    if (may_know && is_known_good(a, t, memory->digest))
         return 0;
     int r = attempt_look(a, t, err);
     if (r == 0)
         r = check_password(a, t, password, err);
-    if (r == 0 && may_know)
-        remember(a, t, digest);
+    memory->good = r == 0 && may_know && is_worth_remembering(t);
+    memory->provider = t->provider;
     return r;
 }
 
+/* A password is known good once it has opened an account: the provider's yes alone may be for another one's. */
 int auth_sign_in_password(struct auth *a, const struct auth_request *request, struct str password,
                           struct auth_outcome *outcome, struct err *err)
 {
+    struct memory memory = { .good = false };
     struct attempt t;
     int r = attempt_begin(a, &t, request, outcome, err);
     if (r == 0)
-        r = attempt_conclude(a, &t, try_password(a, &t, password, err), err);
+        r = attempt_conclude(a, &t, try_password(a, &t, password, &memory, err), err);
+    if (r == 0 && memory.good)
+        remember(a, &memory);
     return attempt_end(a, &t, r);
 }

@@ -15,6 +15,11 @@ static size_t rank_of(const struct foreign *f, const struct user *user)
     return i;
 }
 
+bool foreign_may_open(const struct foreign *f, size_t provider, const struct user *user)
+{
+    return provider <= rank_of(f, user);
+}
+
 static int make(const struct foreign *f, size_t provider, struct str name, struct user *user_out,
                 struct err *err)
 {
@@ -47,7 +52,7 @@ int foreign_open(const struct foreign *f, size_t provider, struct str name,
     int r = users_find(f->users, name, &user, err);
     if (r == -ERR_NOT_FOUND)
         r = make(f, provider, name, &user, err);
-    if (r == 0 && provider > rank_of(f, &user))
+    if (r == 0 && !foreign_may_open(f, provider, &user))
         r = err_set(err, ERR_DENIED, "the account belongs to a user of %s",
                     user.provider[0] ? user.provider : own);
     if (r == 0)

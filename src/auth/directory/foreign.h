@@ -25,6 +25,9 @@ struct foreign {
     void *ctx;
 };
 
+/* May `order[provider]` open the account of `user`, by the rule above? */
+bool foreign_may_open(const struct foreign *foreign, size_t provider, const struct user *user);
+
 /* Provider `order[provider]` knows `name` (normalised): the account that this opens, made when there is none.
  *   answer    what the provider said; answer->groups is taken over where groups_known. NULL: nothing
  *   user_out  as of the record that is there now
