@@ -87,6 +87,7 @@ static int open_ldap(const struct providers_params *p, struct provider *out, str
         .user_filter = c->ldap.user_filter,
         .user_dn = c->ldap.user_dn,
         .by_attribute = c->ldap.verify == CONFIG_LDAP_ATTRIBUTE,
+        .remember = c->ldap.remember,
         .scram = c->ldap.scram,
         .password_attribute = c->ldap.password_attribute,
         .name_attribute = c->ldap.name_attribute,
@@ -128,7 +129,8 @@ int providers_prepare(const struct config *c, struct pam_helper **pam_out, struc
                                                 .group = c->pam.group,
                                                 .domain = c->pam.domain,
                                                 .timeout_ms = (uint32_t)c->pam.timeout_ms,
-                                                .calls_max = (uint32_t)c->pam.at_once };
+                                                .calls_max = (uint32_t)c->pam.at_once,
+                                                .remember = c->pam.remember };
     *pam_out = NULL;
     for (size_t i = 0; r == 0 && i < wanted.count; i++)
         if (wanted.list[i] == CONFIG_PROVIDER_PAM)

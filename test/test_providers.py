@@ -171,6 +171,17 @@ def test_ldap_that_is_down_is_no_wrong_password_and_comes_back(directory):
 
 
 @needs_slapd
+@pytest.mark.parametrize("remember", ["no", "yes"])
+def test_ldap_that_takes_one_time_codes_is_asked_each_time(directory, remember):
+    with loft.Loft({"auth.providers": "ldap", "ldap.remember": remember, **directory.settings()}) as server:
+        for _ in "makes the account", "is remembered":
+            assert login(server, "anna@example.org", "secret").startswith(b"OK")
+        directory.modify("dn: uid=anna,ou=people,dc=example,dc=org\nchangetype: modify\nreplace: userPassword\n"
+                         "userPassword: other\n")
+        assert login(server, "anna@example.org", "secret").startswith(b"OK" if remember == "yes" else NO)
+
+
+@needs_slapd
 def test_ldap_groups_give_rights_and_take_them_away(directory):
     settings = {"auth.providers": "ldap", "auth.known_good_count": "0", **directory.settings()}
     with loft.Loft(settings) as server:
@@ -218,3 +229,21 @@ def test_pam_that_hangs_is_unavailable_and_holds_nobody_else_up(services):
         server.add_user("own@example.org")
         assert login(server, "anna@example.org", "secret").startswith(DOWN)
         assert login(server, "own@example.org", loft.PASSWORD).startswith(b"OK")
+
+
+@pytest.mark.parametrize("remember", [None, "yes"])
+def test_pam_codes_open_once_unless_a_setting_says_that_there_are_none(services, remember):
+    codes, take = services / "codes", services / "take.sh"
+    codes.mkdir(mode=0o777)
+    codes.chmod(0o777)
+    for code in "1", "2":
+        (codes / code).write_text("")
+    take.write_text(f"#!/bin/sh\np=$(tr -d '\\000')\nrm {codes}/\"$p\"\n")
+    take.chmod(0o755)
+    (services / "loft").write_text(f"auth [success=done default=ignore] pam_exec.so quiet expose_authtok {take}\n"
+                                   "auth required pam_deny.so\naccount required pam_permit.so\n")
+    settings = {"pam.remember": remember} if remember else {}
+    with loft.Loft({"auth.providers": "own pam", "pam.folder": str(services), **settings}) as server:
+        for code in "1", "2":  # the first makes the account
+            assert login(server, "anna@example.org", code).startswith(b"OK")
+        assert login(server, "anna@example.org", "2").startswith(b"OK" if remember else NO)

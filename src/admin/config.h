@@ -135,7 +135,7 @@ struct config {
         const char *bind_dn, *bind_password_file; /* "": anonymous */
         const char *base, *user_filter, *user_dn;
         uint64_t verify; /* enum config_ldap_verify */
-        bool scram;
+        bool remember, scram;
         const char *password_attribute, *name_attribute, *disabled;
         const char *group_attribute, *group_base, *group_filter, *group_name_attribute;
         uint64_t connections, timeout_ms;
@@ -147,6 +147,7 @@ struct config {
         const char *service, *folder, *user, *group; /* "": the system's; who started the server */
         const char *domain;                          /* "": none */
         uint64_t timeout_ms, at_once;
+        bool remember;
     } pam;
     struct {
         uint64_t validation; /* enum config_oauth_validation */

@@ -441,6 +441,11 @@ const struct config_setting config_settings[] = {
       .help = "bind lets the directory verify passwords. attribute reads ldap.password_attribute and "
               "verifies here, which takes the right to "
               "read it." },
+    { "ldap.remember", CONFIG_BOOL, .standard = "yes", .offset = FIELD(ldap.remember),
+      .help =
+          "Remember passwords that were right, as auth.known_good_s says. Say no when the directory takes "
+          "one-time codes in place of or behind passwords (slapo-otp, a proxy to RADIUS): one that was "
+          "used would open again." },
     { "ldap.scram", CONFIG_BOOL, .standard = "no", .offset = FIELD(ldap.scram),
       .help = "With ldap.verify = attribute: take SCRAM from users of the directory. Say yes only when all "
               "of them have a password with "
@@ -510,6 +515,10 @@ const struct config_setting config_settings[] = {
               "that the password is wrong." },
     { "pam.at_once", CONFIG_NUMBER, .standard = "4", .min = 1, .max = 64, .offset = FIELD(pam.at_once),
       .help = "Sign-ins that PAM thinks about at the same time; each is a process." },
+    { "pam.remember", CONFIG_BOOL, .standard = "no", .offset = FIELD(pam.remember),
+      .help = "Remember passwords that were right, as auth.known_good_s says. Say yes only when no module of "
+              "the service takes one-time codes (pam_google_authenticator, pam_oath, RADIUS): one that was "
+              "used would open again." },
 
     { "oauth.validation", CONFIG_WORD, .standard = "local", .words = oauth_validations,
       .offset = FIELD(oauth.validation),

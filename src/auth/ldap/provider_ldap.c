@@ -192,6 +192,7 @@ static int ldap_verify(void *ctx, struct str name, struct str password, const st
         .provider = ctx, .want = WANT_VERIFY, .name = name, .password = password, .answer = answer
     };
     (void)peer;
+    answer->once = !q.provider->params.remember;
     return ask(&q, err);
 }
 

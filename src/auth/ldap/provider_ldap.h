@@ -27,6 +27,7 @@ struct provider_ldap_params {
     const char *base, *user_filter;
     const char *user_dn;            /* a template: then user_filter is not used */
     bool by_attribute;              /* verify password_attribute instead of binding */
+    bool remember;                  /* the directory takes no one-time codes: right ones may be known good */
     bool scram;                     /* with by_attribute: all have {SCRAM-*} or plain passwords */
     const char *password_attribute; /* values without a scheme are plain passwords */
     const char *name_attribute;     /* the account's name; "": as asked */

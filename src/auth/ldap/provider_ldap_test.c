@@ -32,6 +32,7 @@ static struct provider_ldap_params standard(void)
                                           .group_name_attribute = "cn",
                                           .connections = 2,
                                           .timeout_ms = 2000,
+                                          .remember = true,
                                           .clock = &clock_system };
 }
 
@@ -60,6 +61,21 @@ static void close_all(struct provider *p, struct provider_answer *a)
 {
     p->ops->free(p->ctx);
     buf_deinit(&a->groups);
+}
+
+/* CVE-2026-27855: an overlay of the directory may take one-time codes. */
+static void test_ldap_passwords_are_good_once_where_a_setting_says_so(void **state)
+{
+    (void)state;
+    for (int remember = 0; remember <= 1; remember++) {
+        struct provider_ldap_params params = standard();
+        struct provider_answer a = { .groups = BUF_INIT };
+        params.remember = remember;
+        struct provider p = open_with(&params);
+        assert_int_equal(verify(&p, "anna@example.org", "secret", &a), 0);
+        assert_int_equal(a.once, !remember);
+        close_all(&p, &a);
+    }
 }
 
 static void test_ldap_verifies_passwords_by_search_and_bind(void **state)
@@ -387,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ldap_verifies_passwords_by_search_and_bind),
+        cmocka_unit_test(test_ldap_passwords_are_good_once_where_a_setting_says_so),
         cmocka_unit_test(test_ldap_answers_with_name_and_state),
         cmocka_unit_test(test_ldap_verifies_by_attribute_and_gives_scram),
         cmocka_unit_test(test_ldap_binds_a_template_at_once),

@@ -21,6 +21,7 @@ struct pam_helper {
     pid_t pid;
     int requests; /* sends to the helper; any thread */
     char domain[USER_NAME_BYTES_MAX + 1];
+    bool remember;
     struct pam_helper_params params;
 };
 
@@ -85,6 +86,7 @@ int pam_helper_start(const struct provider_pam_params *params, struct pam_helper
     if (params->domain && *params->domain &&
         users_normalise_domain(str_c(params->domain), helper->domain, NULL) < 0)
         helper->domain[0] = '\0'; /* check_params has looked */
+    helper->remember = params->remember;
     helper->params.timeout_ms = params->timeout_ms;
     helper->params.calls_max = params->calls_max;
     helper->requests = -1;
@@ -193,6 +195,7 @@ static int as_answer(const struct pam_helper *helper, struct str name, struct st
     case PAM_IS_RIGHT:
     case PAM_IS_EXPIRED:
     case PAM_IS_DISABLED:
+        answer->once = !helper->remember;
         answer->expired = reply->verdict == PAM_IS_EXPIRED;
         answer->disabled = reply->verdict == PAM_IS_DISABLED;
         if (!str_eq(str_c(reply->name), asked) &&

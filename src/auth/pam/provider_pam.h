@@ -27,6 +27,7 @@ struct provider_pam_params {
         domain; /* taken off a name before PAM sees it, as users of a system have none; NULL or "": nothing is */
     uint32_t timeout_ms; /* of one conversation */
     uint32_t calls_max;  /* conversations at once: 1 to PAM_CALLS_MAX */
+    bool remember;       /* no module takes one-time codes: a password that was right may be known good */
 };
 
 struct pam_helper;

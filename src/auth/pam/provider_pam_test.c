@@ -37,14 +37,15 @@ static const struct {
 static char folder[64];
 static struct err last;
 
-static struct provider open_service(const char *service, uint32_t timeout_ms)
+static struct provider open_remembering(const char *service, uint32_t timeout_ms, bool remember)
 {
     const struct provider_pam_params params = { .service = service,
                                                 .folder = folder,
                                                 .user = "",
                                                 .group = "",
                                                 .timeout_ms = timeout_ms,
-                                                .calls_max = 4 };
+                                                .calls_max = 4,
+                                                .remember = remember };
     struct pam_helper *helper = NULL;
     struct provider provider = { .ops = NULL };
     if (pam_helper_start(&params, &helper, &last) < 0 || provider_pam_new(&helper, &provider, &last) < 0) {
@@ -53,6 +54,11 @@ static struct provider open_service(const char *service, uint32_t timeout_ms)
     }
     assert_null(helper);
     return provider;
+}
+
+static struct provider open_service(const char *service, uint32_t timeout_ms)
+{
+    return open_remembering(service, timeout_ms, false);
 }
 
 static int verify(const struct provider *p, const char *name, const char *password, struct provider_answer *a)
@@ -152,6 +158,19 @@ static void test_pam_takes_no_empty_or_cut_password_whatever_its_modules_say(voi
     assert_int_equal(p.ops->verify(p.ctx, STR("anna"), STR("a\0b"), &peer, &a, &last), -ERR_AUTH);
     assert_int_equal(verify(&p, "anna", "x", &a), 0);
     p.ops->free(p.ctx);
+}
+
+/* CVE-2026-27855: who knows what a module took for a password? */
+static void test_pam_passwords_are_good_once_unless_a_setting_says_otherwise(void **state)
+{
+    (void)state;
+    for (int remember = 0; remember <= 1; remember++) {
+        struct provider p = open_remembering("permit", 10000, remember);
+        struct provider_answer a;
+        assert_int_equal(verify(&p, "anna", "secret", &a), 0);
+        assert_int_equal(a.once, !remember);
+        p.ops->free(p.ctx);
+    }
 }
 
 static bool runs(pid_t pid)
@@ -321,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_pam_sees_names_without_their_domain),
         cmocka_unit_test(test_pam_tells_apart_what_its_modules_say),
         cmocka_unit_test(test_pam_takes_no_empty_or_cut_password_whatever_its_modules_say),
+        cmocka_unit_test(test_pam_passwords_are_good_once_unless_a_setting_says_otherwise),
         cmocka_unit_test(test_pam_that_hangs_is_ended_with_all_it_started),
         cmocka_unit_test(test_pam_answers_many_at_once_and_mixes_nobody_up),
         cmocka_unit_test(test_pam_is_down_without_its_helper),
