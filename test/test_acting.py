@@ -68,6 +68,22 @@ def test_who_acts_for_another_gets_that_mail_and_is_marked(server):
     assert not any(f"of {HELP}" in json.dumps(e) for e in events)
 
 
+@pytest.mark.parametrize("command", ["disable", "delete", "kick"])
+def test_who_acts_for_another_goes_with_what_ends_the_own_sessions(command):
+    helper = "help-" + "x" * 150 + "@example.org"
+    with loft.Loft({"auth.may_act_for": f"{helper}: {ANNA}"}) as server:
+        for name in (ANNA, helper):
+            server.add_user(name)
+        with Session(server) as anna, Session(server) as acting:
+            assert anna.plain("", ANNA, loft.PASSWORD).startswith("A OK")
+            assert acting.plain(ANNA, helper, loft.PASSWORD).startswith("A OK")
+            command = [command] if command == "kick" else ["user", command]
+            ended = server.json(*command, helper, *(["--yes"] if "delete" in command else []))
+            assert ended["kicked"] == 1
+            assert acting.lines("* BYE")
+            assert anna.command("NOOP")[-1].startswith("A OK")
+
+
 @pytest.mark.parametrize(
     "authzid, authcid, password, answer",
     [

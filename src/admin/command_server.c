@@ -18,9 +18,10 @@ struct ids {
     size_t count, cap;
 };
 
+/* Also where that user acts for another one. */
 static bool has_user(const struct ids *ids, const struct presence_info *info)
 {
-    return strcmp(info->user, ids->user) == 0;
+    return strcmp(info->user, ids->user) == 0 || strcmp(info->by, ids->user) == 0;
 }
 
 static bool has_conn_id(const struct ids *ids, const struct presence_info *info)

@@ -79,7 +79,7 @@ void admin_record(const struct admin_call *call, const struct admin_command *com
 /* The user named by argument "user". -ERR_NOT_FOUND that names it. */
 MUST_USE int call_find_user(const struct admin_call *call, struct user *user_out, struct err *err);
 
-/* Tell all sessions of `user` to end; how many. */
+/* Tell all sessions of `user` to end, also those where it acts for others; how many. */
 unsigned admin_kick_user(const struct admin *admin, const char *user);
 /* Those that an app password of `account` let in. */
 unsigned admin_kick_app_password(const struct admin *admin, struct account_id account, uint64_t app_password);

@@ -18,7 +18,7 @@ struct presence_info {
     uint64_t conn_id;
     const char *protocol; /* static: "imap" */
     char user[256];
-    char by[128]; /* who signed in and acts for the user, cut at a character's edge; "": the user */
+    char by[256];                                   /* who signed in and acts for the user; "": the user */
     uint64_t app_password_id, app_password_account; /* the app password that let it in, and whose; 0: none */
     char address[64];
     char mechanism[32];

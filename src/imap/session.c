@@ -14,7 +14,6 @@
 #include "imap/wire/writer.h"
 
 #include "auth/own/app_password.h"
-#include "base/utf8.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -393,7 +392,7 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
                                   .since_ms = clock_wall_ms(s->server->clock) };
     snprintf(info.user, sizeof info.user, "%s", user->name);
     snprintf(info.mechanism, sizeof info.mechanism, "%s", outcome->mechanism);
-    snprintf(info.by, sizeof info.by, STR_FMT, STR_ARG(utf8_prefix(str_c(outcome->by), sizeof info.by - 1)));
+    snprintf(info.by, sizeof info.by, "%s", outcome->by);
     snprintf(info.client, sizeof info.client, STR_FMT, STR_ARG(buf_str(&s->client)));
     addr_format(conn_peer(s->conn), false, info.address);
     s->presence = presence_enter(s->server->presence, &info);
