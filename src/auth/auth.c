@@ -150,6 +150,12 @@ int attempt_look(struct auth *a, struct attempt *t, struct err *err)
                    (long long)(verdict.wait_ms + 999) / 1000);
 }
 
+int attempt_refuse_locked(struct attempt *t, struct err *err)
+{
+    t->outcome->reason = AUTH_LOCKED;
+    return err_set(err, ERR_AUTH, "the account is locked for a while");
+}
+
 static int fail(struct auth *a, struct attempt *t, enum auth_reason otherwise, struct err *err)
 {
     t->delay_ms = guard_failed(a->guard, &t->subject,

@@ -37,14 +37,32 @@ static int as_answer(const struct auth *a, size_t i, int r, struct err *err)
     return err_set(err, ERR_UNAVAILABLE, "provider %s: %.180s", a->params.providers[i].ops->name, why.text);
 }
 
-static int ask_one(struct auth *a, struct attempt *t, size_t i, struct call *call, struct err *err)
+/* Into the gate, when 0 is returned. */
+static int enter(struct auth *a, struct attempt *t, size_t i, bool dear, struct err *err)
 {
-    struct gate *gate = call->dear ? &a->gates[i].dear : &a->gates[i].cheap;
+    struct gate *gate = dear ? &a->gates[i].dear : &a->gates[i].cheap;
     int r = gate_enter(gate, err);
     if (r < 0) {
         t->outcome->reason = AUTH_TOO_MANY;
         return r;
     }
+    if (!dear || !t->guess)
+        return 0;
+    /* Of many guesses begun at once those that had to wait are bound by what has failed meanwhile. */
+    r = attempt_look(a, t, err);
+    if (r == 0 && t->locked)
+        r = attempt_refuse_locked(t, err);
+    if (r < 0)
+        gate_leave(gate);
+    return r;
+}
+
+static int ask_one(struct auth *a, struct attempt *t, size_t i, struct call *call, struct err *err)
+{
+    struct gate *gate = call->dear ? &a->gates[i].dear : &a->gates[i].cheap;
+    int r = enter(a, t, i, call->dear, err);
+    if (r < 0)
+        return r;
     forget_answer(t);
     r = call->make(&a->params.providers[i], t, call, err);
     gate_leave(gate);
@@ -232,11 +250,9 @@ int chain_decoy(struct auth *a, struct attempt *t, struct str password, struct e
         const struct provider *p = &a->params.providers[i];
         if (!p->ops->decoy)
             continue;
-        int r = gate_enter(&a->gates[i].dear, err);
-        if (r < 0) {
-            t->outcome->reason = AUTH_TOO_MANY;
+        int r = enter(a, t, i, true, err);
+        if (r < 0)
             return r;
-        }
         p->ops->decoy(p->ctx, password);
         gate_leave(&a->gates[i].dear);
         break;

@@ -18,6 +18,7 @@ struct scripted {
     struct provider_answer answer; /* on yes */
     uint64_t generation;
     uint32_t takes_ms;
+    _Atomic bool hold; /* verify does not return until it is false */
     _Atomic int verify_calls, find_calls, scram_calls, decoys, inside, inside_most;
 };
 
@@ -51,6 +52,8 @@ static int scripted_verify(void *ctx, struct str name, struct str password, cons
         ;
     if (s->takes_ms)
         nanosleep(&(struct timespec){ .tv_nsec = (long)s->takes_ms * 1000000 }, NULL);
+    while (s->hold)
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     s->inside--;
     int r = told(s, name, answer, err);
     return r == 0 && !str_eq(password, str_c(s->password)) ? err_set(err, ERR_AUTH, "wrong") : r;
@@ -545,6 +548,44 @@ static void test_scram_broken_off_is_no_failure_and_a_wrong_proof_is(void **stat
     end(&f);
 }
 
+/* Begun while the guard still let everybody through. */
+static struct auth_scram *scram_begin(struct fixture *f, const struct auth_peer *peer)
+{
+    const struct auth_request r = request(peer, "anna", NULL);
+    struct auth_scram *attempt = NULL;
+    struct scram_verifier v;
+    assert_int_equal(auth_scram_begin(f->auth, &r, SCRAM_SHA_256, &attempt, &v, &f->outcome, &f->err), 0);
+    return attempt;
+}
+
+static void test_scram_begun_in_parallel_ends_by_what_has_failed_meanwhile(void **state)
+{
+    (void)state;
+    enum { WRONG = 20 };
+    struct fixture f;
+    struct auth_scram *wrong[WRONG];
+    struct guard_counts counts;
+    begin(&f);
+    knows(&f.p[WEAK], "anna", "old");
+    for (int i = 0; i < WRONG; i++)
+        wrong[i] = scram_begin(&f, &stranger);
+    struct auth_scram *right = scram_begin(&f, &stranger), *elsewhere = scram_begin(&f, &home);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(auth_scram_end(f.auth, &wrong[i], false, AUTH_WRONG, &f.outcome, &f.err), -ERR_AUTH);
+    assert_int_equal(f.outcome.reason, AUTH_WRONG);
+    assert_int_equal(auth_scram_end(f.auth, &elsewhere, true, AUTH_OK, &f.outcome, &f.err), -ERR_AUTH);
+    assert_int_equal(f.outcome.reason, AUTH_LOCKED);
+    guard_counts(f.guard, &counts);
+    assert_int_equal(counts.locked_accounts, 1); /* the right proof has forgiven nothing */
+    for (int i = 3; i < WRONG; i++)
+        assert_int_equal(auth_scram_end(f.auth, &wrong[i], false, AUTH_WRONG, &f.outcome, &f.err), -ERR_AUTH);
+    assert_int_equal(guard_clear(f.guard, STR("anna")), 1);
+    assert_int_equal(auth_scram_end(f.auth, &right, true, AUTH_OK, &f.outcome, &f.err), -ERR_AUTH);
+    assert_string_equal(f.err.text, "name or password is wrong");
+    assert_int_equal(f.outcome.reason, AUTH_THROTTLED);
+    end(&f);
+}
+
 /* ---- what others prove ---- */
 
 static void test_an_identity_needs_a_user_who_may_come_in(void **state)
@@ -710,6 +751,45 @@ static void test_a_slow_provider_holds_few_callers(void **state)
     end(&f);
 }
 
+static void *guess(void *ctx)
+{
+    struct caller *c = ctx;
+    struct auth_outcome outcome;
+    const struct auth_request r = request(&stranger, "anna", NULL);
+    int got = auth_sign_in_password(c->f->auth, &r, STR("wrong"), &outcome, NULL);
+    c->other = got == -ERR_AUTH && outcome.reason == AUTH_LOCKED;
+    return NULL;
+}
+
+static void test_who_waited_at_the_gate_is_bound_by_what_has_failed_meanwhile(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct caller callers[3];
+    pthread_t threads[3];
+    struct guard_subject subject;
+    begin(&f);
+    knows(&f.p[STRONG], "anna", "right");
+    f.p[STRONG].hold = true;
+    for (int i = 0; i < 3; i++) {
+        callers[i] = (struct caller){ .f = &f };
+        assert_int_equal(pthread_create(&threads[i], NULL, guess, &callers[i]), 0);
+        while (f.p[STRONG].inside < (i < 2 ? i + 1 : 2))
+            nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    }
+    nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL); /* the third one is at the gate by now */
+    for (int i = 0; i < 3; i++) {
+        (void)guard_look(f.guard, &home, "anna", 0, &subject);
+        (void)guard_failed(f.guard, &subject, GUARD_GUESSED);
+    }
+    f.p[STRONG].hold = false;
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(f.p[STRONG].verify_calls, 2);
+    assert_int_equal(callers[0].other + callers[1].other + callers[2].other, 1);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -728,12 +808,14 @@ int main(void)
         cmocka_unit_test(test_scram_is_the_deciders_alone),
         cmocka_unit_test(test_scram_of_nobody_is_made_up_and_stays_the_same),
         cmocka_unit_test(test_scram_broken_off_is_no_failure_and_a_wrong_proof_is),
+        cmocka_unit_test(test_scram_begun_in_parallel_ends_by_what_has_failed_meanwhile),
         cmocka_unit_test(test_an_identity_needs_a_user_who_may_come_in),
         cmocka_unit_test(test_a_token_may_say_who_its_user_is),
         cmocka_unit_test(test_tokens_count_for_the_address_also_where_the_account_is_known),
         cmocka_unit_test(test_what_never_got_to_a_credential_counts_against_the_address),
         cmocka_unit_test(test_answers_are_held_back_to_one_time),
         cmocka_unit_test(test_a_slow_provider_holds_few_callers),
+        cmocka_unit_test(test_who_waited_at_the_gate_is_bound_by_what_has_failed_meanwhile),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

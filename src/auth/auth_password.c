@@ -126,15 +126,13 @@ static int check_password(struct auth *a, struct attempt *t, struct str password
         r = chain_app_password(a, t, password, err);
     if (r != -ERR_NOT_FOUND)
         return r;
-    if (t->locked) {
-        t->outcome->reason = AUTH_LOCKED;
-        return err_set(err, ERR_AUTH, "the account is locked for a while");
-    }
+    if (t->locked)
+        return attempt_refuse_locked(t, err);
     if (possible && t->label.n == 0)
         r = verify_with_factor(a, t, password, err);
     if (r == -ERR_NOT_FOUND)
         r = chain_decoy(a, t, password, err);
-    if (r == -ERR_NOT_FOUND || r == -ERR_AUTH)
+    if (!t->locked && (r == -ERR_NOT_FOUND || r == -ERR_AUTH)) /* else nobody has looked at it */
         note_wrong(a, t, password);
     return r;
 }

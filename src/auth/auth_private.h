@@ -52,8 +52,10 @@ struct attempt {
 /* Takes the name and its record. 0; -ERR_UNAVAILABLE: the store. attempt_end() in any case. */
 MUST_USE int attempt_begin(struct auth *auth, struct attempt *t, const struct auth_request *request,
                            struct auth_outcome *outcome, struct err *err);
-/* Asks the guard. 0; -ERR_UNAVAILABLE: this client has failed so often that it is turned away without a look. */
+/* Asks the guard; again where time has passed since, in which others may have failed. 0; -ERR_UNAVAILABLE: this client has failed so often that it is turned away without a look. */
 MUST_USE int attempt_look(struct auth *auth, struct attempt *t, struct err *err);
+/* -ERR_AUTH */
+int attempt_refuse_locked(struct attempt *t, struct err *err);
 /* Our record of t->name, without its hash; t->exists. -ERR_UNAVAILABLE. */
 MUST_USE int attempt_find_record(struct auth *auth, struct attempt *t, struct err *err);
 /* What is told to whom has proved a credential; the reason for the log. Returns `r`, what err_set said. */

@@ -67,7 +67,7 @@ static int find_verifier(struct auth *a, struct attempt *t, enum scram_hash hash
                          struct scram_verifier *verifier_out, struct err *err)
 {
     if (t->locked && t->label.n == 0)
-        return err_set(err, ERR_AUTH, "the account is locked for a while");
+        return attempt_refuse_locked(t, err);
     if (!t->name[0])
         return -ERR_NOT_FOUND;
     return t->label.n ? chain_app_verifier(a, t, hash, verifier_out, err)
@@ -118,6 +118,18 @@ bool auth_scram_is_app_password(struct auth *a, struct auth_scram *s, scram_prov
     return r == 0;
 }
 
+/* What the proof is worth, if it is right. Of many exchanges begun at once those that end later are bound by what has failed
+ * meanwhile. */
+static int look_again(struct auth *a, struct auth_scram *s, struct err *err)
+{
+    struct attempt *t = &s->attempt;
+    if (attempt_look(a, t, err) < 0) {
+        t->locked = true; /* the proof counts for nothing, wrong or right */
+        return -ERR_AUTH;
+    }
+    return t->locked && !t->answer.app_password_id ? attempt_refuse_locked(t, err) : s->found;
+}
+
 int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enum auth_reason reason,
                    struct auth_outcome *outcome, struct err *err)
 {
@@ -125,9 +137,7 @@ int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enu
     struct attempt *t = &s->attempt;
     *outcome = (struct auth_outcome){ .mechanism = s->request.mechanism, .provider = s->provider };
     t->outcome = outcome;
-    int r = s->found;
-    if (t->locked && r == -ERR_AUTH)
-        outcome->reason = AUTH_LOCKED;
+    int r = look_again(a, s, err);
     if (r == -ERR_UNAVAILABLE) {
         outcome->reason = AUTH_PROVIDER_DOWN;
         r = err_set(err, ERR_UNAVAILABLE, "the app passwords of the user cannot be read");
