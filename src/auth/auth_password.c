@@ -35,8 +35,9 @@ static bool is_known_good(struct auth *a, struct attempt *t, const unsigned char
 
 /* What is kept of a sign-in until it is known how it ended. */
 struct memory {
-    bool good;       /* to be remembered, if an account opens to it */
-    size_t provider; /* that said so */
+    bool good;        /* to be remembered, if an account opens to it */
+    size_t provider;  /* that said so */
+    int64_t until_ms; /* wall clock; 0: as long as any */
     unsigned char digest[KNOWN_GOOD_DIGEST_BYTES];
 };
 
@@ -51,8 +52,11 @@ static bool is_worth_remembering(const struct attempt *t)
 
 static void remember(struct auth *a, const struct memory *memory)
 {
-    known_good_put(a->known_good, memory->digest,
-                   clock_mono_ms(a->params.clock) + (int64_t)a->params.known_good_s * 1000,
+    int64_t for_ms = (int64_t)a->params.known_good_s * 1000;
+    int64_t left_ms = memory->until_ms - clock_wall_ms(a->params.clock);
+    if (memory->until_ms && left_ms < for_ms)
+        for_ms = left_ms;
+    known_good_put(a->known_good, memory->digest, clock_mono_ms(a->params.clock) + for_ms,
                    (int)memory->provider);
 }
 
@@ -151,6 +155,7 @@ static int try_password(struct auth *a, struct attempt *t, struct str password, 
         r = check_password(a, t, password, err);
     memory->good = r == 0 && may_know && is_worth_remembering(t);
     memory->provider = t->provider;
+    memory->until_ms = t->answer.remember_until_ms;
     return r;
 }
 

@@ -151,6 +151,31 @@ static uint64_t known_good_count(struct fixture *f)
     return stats.known_good_count;
 }
 
+static void test_known_good_ends_with_the_days_of_the_password(void **state)
+{
+    (void)state;
+    const int64_t day_ms = 24 * 3600 * 1000;
+    const struct policy_params days = { .list = "", .days = 1 };
+    struct fixture f;
+    struct policy *policy = NULL;
+    begin(&f);
+    assert_int_equal(policy_new(&days, &policy, &f.err), 0);
+    auth_free(&f.auth);
+    struct provider_own_params own = { f.users, 1, 8192, 2, policy, &f.clock.clock };
+    assert_int_equal(provider_own_new(&own, &f.params.providers[0], &f.err), 0);
+    assert_int_equal(auth_new(&f.params, &f.auth, &f.err), 0);
+
+    clock_fake_advance(&f.clock, day_ms - 60 * 1000);
+    assert_int_equal(verify(&f, "anna", "secret", "c"), 0);
+    clock_fake_advance(&f.clock, 60 * 1000 - 1);
+    assert_int_equal(verify(&f, "anna", "secret", "c"), 0);
+    assert_int_equal(known_good_count(&f), 1);
+    clock_fake_advance(&f.clock, 1);
+    assert_int_equal(verify(&f, "anna", "secret", "c"), -ERR_EXPIRED);
+    end(&f);
+    policy_free(&policy);
+}
+
 static void test_known_good_saves_the_hash_until_something_changes(void **state)
 {
     (void)state;
@@ -381,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_every_wrong_sign_in_gets_the_same_answer),
         cmocka_unit_test(test_overlong_password_is_wrong_not_fatal),
         cmocka_unit_test(test_known_good_saves_the_hash_until_something_changes),
+        cmocka_unit_test(test_known_good_ends_with_the_days_of_the_password),
         cmocka_unit_test(test_recreated_user_does_not_inherit_a_sign_in),
         cmocka_unit_test(test_no_memory_of_sign_ins_when_it_is_off),
         cmocka_unit_test(test_failures_delay_client_and_name_but_not_the_known),

@@ -57,7 +57,8 @@ struct provider_answer {
         expires_ms; /* wall clock: of a token or an app password: a yes holds no longer; 0: not known, or never */
     bool
         once; /* the credential was good this once (a one-time code was in it, or it holds for some addresses only): it is not remembered. CVE-2026-27855 */
-    enum auth_reason reason; /* beside an error: AUTH_OK leaves it to the kind of the error */
+    int64_t remember_until_ms; /* wall clock: it is remembered no longer; 0: as long as any other */
+    enum auth_reason reason;   /* beside an error: AUTH_OK leaves it to the kind of the error */
     /* Of a token, also of one that is refused. */
     enum token_fault token_fault; /* why it is: for the log, and for the client (bearer.h) */
 };

@@ -134,8 +134,14 @@ int policy_check(const struct policy *p, struct str name, struct str password, s
     return r;
 }
 
+int64_t policy_expiry_ms(const struct policy *p, const struct user *user)
+{
+    bool ends = p && p->days && !user->provider[0];
+    return ends ? user->password_changed_ms + (int64_t)p->days * DAY_MS : 0;
+}
+
 bool policy_expired(const struct policy *p, const struct user *user, int64_t wall_ms)
 {
-    return p && p->days && !user->provider[0] &&
-           wall_ms - user->password_changed_ms >= (int64_t)p->days * DAY_MS;
+    int64_t expiry_ms = policy_expiry_ms(p, user);
+    return expiry_ms && wall_ms >= expiry_ms;
 }

@@ -31,7 +31,8 @@ size_t policy_list_count(const struct policy *policy);
  * its letters), or the name itself or what stands before its "@". */
 MUST_USE int policy_check(const struct policy *policy, struct str name, struct str password, struct err *err);
 
-/* Is the password of this record too old? That of a user of a provider never is: it is not ours. */
+/* From when on is the password of this record too old (wall clock)? 0: never, as that of a user of a provider: it is not ours. */
+int64_t policy_expiry_ms(const struct policy *policy, const struct user *user);
 bool policy_expired(const struct policy *policy, const struct user *user, int64_t wall_ms);
 
 #endif

@@ -106,6 +106,7 @@ static int own_verify(void *ctx, struct str name, struct str password, const str
         bool possible = password_prepare(password, &prepared, NULL) == 0;
         bool yes = password_matches(buf_str(&prepared), possible ? user.hash : own->dummy_hash);
         answer->expired = has_expired(own, &user);
+        answer->remember_until_ms = policy_expiry_ms(own->params.policy, &user);
         if (yes && possible)
             add_verifiers(own->params.users, &user, buf_str(&prepared));
         else
