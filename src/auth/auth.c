@@ -116,25 +116,42 @@ static int resolve(struct auth *a, struct attempt *t, struct str typed, char out
     return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
 }
 
-/* "anna/phone" is the app password "phone" of anna: no name has a '/', and SCRAM has one salt a name. */
-static struct str take_label(struct attempt *t, struct str name)
+static int begin(struct auth *a, struct attempt *t, struct str name, struct err *err)
 {
-    ptrdiff_t at = str_find_char(name, '/');
-    t->label = at < 0 ? STR("") : str_skip(name, (size_t)at + 1);
-    return at < 0 ? name : str_sub(name, 0, (size_t)at);
+    int r = resolve(a, t, str_is_nil(name) ? STR("") : name, t->name, err);
+    return r < 0 ? r : attempt_find_record(a, t, err);
 }
 
-int attempt_begin(struct auth *a, struct attempt *t, const struct auth_request *request,
-                  struct auth_outcome *outcome, struct err *err)
+static void prepare(struct auth *a, struct attempt *t, const struct auth_request *request,
+                    struct auth_outcome *outcome)
 {
     *outcome = (struct auth_outcome){ .mechanism = request->mechanism, .provider = "" };
     *t = (struct attempt){ .request = request,
                            .outcome = outcome,
                            .begun_ms = clock_mono_ms(a->params.clock),
+                           .label = STR(""),
                            .answer = { .groups = BUF_INIT } };
-    struct str name = take_label(t, str_is_nil(request->authcid) ? STR("") : request->authcid);
-    int r = resolve(a, t, name, t->name, err);
-    return r < 0 ? r : attempt_find_record(a, t, err);
+}
+
+int attempt_begin(struct auth *a, struct attempt *t, const struct auth_request *request,
+                  struct auth_outcome *outcome, struct err *err)
+{
+    prepare(a, t, request, outcome);
+    return begin(a, t, request->authcid, err);
+}
+
+/* "anna/phone" is the app password "phone" of anna: no name has a '/', and SCRAM has one salt a name. */
+int attempt_begin_labelled(struct auth *a, struct attempt *t, const struct auth_request *request,
+                           struct auth_outcome *outcome, struct err *err)
+{
+    struct str name = request->authcid;
+    ptrdiff_t at = str_find_char(name, '/');
+    prepare(a, t, request, outcome);
+    if (at >= 0) {
+        t->label = str_skip(name, (size_t)at + 1);
+        name = str_sub(name, 0, (size_t)at);
+    }
+    return begin(a, t, name, err);
 }
 
 int attempt_look(struct auth *a, struct attempt *t, struct err *err)
@@ -289,6 +306,9 @@ int auth_sign_in_token(struct auth *a, const struct auth_request *request, struc
         return attempt_end(a, &t, r);
     t.by_token = true;
     r = attempt_look(a, &t, err);
+    bool is_nobody = request->authcid.n > 0 && !t.name[0]; /* and not whoever the token says */
+    if (r == 0 && is_nobody)
+        r = -ERR_NOT_FOUND;
     if (r == 0)
         r = chain_token(a, &t, token, err);
     outcome->token_fault = t.answer.token_fault;

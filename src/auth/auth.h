@@ -58,8 +58,8 @@ bool auth_knows_tokens(const struct auth *auth);
 struct auth_request {
     const struct auth_peer *peer;
     const char *mechanism; /* static, as it is logged: "PLAIN", "LOGIN", "SCRAM-SHA-256-PLUS" ... */
-    struct str
-        authcid; /* whose credential it is, as the client spells it; with a token it may be "" or NIL */
+    /* Whose credential it is, as the client spells it; with a token it may be "" or NIL, with a password or SCRAM "name/label". */
+    struct str authcid;
     struct str authzid; /* whose mail it wants; "" or NIL: its own */
 };
 

@@ -618,6 +618,26 @@ static void test_an_identity_needs_a_user_who_may_come_in(void **state)
     }
 }
 
+/* Only passwords have labels: what others prove is the whole name, or nobody's. */
+static void test_a_proved_name_with_a_slash_is_nobodys(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "anna/evil@example.org", "anna/", "anna/x", "/anna", "an na" };
+    struct fixture f;
+    begin(&f);
+    knows(&f.p[STRONG], "anna", "right");
+    knows(&f.p[TOKENS], "anna", "token");
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        const struct auth_request r = request(&home, names[i], NULL);
+        assert_row(auth_sign_in_identity(f.auth, &r, true, &f.outcome, &f.err) == -ERR_AUTH, i, names[i]);
+        assert_row(f.outcome.reason == AUTH_UNKNOWN_USER, i, auth_reason_name(f.outcome.reason));
+        assert_row(auth_sign_in_token(f.auth, &r, STR("token"), &f.outcome, &f.err) == -ERR_AUTH, i,
+                   names[i]);
+        assert_row(f.outcome.user.name[0] == '\0', i, f.outcome.user.name);
+    }
+    end(&f);
+}
+
 static void test_a_token_may_say_who_its_user_is(void **state)
 {
     (void)state;
@@ -810,6 +830,7 @@ int main(void)
         cmocka_unit_test(test_scram_broken_off_is_no_failure_and_a_wrong_proof_is),
         cmocka_unit_test(test_scram_begun_in_parallel_ends_by_what_has_failed_meanwhile),
         cmocka_unit_test(test_an_identity_needs_a_user_who_may_come_in),
+        cmocka_unit_test(test_a_proved_name_with_a_slash_is_nobodys),
         cmocka_unit_test(test_a_token_may_say_who_its_user_is),
         cmocka_unit_test(test_tokens_count_for_the_address_also_where_the_account_is_known),
         cmocka_unit_test(test_what_never_got_to_a_credential_counts_against_the_address),

@@ -165,7 +165,7 @@ int auth_sign_in_password(struct auth *a, const struct auth_request *request, st
 {
     struct memory memory = { .good = false };
     struct attempt t;
-    int r = attempt_begin(a, &t, request, outcome, err);
+    int r = attempt_begin_labelled(a, &t, request, outcome, err);
     if (r == 0)
         r = attempt_conclude(a, &t, try_password(a, &t, password, &memory, err), err);
     if (r == 0 && memory.good)

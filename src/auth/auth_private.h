@@ -52,6 +52,9 @@ struct attempt {
 /* Takes the name and its record. 0; -ERR_UNAVAILABLE: the store. attempt_end() in any case. */
 MUST_USE int attempt_begin(struct auth *auth, struct attempt *t, const struct auth_request *request,
                            struct auth_outcome *outcome, struct err *err);
+/* As above, of what may be "name/label": a password, or the proof of one. */
+MUST_USE int attempt_begin_labelled(struct auth *auth, struct attempt *t, const struct auth_request *request,
+                                    struct auth_outcome *outcome, struct err *err);
 /* Asks the guard; again where time has passed since, in which others may have failed. 0; -ERR_UNAVAILABLE: this client has failed so often that it is turned away without a look. */
 MUST_USE int attempt_look(struct auth *auth, struct attempt *t, struct err *err);
 /* -ERR_AUTH */

@@ -83,7 +83,7 @@ int auth_scram_begin(struct auth *a, const struct auth_request *request, enum sc
         abort();
     keep_request(s, request);
     struct attempt *t = &s->attempt;
-    int r = attempt_begin(a, t, &s->request, outcome, err);
+    int r = attempt_begin_labelled(a, t, &s->request, outcome, err);
     t->guess = true;
     if (r == 0)
         r = attempt_look(a, t, err);
