@@ -122,7 +122,7 @@ MUST_USE int auth_scram_end(struct auth *auth, struct auth_scram **attempt, bool
                             enum auth_reason reason, struct auth_outcome *outcome, struct err *err);
 
 /* Is there a user of that name, here or with a provider? For deliveries, as names_find_fn; the account is made when there is
- * none yet. -ERR_NOT_FOUND; -ERR_UNAVAILABLE: a provider is down, try later. */
+ * none yet, but not for whom the provider has disabled. -ERR_NOT_FOUND; -ERR_UNAVAILABLE: a provider is down, try later. */
 MUST_USE int auth_find_recipient(struct auth *auth, struct str name, struct user *user_out, struct err *err);
 
 /* The one line that a failed sign-in leaves, in a fixed form that fail2ban can use, at warn or, where the error says so, above:

@@ -70,6 +70,8 @@ static int find_elsewhere(struct auth *a, struct str name, struct user *user_out
         r = -ERR_NOT_FOUND;
     if (r == 0)
         r = take_name(a, &t, err);
+    if (r == 0 && t.answer.disabled && !t.exists)
+        r = -ERR_NOT_FOUND; /* no account is made */
     if (r == 0)
         r = foreign_open(&foreign, t.provider, str_c(t.name), &t.answer, user_out, err);
     buf_deinit(&t.answer.groups);

@@ -470,6 +470,30 @@ static void test_no_acting_with_app_passwords_or_for_the_disabled(void **state)
     end(&f);
 }
 
+/* ---- mail ---- */
+
+static void test_mail_makes_no_account_for_whom_a_provider_has_disabled(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct user user;
+    begin(&f);
+    knows(&f.p[STRONG], "carl", "right");
+    f.p[STRONG].answer.disabled = true;
+    assert_int_equal(auth_find_recipient(f.auth, STR("carl"), &user, &f.err), -ERR_NOT_FOUND);
+    assert_int_equal(users_find(f.users, STR("carl"), &user, &f.err), -ERR_NOT_FOUND);
+    f.p[STRONG].answer.disabled = false;
+    assert_int_equal(auth_find_recipient(f.auth, STR("carl"), &user, &f.err), 0);
+    assert_string_equal(user.provider, "strong");
+    f.p[STRONG].answer.disabled = true; /* who has one goes on getting mail, */
+    assert_int_equal(auth_find_recipient(f.auth, STR("carl"), &user, &f.err), 0);
+    f.p[STRONG].user = "carlos"; /* under other names as well */
+    f.p[STRONG].as = "carl";
+    assert_int_equal(auth_find_recipient(f.auth, STR("carlos"), &user, &f.err), 0);
+    assert_string_equal(user.name, "carl");
+    end(&f);
+}
+
 /* ---- SCRAM ---- */
 
 static int scram(struct fixture *f, const char *name, enum scram_hash hash, struct scram_verifier *verifier,
@@ -825,6 +849,7 @@ int main(void)
         cmocka_unit_test(test_who_acts_for_another_is_marked_and_never_mixed_up),
         cmocka_unit_test(test_only_the_configuration_lets_one_act_for_another),
         cmocka_unit_test(test_no_acting_with_app_passwords_or_for_the_disabled),
+        cmocka_unit_test(test_mail_makes_no_account_for_whom_a_provider_has_disabled),
         cmocka_unit_test(test_scram_is_the_deciders_alone),
         cmocka_unit_test(test_scram_of_nobody_is_made_up_and_stays_the_same),
         cmocka_unit_test(test_scram_broken_off_is_no_failure_and_a_wrong_proof_is),
