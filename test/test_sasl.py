@@ -157,6 +157,26 @@ def test_login_asks_for_name_and_password(wire, user):
     assert connection.answer() == "BAD Authentication cancelled"
 
 
+def test_scram_broken_off_once_it_told_the_salt_is_a_failed_login(wire):
+    with loft.Loft({"auth.mechanisms": "SCRAM-SHA-256"}) as own:
+        own.add_user(ANNA)
+        idle = wire(at=own)
+        for _ in range(15):  # nothing was asked yet, and nothing told
+            assert idle.begin("SCRAM-SHA-256") == b""
+            idle.send(b"*\r\n")
+            assert idle.answer() == "BAD Authentication cancelled"
+        assert own.json("throttle", "list") == [] and not failures(own)
+        connection = wire(at=own)
+        for name in (ANNA, "nobody") * 5:
+            assert connection.begin("SCRAM-SHA-256", Scram(name, "x").first()).startswith(b"r=")
+            connection.send(b"*\r\n")
+            assert connection.answer() == "BAD Authentication cancelled"
+        assert connection.line() == b"* BYE Too many failed logins"
+        assert {row["kind"]: row["failures"] for row in own.json("throttle", "list")} == {"address": 10, "network": 10}
+        loft.wait_until(lambda: len(failures(own, mechanism="SCRAM-SHA-256", reason="malformed")) == 10)
+        assert is_in(idle.scram("SCRAM-SHA-256", Scram(ANNA, loft.PASSWORD)))
+
+
 def test_plain_may_not_act_for_others_without_a_rule(wire, server, user):
     connection = wire()
     other = server.add_user("other-" + user)

@@ -105,7 +105,8 @@ int auth_refuse(struct auth *auth, const struct auth_request *request, enum auth
 
 /* SCRAM (RFC 5802): the exchange itself is the mechanism's. begin: what to check the client's proof against; for a name that
  * nobody knows a verifier that is made up, always the same for a name, and matches nothing. Then end, exactly once, with what
- * came of it: also when the client hung up or cancelled (proved false, AUTH_MALFORMED: no failure is counted then).
+ * came of it: also when the client hung up or cancelled (proved false, AUTH_MALFORMED: a failure of the address
+ * then, which has had the salt, and none of the account: nothing was guessed).
  *   attempt_out   set when 0 is returned
  *   verifier_out  a secret: wipe it
  *   proved        the client's proof, nonces and channel binding were right */

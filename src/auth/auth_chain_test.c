@@ -554,16 +554,21 @@ static void test_scram_of_nobody_is_made_up_and_stays_the_same(void **state)
     end(&f);
 }
 
-static void test_scram_broken_off_is_no_failure_and_a_wrong_proof_is(void **state)
+static void test_scram_broken_off_counts_for_the_address_and_locks_nobody(void **state)
 {
     (void)state;
     struct fixture f;
     struct scram_verifier v;
     begin(&f);
     knows(&f.p[WEAK], "anna", "old");
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < GUARD_ADDRESS_FAILURES_MAX; i++) {
         assert_int_equal(scram(&f, "anna", SCRAM_SHA_256, &v, false, AUTH_MALFORMED), -ERR_AUTH);
-    assert_int_equal(f.outcome.delay_ms, 0);
+        assert_int_equal(f.outcome.reason, AUTH_MALFORMED);
+    }
+    assert_int_equal(f.outcome.delay_ms, 800);
+    assert_int_equal(scram(&f, "anna", SCRAM_SHA_256, &v, true, AUTH_OK), -ERR_UNAVAILABLE);
+    assert_int_equal(guard_clear(f.guard, STR("anna")), 0);
+    assert_int_equal(guard_clear(f.guard, STR("192.0.2.1")), 1);
     for (int i = 0; i < 3; i++)
         assert_int_equal(scram(&f, "anna", SCRAM_SHA_256, &v, false, AUTH_WRONG), -ERR_AUTH);
     assert_int_equal(scram(&f, "anna", SCRAM_SHA_256, &v, true, AUTH_OK), -ERR_AUTH); /* locked */
@@ -852,7 +857,7 @@ int main(void)
         cmocka_unit_test(test_mail_makes_no_account_for_whom_a_provider_has_disabled),
         cmocka_unit_test(test_scram_is_the_deciders_alone),
         cmocka_unit_test(test_scram_of_nobody_is_made_up_and_stays_the_same),
-        cmocka_unit_test(test_scram_broken_off_is_no_failure_and_a_wrong_proof_is),
+        cmocka_unit_test(test_scram_broken_off_counts_for_the_address_and_locks_nobody),
         cmocka_unit_test(test_scram_begun_in_parallel_ends_by_what_has_failed_meanwhile),
         cmocka_unit_test(test_an_identity_needs_a_user_who_may_come_in),
         cmocka_unit_test(test_a_proved_name_with_a_slash_is_nobodys),

@@ -148,6 +148,7 @@ int auth_scram_end(struct auth *a, struct auth_scram **attempt, bool proved, enu
     }
     if (!proved && reason == AUTH_MALFORMED) {
         outcome->reason = reason;
+        t->delay_ms = guard_failed(a->guard, &t->subject, GUARD_UNSEEN);
         r = err_set(err, ERR_AUTH, "the exchange was broken off");
     } else {
         if (r == 0)

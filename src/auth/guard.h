@@ -79,7 +79,7 @@ struct guard_verdict guard_look(struct guard *guard, const struct auth_peer *pee
 enum guard_failure {
     GUARD_GUESSED,
     GUARD_REPEATED, /* the same wrong password again: as throttle_add_repeated */
-    GUARD_UNSEEN,   /* the account was locked: only the address is to blame */
+    GUARD_UNSEEN, /* no credential was looked at, since the account was locked, say: only the address is to blame */
 };
 /* The delay that follows. */
 uint32_t guard_failed(struct guard *guard, const struct guard_subject *subject, enum guard_failure failure);

@@ -178,6 +178,11 @@ const struct auth_request *sasl_request(const struct sasl *s)
     return &s->request;
 }
 
+bool sasl_owes_proof(const struct sasl *s)
+{
+    return s->scram && sasl_scram_is_open(s->scram);
+}
+
 bool sasl_uses_binding(const struct sasl *s)
 {
     return s->ops->plus;

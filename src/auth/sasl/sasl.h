@@ -100,6 +100,8 @@ MUST_USE int sasl_step(struct sasl *sasl, struct str response, struct buf *chall
 
 /* Who asks, as far as is known: for logs. */
 const struct auth_request *sasl_request(const struct sasl *sasl);
+/* The client was told something about the user, SCRAM's salt, and has not proved anything yet: leaving now is a failure. */
+bool sasl_owes_proof(const struct sasl *sasl);
 bool sasl_uses_binding(
     const struct sasl *sasl); /* a -PLUS mechanism: the binding of this channel is used up */
 

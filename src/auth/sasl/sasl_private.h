@@ -55,5 +55,6 @@ int sasl_gssapi_step(struct sasl *s, struct str response, struct buf *challenge,
 int sasl_scram_step(struct sasl *s, struct str response, struct buf *challenge, struct auth_outcome *outcome,
                     struct err *err);
 void sasl_scram_free(struct sasl *s);
+bool sasl_scram_is_open(const struct sasl_scram *scram); /* server-first was sent, and no proof came */
 
 #endif

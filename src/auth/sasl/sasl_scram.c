@@ -47,6 +47,11 @@ void sasl_scram_free(struct sasl *s)
     s->scram = NULL;
 }
 
+bool sasl_scram_is_open(const struct sasl_scram *scram)
+{
+    return scram->attempt != NULL;
+}
+
 static bool plus_is_offered(const struct sasl *s)
 {
     return s->params.channel->binding && (s->params.settings->mechanisms & s->ops->plus_bit);

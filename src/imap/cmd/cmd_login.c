@@ -39,8 +39,8 @@ void sasl_line(struct session *s, struct str line)
     int r;
     s->input = INPUT_COMMAND;
     if (str_eq(line, STR("*"))) {
-        sign_in_drop(s);
         r = err_set(&err, ERR_SYNTAX, "Authentication cancelled"); /* RFC 9051, 6.2.2: BAD */
+        sign_in_cancel(s, &err);
     } else {
         r = take_response(s, line, false, &err);
     }

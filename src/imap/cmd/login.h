@@ -27,6 +27,9 @@ int sign_in_refuse(struct session *s, struct err *err);
 int64_t sign_in_deadline_ms(const struct session *s); /* mono; 0: no answer is held */
 void sign_in_resume(struct session *s);               /* send what was held */
 void sign_in_drop(struct session *s);
+void sign_in_cancel(
+    struct session *s,
+    const struct err *err); /* as the client wishes: drop it, after a failed login where it owes a proof */
 
 /* What this connection is to the mechanisms. `channel_out` borrows the room, and the session. */
 struct sign_in_room {

@@ -224,6 +224,15 @@ int sign_in_step(struct session *s, struct str response, struct err *err)
     return answer(s, r, err);
 }
 
+void sign_in_cancel(struct session *s, const struct err *err)
+{
+    if (sasl_owes_proof(s->sign_in->sasl)) {
+        s->sign_in->outcome.reason = AUTH_MALFORMED;
+        log_failure(s, err);
+    }
+    sign_in_drop(s);
+}
+
 int sign_in_refuse(struct session *s, struct err *err)
 {
     s->sign_in->outcome.reason = AUTH_MALFORMED;
