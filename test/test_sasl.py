@@ -282,6 +282,42 @@ def test_scram_messages_that_are_none(wire, user):
         assert connection.respond(final).startswith(("BAD ", "NO [LIMIT]"))
 
 
+@pytest.mark.parametrize("command, answer", [
+    (("user", "disable"), "NO [CONTACTADMIN] the account is disabled"),
+    (("user", "lock"), "NO [CONTACTADMIN] the account is locked"),
+    (("user", "delete", "--yes"), FAILED.decode()),
+    (("user", "app-password", "delete"), FAILED.decode()),
+])
+@pytest.mark.parametrize("acting", [False, True])
+def test_a_sign_in_that_is_decided_is_looked_at_again_before_it_is_a_session(wire, command, answer, acting):
+    """Once the server has shown its signature, the client may take its time."""
+    with loft.Loft({"auth.may_act_for": f"help@example.org: {ANNA}"}) as own:
+        own.add_user(ANNA)
+        name = own.add_user("help@example.org") if acting else ANNA
+        own.run("user", "app-password", "add", name, "phone")
+        connection = wire(at=own)
+        scram = Scram(name, loft.PASSWORD, header=f"n,a={ANNA}," if acting else "n,,")
+        assert connection.respond(scram.final(connection.begin("SCRAM-SHA-256", scram.first()))) == scram.signature
+        own.run(*command, name, *(["phone"] if "app-password" in command else []))
+        assert connection.respond(b"") == answer
+        assert own.json("who") == []
+        connection.send(b"s SELECT INBOX\r\n")
+        assert connection.line().startswith(b"s BAD ")
+        refused = failures(own, user=name)
+        assert len(refused) == 1 and "reason=ok" not in refused[0], refused
+
+
+def test_what_makes_a_sign_in_no_worse_does_not_stop_it(wire):
+    with loft.Loft() as own:
+        own.add_user(ANNA)
+        connection = wire(at=own)
+        scram = Scram(ANNA, loft.PASSWORD)
+        assert connection.respond(scram.final(connection.begin("SCRAM-SHA-256", scram.first()))) == scram.signature
+        own.run("user", "app-password", "add", ANNA, "phone")  # a change of the directory, and of what belongs to the user
+        own.add_user("other@example.org")
+        assert is_in(connection.respond(b""))
+
+
 # ---- tokens and certificates ----
 
 @pytest.fixture(scope="module")

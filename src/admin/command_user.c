@@ -170,7 +170,7 @@ int admin_user_passwd(struct admin_call *call, json_t **result_out, struct err *
     return 0;
 }
 
-/* First the name goes, so that nobody comes in any more, then the sessions, then the mail. Whatever a crash
+/* First the name goes, so that nobody comes in any more (also who was about to: auth_look_again), then the sessions, then the mail. Whatever a crash
  * leaves of the mail, the next start removes: users_next_deleted. */
 int admin_user_delete(struct admin_call *call, json_t **result_out, struct err *err)
 {
@@ -215,7 +215,8 @@ static int take_note(const struct admin_call *call, struct user_hold_note *note,
     return 0;
 }
 
-/* Sessions end after the hold is on, so that none can begin in between. */
+/* Sessions end after the hold is on, so that none can begin in between: one that is seen too late to be ended has looked at the
+ * hold once more, auth_look_again. */
 static int set_hold(struct admin_call *call, enum user_hold hold, bool on, const char *event,
                     json_t **result_out, struct err *err)
 {

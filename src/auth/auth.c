@@ -219,6 +219,8 @@ static int act_for(struct auth *a, struct attempt *t, const char *other, struct 
         !delegation_allows(a->delegation, str_c(t->name), str_c(other)))
         return refuse_to_act(t, err);
     memcpy(t->outcome->by, t->user.name, sizeof t->outcome->by);
+    t->outcome->by_account = t->user.account;
+    t->outcome->by_revision = t->user.revision;
     snprintf(t->name, sizeof t->name, "%s", other);
     int r = attempt_find_record(a, t, err);
     if (r < 0)

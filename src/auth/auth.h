@@ -68,7 +68,9 @@ struct auth_outcome {
     /* When 0 was returned: whose mail it is; `hash` is empty. With a `referral` the user belongs to another server. */
     struct user user;
     char by[USER_NAME_BYTES_MAX +
-            1];            /* another user signed in and acts for `user`: that one's name. "": nobody else */
+            1]; /* another user signed in and acts for `user`: that one's name. "": nobody else */
+    struct account_id by_account; /* of `by` */
+    uint64_t by_revision;
     const char *mechanism; /* static */
     const char *provider;  /* static, such as "own"; "" when none knew the name */
     enum auth_reason reason;
@@ -121,6 +123,12 @@ bool auth_scram_is_app_password(struct auth *auth, struct auth_scram *attempt, s
                                 void *ctx, struct scram_verifier *verifier);
 MUST_USE int auth_scram_end(struct auth *auth, struct auth_scram **attempt, bool proved,
                             enum auth_reason reason, struct auth_outcome *outcome, struct err *err);
+
+/* A session begins after its sign-in was decided: a client may take its time for the last word, an answer may be held. So, once
+ * others can see the session (presence.h), look again: who revokes something afterwards finds the session, and what was revoked
+ * before is found here. From memory while the directory has not changed. 0 while the users of the outcome are what they were;
+ * -ERR_DISABLED, -ERR_AUTH, -ERR_UNAVAILABLE with outcome->reason */
+MUST_USE int auth_look_again(struct auth *auth, struct auth_outcome *outcome, struct err *err);
 
 /* Is there a user of that name, here or with a provider? For deliveries, as names_find_fn; the account is made when there is
  * none yet, but not for whom the provider has disabled. -ERR_NOT_FOUND; -ERR_UNAVAILABLE: a provider is down, try later. */

@@ -56,6 +56,42 @@ int attempt_open_account(struct auth *a, struct attempt *t, struct err *err)
     return err_set(err, ERR_UNAVAILABLE, "no account can be made for the user");
 }
 
+static int refuse(struct auth_outcome *outcome, enum auth_reason reason, int r)
+{
+    outcome->reason = reason;
+    return r;
+}
+
+/* Whatever takes something away from a user, or asks for more, gives the record another revision: credential.h */
+static int look_at(struct auth *a, const char *name, struct account_id account, uint64_t revision,
+                   struct auth_outcome *outcome, struct err *err)
+{
+    struct user user;
+    int r = users_find(a->params.users, str_c(name), &user, err);
+    if (r < 0 && r != -ERR_NOT_FOUND)
+        return refuse(outcome, AUTH_PROVIDER_DOWN,
+                      err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read"));
+    sodium_memzero(user.hash, sizeof user.hash);
+    if (r < 0 || user.account.n != account.n)
+        return refuse(outcome, AUTH_UNKNOWN_USER, err_set(err, ERR_AUTH, "the user was just deleted"));
+    if (user.disabled)
+        return refuse(outcome, AUTH_DISABLED, err_set(err, ERR_DISABLED, "the account is disabled"));
+    if (user.locked)
+        return refuse(outcome, AUTH_LOCKED, err_set(err, ERR_DISABLED, "the account is locked"));
+    if (user.revision != revision)
+        return refuse(outcome, AUTH_REVOKED, err_set(err, ERR_AUTH, "the user was just changed"));
+    return 0;
+}
+
+int auth_look_again(struct auth *a, struct auth_outcome *outcome, struct err *err)
+{
+    const struct user *user = &outcome->user;
+    int r = look_at(a, user->name, user->account, user->revision, outcome, err);
+    if (r == 0 && outcome->by[0])
+        r = look_at(a, outcome->by, outcome->by_account, outcome->by_revision, outcome, err);
+    return r;
+}
+
 /* Nobody signs in, and nothing is proved: an attempt only to ask the chain with. */
 static int find_elsewhere(struct auth *a, struct str name, struct user *user_out, struct err *err)
 {

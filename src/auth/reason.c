@@ -7,6 +7,7 @@ static const char *const names[AUTH_REASON_COUNT] = {
     [AUTH_LOCKED] = "locked",
     [AUTH_THROTTLED] = "throttled",
     [AUTH_DISABLED] = "disabled",
+    [AUTH_REVOKED] = "revoked",
     [AUTH_EXPIRED] = "expired",
     [AUTH_SECOND_FACTOR_MISSING] = "second-factor-missing",
     [AUTH_SCOPE] = "scope",

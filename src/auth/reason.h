@@ -9,6 +9,7 @@ enum auth_reason {
     AUTH_LOCKED,       /* the account, for a while, after many failures: the credential was not looked at */
     AUTH_THROTTLED,    /* this client, after many failures: the credential was not looked at */
     AUTH_DISABLED,     /* by the administrator */
+    AUTH_REVOKED,      /* the user's record has changed since the credential was looked at */
     AUTH_EXPIRED,      /* the password is right and too old */
     AUTH_SECOND_FACTOR_MISSING, /* a password alone does not open this account */
     AUTH_SCOPE,                 /* an app password for other protocols, a token that is not for mail */

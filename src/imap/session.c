@@ -13,8 +13,6 @@
 #include "imap/update.h"
 #include "imap/wire/writer.h"
 
-#include "auth/own/app_password.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -339,14 +337,6 @@ static void await_sign_in(struct session *s)
     conn_set_input_limit(s->conn, s->server->settings.before_login.command_max);
 }
 
-/* It may have been revoked since it was looked at; from now on whoever revokes it sees this session. auth/own/app_password.h */
-static int check_app_password(struct session *s, const struct auth_outcome *outcome, struct err *err)
-{
-    if (!outcome->app_password_id)
-        return 0;
-    return app_password_is_good(s->server->users, &outcome->user, outcome->app_password_id, err);
-}
-
 void session_peer(const struct session *s, struct auth_peer *peer_out, char key[static ADDR_KEY_BYTES])
 {
     const struct net_addr *addr = conn_peer(s->conn);
@@ -359,7 +349,15 @@ void session_peer(const struct session *s, struct auth_peer *peer_out, char key[
     addr_format(addr, false, peer_out->address);
 }
 
-static int enter(struct session *s, const struct auth_outcome *outcome, struct err *err)
+/* The account of a user who was deleted a moment ago is none. */
+static int open_account(struct session *s, struct auth_outcome *outcome, struct err *err)
+{
+    int r = mail_account_open(s->server->mail, outcome->user.account, &s->account, err);
+    int deleted = r == -ERR_NOT_FOUND ? auth_look_again(s->server->auth, outcome, err) : 0;
+    return deleted < 0 ? deleted : r;
+}
+
+static int enter(struct session *s, struct auth_outcome *outcome, struct err *err)
 {
     const struct user *user = &outcome->user;
     char room[32];
@@ -368,7 +366,7 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
                           "connections per account", err);
     if (r < 0)
         return r;
-    r = mail_account_open(s->server->mail, user->account, &s->account, err);
+    r = open_account(s, outcome, err);
     if (r < 0) {
         limit_release(s->server->limits, key);
         return r;
@@ -396,7 +394,7 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
     snprintf(info.client, sizeof info.client, STR_FMT, STR_ARG(buf_str(&s->client)));
     addr_format(conn_peer(s->conn), false, info.address);
     s->presence = presence_enter(s->server->presence, &info);
-    r = check_app_password(s, outcome, err);
+    r = auth_look_again(s->server->auth, outcome, err);
     if (r < 0) {
         session_sign_out(s);
         return r;
@@ -413,7 +411,7 @@ static int enter(struct session *s, const struct auth_outcome *outcome, struct e
     return 0;
 }
 
-int session_sign_in(struct session *s, const struct auth_outcome *outcome, struct err *err)
+int session_sign_in(struct session *s, struct auth_outcome *outcome, struct err *err)
 {
     int r = enter(s, outcome, err);
     trail_signed_in(s, outcome, r < 0 ? err : NULL);

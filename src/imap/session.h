@@ -207,8 +207,9 @@ void session_drop_command(struct session *s);
 /* Send the tagged reply for result `r` of the command in progress (0 or -ERR_x with `err`), and end the command. */
 void session_finish(struct session *s, int r, const struct err *err);
 
-/* Signed in: open the account, take the account's place in the limits, become AUTHENTICATED. -ERR_LIMIT with the limit's name, ... */
-MUST_USE int session_sign_in(struct session *s, const struct auth_outcome *outcome, struct err *err);
+/* Signed in: open the account, take the account's place in the limits, become AUTHENTICATED. -ERR_LIMIT with the limit's name; what
+ * auth_look_again says, ... */
+MUST_USE int session_sign_in(struct session *s, struct auth_outcome *outcome, struct err *err);
 
 /* Who is at the other end. `peer_out` borrows the session and `key`. */
 void session_peer(const struct session *s, struct auth_peer *peer_out, char key[static ADDR_KEY_BYTES]);

@@ -49,13 +49,16 @@ static void record(struct session *s, enum audit_event event, const struct event
 void trail_signed_in(struct session *s, const struct auth_outcome *outcome, const struct err *failure)
 {
     struct event e;
+    const char *reason = NULL;
+    if (failure)
+        reason = outcome->reason == AUTH_OK ? err_kind_name(failure->kind)
+                                            : auth_reason_name(outcome->reason);
     session_peer(s, &e.peer, e.key);
-    sign_in_event_record(s->server->audit,
-                         &(struct sign_in_event){ .peer = &e.peer,
-                                                  .outcome = outcome,
-                                                  .user = str_c(outcome->user.name),
-                                                  .by = str_c(outcome->by),
-                                                  .reason = failure ? err_kind_name(failure->kind) : NULL });
+    sign_in_event_record(s->server->audit, &(struct sign_in_event){ .peer = &e.peer,
+                                                                    .outcome = outcome,
+                                                                    .user = str_c(outcome->user.name),
+                                                                    .by = str_c(outcome->by),
+                                                                    .reason = reason });
     if (s->client.n)
         trail_device(s);
 }

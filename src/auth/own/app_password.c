@@ -270,15 +270,3 @@ int app_password_prove(struct users *users, const struct user *user, const struc
     credential_deinit(&credential);
     return r;
 }
-
-int app_password_is_good(struct users *users, const struct user *user, uint64_t id, struct err *err)
-{
-    struct credential credential;
-    int r = credential_read(users, user, &credential, err);
-    if (r < 0)
-        return r;
-    const struct app_password *found = credential_find_app_password(&credential, id);
-    bool good = found && !has_expired(users, found);
-    credential_deinit(&credential);
-    return good ? 0 : err_set(err, ERR_AUTH, "the app password has been revoked");
-}

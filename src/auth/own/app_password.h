@@ -9,8 +9,8 @@
  * Each may be bound to scopes (protocols), to reading alone, to networks, to a time, which ends the sessions that it opened, too. What is refused for those is told only to
  * the log: who holds a stolen one learns nothing from where it fails.
  *
- * Deleting one is one commit, and from then on no sign-in succeeds with it. A session that it opened looks again once others
- * can see it (app_password_is_good), so that none slips in between the commit and those that are cut for it.
+ * Deleting one is one commit, and from then on no sign-in succeeds with it: the user's record has a new revision, at which a
+ * session looks once others can see it (auth_look_again), so that none slips in between the commit and those that are cut for it.
  * When and from where it was last used is kept in memory and written at most once in APP_PASSWORD_USES_MS for all together.
  * Threads: any; calls block on the store. */
 #ifndef LOFT_AUTH_APP_PASSWORD_H
@@ -81,8 +81,5 @@ MUST_USE int app_password_prove(struct users *users, const struct user *user, co
 /* It was used, at this moment. */
 void app_password_note_use(struct users *users, const struct user *user, uint64_t id,
                            const struct auth_peer *peer);
-
-/* Is it still there, and has not expired? -ERR_AUTH */
-MUST_USE int app_password_is_good(struct users *users, const struct user *user, uint64_t id, struct err *err);
 
 #endif

@@ -116,7 +116,7 @@ static int welcome(struct session *s)
 /* The outcome is known: become AUTHENTICATED or not. The sign-in is over. */
 static int conclude(struct session *s, int r, struct err *err)
 {
-    const struct auth_outcome *outcome = &s->sign_in->outcome;
+    struct auth_outcome *outcome = &s->sign_in->outcome;
     s->failure_logged = true;
     if (r == 0 && outcome->user.referral[0]) {
         r = refer(s, &outcome->user, err);
