@@ -121,15 +121,28 @@ static int read_line(struct reading *r, struct str line, struct passwd_entry *en
 
 /* ---- all of them ---- */
 
-/* A name that stood before on a line that is whole may not come in through that when its last line is damaged: what somebody
- * wanted changed is not to stay. */
-static void forget_name(struct reading *r, struct str line)
+/* Nobody comes in by a damaged line. But its name stays one of this file: not an earlier line, nor whoever is asked next, is to
+ * decide in its place. NULL: no name can be read. */
+static struct passwd_entry *damaged_entry(struct reading *r, struct str line)
 {
     struct str rest;
-    char *name;
-    if (read_name(r, str_cut(str_sub(line, 0, PASSWD_FILE_LINE_BYTES_MAX), ':', &rest), &name, NULL) == 0 &&
-        map_remove(&r->file->by_name, str_c(name)))
-        r->facts.users--;
+    struct passwd_entry *entry = arena_new(&r->file->arena, struct passwd_entry);
+    entry->damaged = true;
+    struct str name = str_cut(str_sub(line, 0, PASSWD_FILE_LINE_BYTES_MAX), ':', &rest);
+    return read_name(r, name, &entry->name, NULL) == 0 ? entry : NULL;
+}
+
+/* In place of an earlier line of that name. */
+static int put_entry(struct reading *r, struct passwd_entry *entry, struct err *err)
+{
+    const struct passwd_entry *before = map_put(&r->file->by_name, str_c(entry->name), entry);
+    if (before && !entry->damaged)
+        tell(r, "the name has a line before this one: this one holds");
+    r->facts.users += !entry->damaged;
+    r->facts.users -= before && !before->damaged;
+    return r->file->by_name.count > PASSWD_FILE_USERS_MAX
+               ? err_set(err, ERR_LIMIT, "more than %d users", PASSWD_FILE_USERS_MAX)
+               : 0;
 }
 
 static int take_line(struct reading *r, struct str line, struct err *err)
@@ -139,14 +152,9 @@ static int take_line(struct reading *r, struct str line, struct err *err)
     if (read_line(r, line, entry, &why) < 0) {
         r->facts.damaged++;
         tell(r, why.text);
-        forget_name(r, line);
-        return 0;
+        entry = damaged_entry(r, line);
     }
-    if (map_put(&r->file->by_name, str_c(entry->name), entry))
-        tell(r, "the name has a line before this one: this one holds");
-    else if (++r->facts.users > PASSWD_FILE_USERS_MAX)
-        return err_set(err, ERR_LIMIT, "more than %d users", PASSWD_FILE_USERS_MAX);
-    return 0;
+    return entry ? put_entry(r, entry, err) : 0;
 }
 
 static int take_lines(struct reading *r, struct str text, struct err *err)

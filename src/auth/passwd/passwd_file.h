@@ -29,6 +29,8 @@ struct passwd_entry {
     struct str nets;   /* NIL: from everywhere */
     struct scheme_facts facts;
     bool nologin;
+    bool
+        damaged; /* the line: nothing but `name` is filled. Whose it is must not come in by other means either */
 };
 
 struct passwd_file_params {
@@ -41,10 +43,10 @@ struct passwd_file_facts {
     size_t users, damaged, weak, ignored_extras;
 };
 
-/* A line that was skipped, or nearly so: its number, from 1, and what is wrong. Never a part of a password. */
+/* A line that does not count, or nearly so: its number, from 1, and what is wrong. Never a part of a password. */
 typedef void passwd_file_problem_fn(void *ctx, size_t line, const char *text);
 
-/* Read all lines of `text`; damaged ones are told of, and skipped.
+/* Read all lines of `text`; damaged ones, and passwords that are not allowed, are told of and let nobody in.
  *   text      wiped and emptied: nothing of it is needed any more
  *   problem   may be NULL
  *   errors    -ERR_LIMIT above PASSWD_FILE_USERS_MAX users */

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (users_normalise_name(str_cut(line, ':', &behind), name, &err) < 0)
                 continue;
             const struct passwd_entry *entry = passwd_file_find(file, str_c(name));
-            if (entry)
+            if (entry && !entry->damaged)
                 try_entry(entry);
         }
         passwd_file_free(&file);

@@ -98,7 +98,10 @@ static void test_passwd_file_tells_of_damaged_lines_and_skips_them(void **state)
         snprintf(text, sizeof text, "%s\nbert:{PLAIN}y\n", cases[i].line);
         struct passwd_file *file = read_with(&standard, text, &facts, &told);
         assert_row(facts.users == 1 && facts.damaged == 1, i, cases[i].line);
-        assert_row(passwd_file_find(file, STR("bert")) && !passwd_file_find(file, STR("anna")), i, "users");
+        const struct passwd_entry *entry = passwd_file_find(file, STR("anna"));
+        assert_row(!passwd_file_find(file, STR("bert"))->damaged, i, "the next line");
+        assert_row((entry != NULL) == str_starts(str_c(cases[i].line), STR("anna")), i, "its name is known");
+        assert_row(!entry || (entry->damaged && entry->stored.n == 0), i, "and lets nobody in");
         assert_row(str_starts(buf_str(&told.lines), STR("1: ")), i, buf_c(&told.lines));
         if (cases[i].problem)
             assert_str(buf_str(&told.lines), cases[i].problem);
@@ -114,12 +117,16 @@ static void test_passwd_file_takes_the_last_line_of_a_name(void **state)
     struct told told = { BUF_INIT };
     struct passwd_file_facts facts;
     struct passwd_file *file = read_with(
-        &standard, "anna:{PLAIN}x\nANNA:{PLAIN}y\nbert:{PLAIN}x\nbert:{NTLM}x\n", &facts, &told);
+        &standard, "anna:{PLAIN}x\nANNA:{PLAIN}y\nbert:{PLAIN}x\nbert:{NTLM}x\ncarl\ncarl:{PLAIN}x\n", &facts,
+        &told);
     assert_str(passwd_file_find(file, STR("anna"))->stored, "{PLAIN}y");
     assert_str(buf_str(&told.lines), "2: the name has a line before this one: this one holds\n"
-                                     "4: scheme {NTLM} is not known here\n");
-    assert_null(passwd_file_find(file, STR("bert"))); /* the older line does not come back */
-    assert_int_equal(facts.users, 1);
+                                     "4: scheme {NTLM} is not known here\n"
+                                     "5: there is no \":\" behind the name\n"
+                                     "6: the name has a line before this one: this one holds\n");
+    assert_true(passwd_file_find(file, STR("bert"))->damaged); /* the older line does not come back */
+    assert_false(passwd_file_find(file, STR("carl"))->damaged);
+    assert_int_equal(facts.users, 2);
     passwd_file_free(&file);
     buf_deinit(&told.lines);
 }
@@ -141,6 +148,7 @@ static void test_passwd_file_follows_its_settings(void **state)
     assert_str(buf_str(&told.lines), "1: passwords with {PLAIN} are not allowed (passwd_file.allow_weak)\n");
     assert_string_equal(passwd_file_find(file, STR("bert@example.org"))->account, "b@example.org");
     assert_null(passwd_file_find(file, STR("bert")));
+    assert_true(passwd_file_find(file, STR("anna@example.org"))->damaged);
     passwd_file_free(&file);
     buf_deinit(&told.lines);
 }
@@ -157,7 +165,7 @@ static void test_passwd_file_has_limits(void **state)
         while (text.n < n)
             buf_add_char(&text, 'x');
         struct passwd_file *file = read_with(&standard, buf_c(&text), &facts, &told);
-        assert_row((passwd_file_find(file, STR("anna")) != NULL) == (n <= PASSWD_FILE_LINE_BYTES_MAX), n, "");
+        assert_row(passwd_file_find(file, STR("anna"))->damaged == (n > PASSWD_FILE_LINE_BYTES_MAX), n, "");
         passwd_file_free(&file);
     }
     buf_clear(&text);

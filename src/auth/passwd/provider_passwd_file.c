@@ -145,9 +145,12 @@ static int current(struct passwd_provider *p, struct copy **copy_out, struct err
 
 /* ---- the calls of provider.h ---- */
 
-static int no_such_user(struct err *err)
+/* 0; -ERR_NOT_FOUND: none. -ERR_AUTH: of this file, and nobody else is to decide (passwd_file.h). */
+static int check_entry(const struct passwd_entry *entry, struct err *err)
 {
-    return err_set(err, ERR_NOT_FOUND, "the file has no such user");
+    if (!entry)
+        return err_set(err, ERR_NOT_FOUND, "the file has no such user");
+    return entry->damaged ? err_set(err, ERR_AUTH, "the line of the user is damaged, or not allowed") : 0;
 }
 
 static void fill_answer(const struct passwd_entry *entry, struct provider_answer *answer)
@@ -179,22 +182,24 @@ static int passwd_find(void *ctx, struct str name, struct provider_answer *answe
     if (r < 0)
         return r;
     const struct passwd_entry *entry = passwd_file_find(copy->file, name);
-    if (entry)
+    r = check_entry(entry, err);
+    if (r == 0)
         fill_answer(entry, answer);
     copy_unref(p, copy);
-    return entry ? 0 : no_such_user(err);
+    return r;
 }
 
 static int verify_entry(const struct passwd_provider *p, const struct passwd_entry *entry,
                         struct str password, const struct auth_peer *peer, struct provider_answer *answer,
                         struct err *err)
 {
-    if (!entry)
-        return no_such_user(err);
+    int r = check_entry(entry, err);
+    if (r < 0)
+        return r;
     fill_answer(entry, answer);
     /* A yes is remembered for a client, and an IPv6 client is a /64: a network of allow_nets may be narrower. */
     answer->once = !str_is_nil(entry->nets);
-    int r = scheme_verify(entry->stored, p->params.format.scheme, password, err);
+    r = scheme_verify(entry->stored, p->params.format.scheme, password, err);
     if (r == 0 && !may_come_from(entry, peer)) {
         answer->reason = AUTH_ADDRESS_REFUSED;
         r = err_set(err, ERR_AUTH, "the user may not sign in from there");
@@ -233,11 +238,10 @@ static int passwd_scram(void *ctx, struct str name, enum scram_hash hash, struct
         return r;
     const struct passwd_entry *entry = passwd_file_find(copy->file, name);
     salt_of(p, name, salt);
-    if (!entry)
-        r = no_such_user(err);
-    else if (!str_is_nil(entry->nets))
+    r = check_entry(entry, err);
+    if (r == 0 && !str_is_nil(entry->nets))
         r = err_set(err, ERR_AUTH, "SCRAM is not for users with allow_nets");
-    else
+    if (r == 0)
         r = scheme_scram(entry->stored, p->params.format.scheme, hash, str_make(salt, sizeof salt),
                          verifier_out, err);
     if (r == 0)

@@ -101,6 +101,25 @@ static void test_provider_passwd_file_says_who_is_right(void **state)
     assert_int_equal(f->provider.ops->find(f->provider.ctx, STR("zoe"), &a, &err), -ERR_NOT_FOUND);
 }
 
+/* Or the next provider would decide over its name. */
+static void test_provider_passwd_file_decides_over_damaged_lines(void **state)
+{
+    struct fixture *f = *state;
+    struct provider_answer a;
+    struct scram_verifier v;
+    struct err err = { 0 };
+    write_file(f, "anna:{ROT13}x\nbert\n");
+    assert_int_equal(open_provider(f, &err), 0);
+    static const char *const names[] = { "anna", "bert" };
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct str name = str_c(names[i]);
+        assert_row(verify(f, names[i], "x", &a) == -ERR_AUTH, i, "verify");
+        assert_row(f->provider.ops->find(f->provider.ctx, name, &a, &err) == -ERR_AUTH, i, "find");
+        assert_row(f->provider.ops->scram(f->provider.ctx, name, SCRAM_SHA_256, &v, &a, &err) == -ERR_AUTH, i,
+                   "scram");
+    }
+}
+
 static void test_provider_passwd_file_looks_where_a_user_comes_from(void **state)
 {
     struct fixture *f = *state;
@@ -229,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_provider_passwd_file_says_who_is_right),
+        TEST(test_provider_passwd_file_decides_over_damaged_lines),
         TEST(test_provider_passwd_file_looks_where_a_user_comes_from),
         TEST(test_provider_passwd_file_gives_scram),
         TEST(test_provider_passwd_file_sees_each_change),
