@@ -111,10 +111,11 @@ def test_mail_goes_in_and_out_and_a_restart_keeps_tickets(tmp_path):
         assert "Reused" in s_client(loft.imaps_port, "-sess_in", str(tmp_path / "session"))
 
 
-def test_systemd_is_told(tmp_path, monkeypatch):
-    path = str(tmp_path / "notify")
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told(tmp_path, monkeypatch, abstract):
+    path = f"@loft-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(path)
+        notify.bind(path.replace("@", "\0"))
         notify.settimeout(20)
         monkeypatch.setenv("NOTIFY_SOCKET", path)
         with Loft():

@@ -176,9 +176,17 @@ static void allow_extractor(struct files *f, const char *program)
         allow(f, places[i].path, places[i].rights);
 }
 
+/* systemd is told from inside, and its socket may be an abstract one: sd_notify(3). */
+static unsigned held_beside_files(void)
+{
+    const char *notify = getenv("NOTIFY_SOCKET");
+    bool abstract = notify && notify[0] == '@';
+    return SANDBOX_NO_SIGNALS | SANDBOX_NO_PORTS | (abstract ? 0u : SANDBOX_NO_ABSTRACT_SOCKETS);
+}
+
 static bool hold_files(const struct config *config, const char *config_file)
 {
-    struct files f = { .ruleset = sandbox_files_begin(SANDBOX_NO_SIGNALS | SANDBOX_NO_PORTS) };
+    struct files f = { .ruleset = sandbox_files_begin(held_beside_files()) };
     f.ok = f.ruleset >= 0;
     for (size_t i = 0; i < ARRAY_COUNT(system_places); i++)
         allow(&f, system_places[i].path, system_places[i].rights);

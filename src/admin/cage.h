@@ -7,7 +7,8 @@
  * - Memory: it cannot be traced by others of its user, and leaves no core dumps: they would hold passwords.
  * - Files (Landlock): what settings name (data folder, audit log, sockets: to write; certificates, tables of passwords, the configuration:
  *   to read, with the folder they are in, so that they can be replaced), and what libraries read of the system. A new folder takes a restart.
- *   Nor can it bind further TCP ports, or signal other processes, where the kernel has that.
+ *   Nor can it bind further TCP ports, signal other processes, or reach their abstract sockets (unless NOTIFY_SOCKET is one), where the
+ *   kernel has that.
  * - System calls (seccomp): no exec, no ptrace and other looks into processes, no mounts, modules, namespaces, raw sockets,
  *   clocks, keys, io_uring ...
  * With index.extractor exec stays allowed, of the places where programs are and nothing else, because what is started inherits all of the above:
