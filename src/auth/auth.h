@@ -38,12 +38,13 @@ struct auth_params {
     /* Makes the mail account of a user whom a provider keeps, see foreign.h; NULL: nothing to do. */
     int (*make_account)(void *ctx, const struct user *user, struct err *err);
     void *make_account_ctx;
-    struct guard *guard;       /* borrows */
-    const char *may_act_for;   /* rules of delegation.h; NULL for none */
-    uint32_t known_good_max;   /* sign-ins remembered; 0 remembers none */
-    uint32_t known_good_s;     /* for how long */
-    uint32_t waiters_max;      /* callers that wait for a provider that has its calls_max */
-    uint32_t scram_iterations; /* what the made-up verifiers say; as the real ones do */
+    struct guard *guard;     /* borrows */
+    const char *may_act_for; /* rules of delegation.h; NULL for none */
+    uint32_t known_good_max; /* sign-ins remembered; 0 remembers none */
+    uint32_t known_good_s;   /* for how long */
+    uint32_t waiters_max;    /* callers that wait for a provider that has its calls_max */
+    uint32_t
+        scram_iterations; /* what the made-up verifiers say, unless a provider says otherwise of its own */
 };
 
 /* -ERR_INVALID: may_act_for; errors of users_secret(). */
@@ -106,8 +107,8 @@ int auth_refuse(struct auth *auth, const struct auth_request *request, enum auth
                 struct auth_outcome *outcome, struct err *err);
 
 /* SCRAM (RFC 5802): the exchange itself is the mechanism's. begin: what to check the client's proof against; for a name that
- * nobody knows a verifier that is made up, always the same for a name, and matches nothing. Then end, exactly once, with what
- * came of it: also when the client hung up or cancelled (proved false, AUTH_MALFORMED: a failure of the address
+ * nobody knows a verifier that is made up, always with the same salt for a name, and matches nothing. A label that opens nothing has the
+ * salt of its name; an account that is locked keeps its verifier, and no proof is right. Then end, exactly once, with what came of it: also when the client hung up or cancelled (proved false, AUTH_MALFORMED: a failure of the address
  * then, which has had the salt, and none of the account: nothing was guessed).
  *   attempt_out   set when 0 is returned
  *   verifier_out  a secret: wipe it

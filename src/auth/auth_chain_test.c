@@ -17,6 +17,7 @@ struct scripted {
     enum err_kind fails;           /* with this whatever it is asked; ERR_NONE: it does not */
     struct provider_answer answer; /* on yes */
     uint64_t generation;
+    uint32_t iterations; /* of most verifiers; 0: it does not say */
     uint32_t takes_ms;
     _Atomic bool hold; /* verify does not return until it is false */
     _Atomic int verify_calls, find_calls, scram_calls, decoys, inside, inside_most;
@@ -111,9 +112,9 @@ static const struct provider_ops strong = { .name = "strong", PASSWORDS, .genera
 static const struct provider_ops weak = {
     .name = "weak", PASSWORDS, .scram = scripted_scram, .decoy = scripted_decoy
 };
-static const struct provider_ops apps = { .name = "apps",
-                                          .app_password = scripted_app_password,
-                                          .free = scripted_free };
+static const struct provider_ops apps = {
+    .name = "apps", .app_password = scripted_app_password, .scram = scripted_scram, .free = scripted_free
+};
 static const struct provider_ops tokens = { .name = "tokens",
                                             .token = scripted_token,
                                             .free = scripted_free };
@@ -146,7 +147,7 @@ static void open_auth(struct fixture *f)
                                   .waiters_max = 2 * PROVIDERS,
                                   .scram_iterations = 4096 };
     for (size_t i = 0; i < PROVIDERS; i++)
-        params.providers[i] = (struct provider){ ops[i], &f->p[i], 2 };
+        params.providers[i] = (struct provider){ ops[i], &f->p[i], 2, f->p[i].iterations };
     assert_int_equal(auth_new(&params, &f->auth, &f->err), 0);
 }
 
@@ -554,6 +555,54 @@ static void test_scram_of_nobody_is_made_up_and_stays_the_same(void **state)
     end(&f);
 }
 
+static void test_scram_of_a_label_says_no_more_than_of_the_name_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct scram_verifier name, label, again;
+    begin(&f);
+    knows(&f.p[WEAK], "anna", "old");
+    assert_int_equal(scram(&f, "anna", SCRAM_SHA_256, &name, false, AUTH_MALFORMED), -ERR_AUTH);
+    assert_int_equal(scram(&f, "anna/tablet", SCRAM_SHA_256, &label, true, AUTH_OK), -ERR_AUTH);
+    assert_int_equal(f.outcome.reason, AUTH_UNKNOWN_USER);
+    assert_int_equal(label.iterations, name.iterations);
+    assert_int_equal(label.salt_bytes, name.salt_bytes);
+    assert_memory_equal(label.salt, name.salt, name.salt_bytes);
+    assert_int_equal(scram(&f, "anna/tablet", SCRAM_SHA_256, &again, false, AUTH_MALFORMED), -ERR_AUTH);
+    assert_memory_not_equal(label.stored_key, again.stored_key, sizeof again.stored_key); /* of nothing */
+    assert_int_equal(scram(&f, "nobody", SCRAM_SHA_256, &name, false, AUTH_MALFORMED), -ERR_AUTH);
+    assert_int_equal(scram(&f, "nobody/tablet", SCRAM_SHA_256, &label, false, AUTH_MALFORMED), -ERR_AUTH);
+    assert_memory_equal(label.salt, name.salt, name.salt_bytes);
+    f.p[WEAK].fails = ERR_IO;
+    assert_int_equal(scram(&f, "anna/tablet", SCRAM_SHA_256, &label, true, AUTH_OK), -ERR_UNAVAILABLE);
+    end(&f);
+}
+
+static void test_scram_of_nobody_asks_for_what_some_provider_asks_for(void **state)
+{
+    (void)state;
+    struct fixture f;
+    int of_weak = 0, of_others = 0;
+    begin(&f);
+    f.p[WEAK].iterations = 7777; /* "apps" says nothing: 4096 */
+    auth_free(&f.auth);
+    open_auth(&f);
+    for (int i = 0; i < 64; i++) {
+        struct scram_verifier v, again;
+        char name[16];
+        snprintf(name, sizeof name, "name%d", i);
+        guard_clear(f.guard, STR_NIL);
+        assert_int_equal(scram(&f, name, SCRAM_SHA_256, &v, false, AUTH_WRONG), -ERR_AUTH);
+        assert_int_equal(scram(&f, name, SCRAM_SHA_256, &again, false, AUTH_WRONG), -ERR_AUTH);
+        assert_int_equal(v.iterations, again.iterations);
+        of_weak += v.iterations == 7777;
+        of_others += v.iterations == 4096;
+    }
+    assert_int_equal(of_weak + of_others, 64);
+    assert_true(of_weak > 10 && of_others > 10);
+    end(&f);
+}
+
 static void test_scram_broken_off_counts_for_the_address_and_locks_nobody(void **state)
 {
     (void)state;
@@ -573,7 +622,8 @@ static void test_scram_broken_off_counts_for_the_address_and_locks_nobody(void *
         assert_int_equal(scram(&f, "anna", SCRAM_SHA_256, &v, false, AUTH_WRONG), -ERR_AUTH);
     assert_int_equal(scram(&f, "anna", SCRAM_SHA_256, &v, true, AUTH_OK), -ERR_AUTH); /* locked */
     assert_int_equal(f.outcome.reason, AUTH_LOCKED);
-    assert_int_equal(v.iterations, 4096); /* made up: nothing to learn offline */
+    assert_int_equal(v.iterations, 7777); /* as before it was locked: what is made up for nobody stays, too */
+    assert_string_equal((const char *)v.salt, "salt");
     end(&f);
 }
 
@@ -857,6 +907,8 @@ int main(void)
         cmocka_unit_test(test_mail_makes_no_account_for_whom_a_provider_has_disabled),
         cmocka_unit_test(test_scram_is_the_deciders_alone),
         cmocka_unit_test(test_scram_of_nobody_is_made_up_and_stays_the_same),
+        cmocka_unit_test(test_scram_of_a_label_says_no_more_than_of_the_name_alone),
+        cmocka_unit_test(test_scram_of_nobody_asks_for_what_some_provider_asks_for),
         cmocka_unit_test(test_scram_broken_off_counts_for_the_address_and_locks_nobody),
         cmocka_unit_test(test_scram_begun_in_parallel_ends_by_what_has_failed_meanwhile),
         cmocka_unit_test(test_an_identity_needs_a_user_who_may_come_in),

@@ -28,19 +28,28 @@ static void made_up(const struct auth *a, char what, struct str name, unsigned c
     crypto_generichash_final(&state, out, n);
 }
 
-/* RFC 5802, 9: who asks must not learn from the salt who exists. */
-static void make_up(const struct auth *a, const struct attempt *t, enum scram_hash hash,
-                    struct scram_verifier *out)
+/* One of the counts that those have who exist: which one is the name's. */
+static uint32_t made_up_iterations(const struct auth *a, struct str name)
 {
-    struct buf name = BUF_INIT;
+    uint32_t counts[AUTH_PROVIDERS_MAX] = { a->params.scram_iterations };
+    unsigned char choice[crypto_generichash_BYTES_MIN];
+    size_t n = 0;
+    for (size_t i = 0; i < a->params.provider_count; i++) {
+        const struct provider *p = &a->params.providers[i];
+        if (p->ops->scram)
+            counts[n++] = p->scram_iterations ? p->scram_iterations : a->params.scram_iterations;
+    }
+    made_up(a, 'i', name, choice, sizeof choice);
+    return counts[n ? choice[0] % n : 0];
+}
+
+/* RFC 5802, 9: who asks must not learn from the salt who exists. A name has one, whatever label stands behind it. */
+static void make_up(const struct auth *a, struct str name, enum scram_hash hash, struct scram_verifier *out)
+{
     *out = (struct scram_verifier){ .hash = hash,
-                                    .iterations = a->params.scram_iterations,
+                                    .iterations = made_up_iterations(a, name),
                                     .salt_bytes = DECOY_SALT_BYTES };
-    buf_printf(&name, "%s/" STR_FMT, t->name, STR_ARG(t->label));
-    made_up(a, hash == SCRAM_SHA_1 ? '1' : '2', buf_str(&name), out->salt, DECOY_SALT_BYTES);
-    buf_deinit(&name);
-    randombytes_buf(out->stored_key, sizeof out->stored_key);
-    randombytes_buf(out->server_key, sizeof out->server_key);
+    made_up(a, hash == SCRAM_SHA_1 ? '1' : '2', name, out->salt, DECOY_SALT_BYTES);
 }
 
 static struct str keep(struct str s, char *room, size_t room_bytes)
@@ -63,15 +72,39 @@ static void keep_request(struct auth_scram *s, const struct auth_request *reques
                                         .authzid = keep(request->authzid, s->authzid, sizeof s->authzid) };
 }
 
-static int find_verifier(struct auth *a, struct attempt *t, enum scram_hash hash,
-                         struct scram_verifier *verifier_out, struct err *err)
+/* Of the user, where the label opens nothing. What is known of the label stays in the attempt. */
+static int find_salt(struct auth *a, struct attempt *t, enum scram_hash hash, struct scram_verifier *out,
+                     struct err *err)
 {
-    if (t->locked && t->label.n == 0)
-        return attempt_refuse_locked(t, err);
-    if (!t->name[0])
-        return -ERR_NOT_FOUND;
-    return t->label.n ? chain_app_verifier(a, t, hash, verifier_out, err)
-                      : chain_scram(a, t, hash, verifier_out, err);
+    struct provider_answer kept = t->answer;
+    const char *provider = t->outcome->provider;
+    t->answer = (struct provider_answer){ .groups = BUF_INIT };
+    int r = chain_scram(a, t, hash, out, err);
+    buf_deinit(&t->answer.groups);
+    t->answer = kept;
+    t->outcome->provider = provider;
+    return r;
+}
+
+/* Also while the account is locked: that shows at the end, and as a wrong proof. Where there is none, what is told looks like
+ * one, and matches nothing. */
+static int find_verifier(struct auth *a, struct attempt *t, enum scram_hash hash, struct scram_verifier *out,
+                         struct err *err)
+{
+    int r = -ERR_NOT_FOUND, told = -ERR_NOT_FOUND;
+    if (t->name[0])
+        r = t->label.n ? chain_app_verifier(a, t, hash, out, err) : chain_scram(a, t, hash, out, err);
+    if (r == 0 || r == -ERR_UNAVAILABLE)
+        return r;
+    if (t->name[0] && t->label.n)
+        told = find_salt(a, t, hash, out, err);
+    if (told == -ERR_UNAVAILABLE)
+        return told;
+    if (told < 0)
+        make_up(a, str_c(t->name), hash, out);
+    randombytes_buf(out->stored_key, sizeof out->stored_key);
+    randombytes_buf(out->server_key, sizeof out->server_key);
+    return r;
 }
 
 int auth_scram_begin(struct auth *a, const struct auth_request *request, enum scram_hash hash,
@@ -96,8 +129,6 @@ int auth_scram_begin(struct auth *a, const struct auth_request *request, enum sc
         free(s);
         return r;
     }
-    if (s->found < 0)
-        make_up(a, t, hash, verifier_out);
     s->provider = outcome->provider; /* the outcome may be gone when it ends */
     *attempt_out = s;
     return 0;

@@ -104,8 +104,9 @@ struct provider_ops {
 
 struct provider {
     const struct provider_ops *ops;
-    void *ctx;          /* first argument of each; owned by whoever holds the struct provider */
-    uint32_t calls_max; /* of verify and token at once, and as many of find and scram; not 0 */
+    void *ctx;                 /* first argument of each; owned by whoever holds the struct provider */
+    uint32_t calls_max;        /* of verify and token at once, and as many of find and scram; not 0 */
+    uint32_t scram_iterations; /* that most verifiers of scram have; 0: auth.scram_iterations */
 };
 
 #endif

@@ -315,6 +315,7 @@ int provider_ldap_new(const struct provider_ldap_params *params, struct provider
                                            .clock = params->clock,
                                            .links_max = params->connections };
     p->pool = ldap_pool_new(&pool);
-    *provider_out = (struct provider){ params->scram ? &ldap_scram_ops : &ldap_ops, p, params->connections };
+    *provider_out = (struct provider){ params->scram ? &ldap_scram_ops : &ldap_ops, p, params->connections,
+                                       SCRAM_ITERATIONS_MIN };
     return 0;
 }

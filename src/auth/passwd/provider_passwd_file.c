@@ -298,7 +298,7 @@ int provider_passwd_file_new(const struct provider_passwd_file_params *params, s
     int r = p->copy->file ? 0 : err_set(err, p->why.kind, "%s", p->why.text);
     if (r == 0)
         *provider_out = (struct provider){ params->scram ? &passwd_scram_ops : &passwd_ops, p,
-                                           params->hashes_max };
+                                           params->hashes_max, SCRAM_ITERATIONS_MIN };
     else
         passwd_free(p);
     return r;

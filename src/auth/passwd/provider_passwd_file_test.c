@@ -166,6 +166,7 @@ static void test_provider_passwd_file_gives_scram(void **state)
     const struct provider_ops *ops = f->provider.ops;
     assert_int_equal(ops->scram(f->provider.ctx, STR("anna"), SCRAM_SHA_256, &v, &a, &err), 0);
     assert_true(scram_matches(&v, STR("secret")) && v.iterations == SCRAM_ITERATIONS_MIN);
+    assert_int_equal(f->provider.scram_iterations, v.iterations); /* made-up ones ask for as many */
     assert_int_equal(ops->scram(f->provider.ctx, STR("anna"), SCRAM_SHA_256, &again, &a, &err), 0);
     assert_memory_equal(&v, &again, sizeof v);
     assert_int_equal(ops->scram(f->provider.ctx, STR("bert"), SCRAM_SHA_256, &v, &a, &err), -ERR_AUTH);
