@@ -93,6 +93,16 @@ def test_client_that_never_says_what_it_is_has_a_device_too(server):
     assert devices(server) == [("", "192.0.2.0/24")]
 
 
+def test_client_that_neither_says_what_it_is_nor_selects_is_noticed_while_it_stays(server):
+    visit(server, "192.0.2.7", "Thunderbird")
+    c = visit(server, "203.0.113.5", "", stay=True)
+    c.socket.sendall(b"i IDLE\r\n")
+    wait_until(lambda: events(server, "new-device"))
+    assert ("", "203.0.113.0/24") in devices(server)
+    assert server.json("sessions", ANNA)["now"]
+    c.close()
+
+
 def test_new_network_with_a_new_client_is_an_event_and_a_message(server):
     visit(server, "192.0.2.7", "Thunderbird")
     visit(server, "198.51.100.1", "Thunderbird")  # the laptop, elsewhere

@@ -194,26 +194,38 @@ static void remove_row(struct devices *d, struct known *k, size_t i)
     k->list.rows[i] = k->list.rows[--k->list.count];
 }
 
-/* Those too old go, and, where there is no room for one more, the one not seen for longest. */
+/* It was here on another day, too: so it is no stranger who makes up a new client with each sign-in. */
+static bool is_of_old(const struct device *device)
+{
+    return device->last_ms - device->first_ms >= DAY_MS;
+}
+
+static bool goes_first(const struct device *a, const struct device *b)
+{
+    return is_of_old(a) != is_of_old(b) ? is_of_old(b) : a->last_ms < b->last_ms;
+}
+
+/* Those too old go, and, where there is no room for one more, the one not seen for longest of those that are new. */
 static void make_room(struct devices *d, struct known *k, int64_t now_ms)
 {
-    size_t oldest = 0;
+    size_t first = 0;
     for (size_t i = k->list.count; i-- > 0;)
         if (k->list.rows[i].device.last_ms < now_ms - (int64_t)d->params.keep_s * 1000)
             remove_row(d, k, i);
     for (size_t i = 0; i < k->list.count; i++)
-        if (k->list.rows[i].device.last_ms < k->list.rows[oldest].device.last_ms)
-            oldest = i;
+        if (goes_first(&k->list.rows[i].device, &k->list.rows[first].device))
+            first = i;
     if (k->list.count >= DEVICES_PER_ACCOUNT_MAX)
-        remove_row(d, k, oldest);
+        remove_row(d, k, first);
 }
 
-/* A network and a client that are both new for an account that is not. Whoever is on this machine is no stranger. */
+/* A network and a client that are both new for an account that is not. Clients that do not say what they are may be any. Whoever
+ * is on this machine is no stranger. */
 static bool is_suspicious(const struct known *k, const struct device *new)
 {
     for (size_t i = 0; i < k->list.count; i++) {
         const struct device *old = &k->list.rows[i].device;
-        if (same_network(old, new) || strcmp(old->client, new->client) == 0)
+        if (same_network(old, new) || (new->client[0] && strcmp(old->client, new->client) == 0))
             return false;
     }
     return k->list.count > 0 && new->has_ip;

@@ -2,8 +2,8 @@
  *
  *   device      what a client says it is (RFC 2971 ID), the network of its address (/24, or /48 with IPv6), the mechanism, the
  *               app password: those four. First and last seen, and the last address, are kept with it
- *   suspicious  a network and a client that are both new for an account that has signed in before. Event "new-device", and
- *               a notice where somebody wants one, at most DEVICE_NOTICES_A_DAY an account
+ *   suspicious  a network and a client that are both new for an account that has signed in before; a client that does not say what
+ *               it is counts as new. Event "new-device", and a notice where somebody wants one, at most DEVICE_NOTICES_A_DAY an account
  * State of account 0, the directory (auth/directory/users.h): "D/" be64 account, be64 id of the device; laid out in devices_store.c.
  *
  * Signing in commits nothing: it is noted in memory, and a thread writes what is new some seconds later. That a device was seen
@@ -19,7 +19,7 @@
 #include "base/audit.h"
 
 enum {
-    DEVICES_PER_ACCOUNT_MAX = 64, /* the one not seen for longest goes */
+    DEVICES_PER_ACCOUNT_MAX = 64, /* the one not seen for longest goes, first of those new within a day */
     DEVICES_ACCOUNTS_MAX = 10000,
     DEVICE_NOTICES_A_DAY = 3,
     DEVICE_CLIENT_BYTES = 128, /* with a NUL */

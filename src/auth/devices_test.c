@@ -187,6 +187,22 @@ static void test_only_a_new_network_with_a_new_client_is_suspicious(void **state
     end(&p);
 }
 
+static void test_clients_that_say_nothing_are_not_all_the_same(void **state)
+{
+    (void)state;
+    struct place p;
+    begin(&p);
+    note(&p, HOME, "");
+    note(&p, HOME_2, "");
+    note(&p, HOME_2, "phone");
+    assert_int_equal(suspicious(&p), 0);
+    note(&p, CAFE, "");
+    assert_int_equal(suspicious(&p), 1);
+    note(&p, CAFE, ""); /* known by now */
+    assert_int_equal(suspicious(&p), 1);
+    end(&p);
+}
+
 static void test_notices_are_a_few_a_day_also_over_a_restart(void **state)
 {
     (void)state;
@@ -285,6 +301,31 @@ static void test_an_account_has_so_many_devices_and_loses_the_oldest(void **stat
         buf_deinit(&text);
         restart(&p);
     }
+    end(&p);
+}
+
+static void test_many_new_devices_do_not_push_out_those_of_old(void **state)
+{
+    (void)state;
+    struct place p;
+    char client[16];
+    struct buf text = BUF_INIT;
+    begin(&p);
+    note(&p, HOME, "tb");
+    clock_fake_advance(&p.f.clock, DAY_MS);
+    note(&p, HOME, "tb");
+    for (int i = 0; i < 2 * DEVICES_PER_ACCOUNT_MAX; i++) {
+        clock_fake_advance(&p.f.clock, 1000);
+        snprintf(client, sizeof client, "c%d", i);
+        note(&p, CAFE, client);
+        if (i == 10)
+            restart(&p);
+    }
+    assert_int_equal(devices_each(p.devices, p.f.anna.account, list_one, &text, NULL), 0);
+    assert_non_null(strstr(buf_c(&text), "tb@192.0.2.0/24 "));
+    assert_non_null(strstr(buf_c(&text), "c127@"));
+    assert_null(strstr(buf_c(&text), "c64@"));
+    buf_deinit(&text);
     end(&p);
 }
 
@@ -401,11 +442,13 @@ int main(void)
         cmocka_unit_test(test_device_is_client_network_mechanism_and_app_password),
         cmocka_unit_test(test_device_networks_as_text),
         cmocka_unit_test(test_only_a_new_network_with_a_new_client_is_suspicious),
+        cmocka_unit_test(test_clients_that_say_nothing_are_not_all_the_same),
         cmocka_unit_test(test_notices_are_a_few_a_day_also_over_a_restart),
         cmocka_unit_test(test_devices_are_there_after_a_restart),
         cmocka_unit_test(test_sign_ins_cost_no_commit),
         cmocka_unit_test(test_devices_that_are_too_old_are_forgotten),
         cmocka_unit_test(test_an_account_has_so_many_devices_and_loses_the_oldest),
+        cmocka_unit_test(test_many_new_devices_do_not_push_out_those_of_old),
         cmocka_unit_test(test_devices_of_a_deleted_account_are_gone),
         cmocka_unit_test(test_what_a_client_says_is_cut_and_made_utf8),
         cmocka_unit_test(test_devices_that_cannot_be_written_are_written_later),

@@ -59,6 +59,8 @@ void session_arm_timer(struct session *s)
     int64_t held = sign_in_deadline_ms(s);
     if (held && held < at)
         at = held;
+    if (s->device_due_ms && s->device_due_ms < at)
+        at = s->device_due_ms;
     int64_t news = is_idling(s) || is_between_commands(s) ? notify_deadline_ms(s) : 0;
     if (news && news < at && !conn_output_full(s->conn))
         at = news;
@@ -402,7 +404,9 @@ static int enter(struct session *s, struct auth_outcome *outcome, struct err *er
     s->signed_in_ms = conn_now_mono_ms(s->conn);
     s->mechanism = outcome->mechanism;
     s->app_password_id = outcome->app_password_id;
-    s->device_due = !outcome->by[0]; /* somebody else's is not the user's */
+    s->device_due_ms = outcome->by[0]
+                           ? 0
+                           : s->signed_in_ms + TRAIL_DEVICE_MS; /* somebody else's is not the user's */
     if (outcome->by[0] && !(s->by = strdup(outcome->by)))
         abort();
     log_info(&s->log, "login", KV("account", (const char *)s->user_name), KV("by", outcome->by),
@@ -428,7 +432,7 @@ void session_sign_out(struct session *s)
                  KV("commands", s->command_count));
         if (s->signed_in_ms)
             trail_signed_out(s);
-        s->device_due = false;
+        s->device_due_ms = 0;
         char room[32];
         limit_release(s->server->limits, account_limit_key(s, account_id(s->account), room));
         presence_leave(s->server->presence, &s->presence);
@@ -504,6 +508,8 @@ static void on_timer(struct session *s)
         sign_in_resume(s);
     if (s->state == STATE_LOGOUT)
         return;
+    if (s->device_due_ms && now >= s->device_due_ms)
+        trail_device(s);
     if (now >= s->deadline_ms) {
         session_bye(s, NULL,
                     s->state == STATE_NOT_AUTHENTICATED ? "Took too long to sign in"

@@ -58,8 +58,9 @@ struct session {
     int64_t signed_in_ms;     /* mono; 0: not yet */
     const char *mechanism;    /* static */
     uint64_t app_password_id; /* 0: none */
-    bool device_due;          /* it has signed in, and is not noted as a device yet: trail.h */
-    uint64_t expunged_count;  /* messages that the session has removed for good */
+    int64_t
+        device_due_ms; /* mono: it has signed in, and is noted as a device then at the latest: trail.h; 0: no more */
+    uint64_t expunged_count;                             /* messages that the session has removed for good */
     char hidden_capabilities[USER_HIDDEN_BYTES_MAX + 1]; /* capability.h */
     struct presence_entry *presence;
     bool holds_account_limit;

@@ -66,9 +66,9 @@ void trail_signed_in(struct session *s, const struct auth_outcome *outcome, cons
 void trail_device(struct session *s)
 {
     struct event e;
-    if (!s->device_due)
+    if (!s->device_due_ms)
         return;
-    s->device_due = false;
+    s->device_due_ms = 0;
     session_peer(s, &e.peer, e.key);
     devices_note(s->server->devices, &(struct device_sighting){ .account = account_id(s->account),
                                                                 .user = s->user_name,

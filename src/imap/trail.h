@@ -11,7 +11,9 @@ void trail_signed_out(struct session *s);
 /* It has said what it is, after its sign-in. */
 void trail_client(struct session *s);
 /* By now a client has said what it is, if it ever does: it is noted as a device, once a sign-in. Many say so after they have
- * signed in, and with nothing known they would all look alike. So: with ID, before or after, when a mailbox is selected, or at the end. */
+ * signed in, and with nothing known they would all look alike. So: with ID, before or after, when a mailbox is selected, at the end, or
+ * when TRAIL_DEVICE_MS have passed. */
+enum { TRAIL_DEVICE_MS = 5000 };
 void trail_device(struct session *s);
 
 /* The command in progress has removed `count` messages from the selected mailbox; 0 is no event.
