@@ -261,8 +261,11 @@ const struct config_setting config_settings[] = {
           "only when this is set, and can sign in with it by SASL EXTERNAL. One that is not good ends the "
           "connection." },
     { "tls.client_crl", CONFIG_PATH, .standard = "", .max = PATH_BYTES_MAX, .offset = FIELD(tls.client_crl),
-      .help = "PEM file with the revocation lists of all authorities that sign certificates of clients. When "
-              "one is missing or out of date, no certificate under it is taken." },
+      .help =
+          "PEM file with the revocation lists of all authorities that sign certificates of clients, and of "
+          "those above them up to the one in tls.client_ca: each certificate of the chain is looked up, so "
+          "that one under an authority which is revoked opens nothing. When a list is missing or out of "
+          "date, no certificate under that authority is taken." },
     { "tls.client_depth", CONFIG_NUMBER, .standard = "4", .max = TLS_TRUST_DEPTH_MAX,
       .offset = FIELD(tls.client_depth),
       .help = "How many authorities may stand between the certificate of a client and the one in "

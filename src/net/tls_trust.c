@@ -60,7 +60,7 @@ static int add_revocations(struct tls_trust_set *set, BIO *bio, const char *path
     if (r == 0 && (!at_end() || count == 0))
         r = tls_file_error(err, path, count ? "damaged revocation list in it" : "no revocation list in it");
     if (r == 0)
-        X509_STORE_set_flags(set->store, X509_V_FLAG_CRL_CHECK);
+        X509_STORE_set_flags(set->store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     return r;
 }
 

@@ -1,6 +1,6 @@
 /* tls_trust.h: whose certificates we take from clients.     RFC 5280; RFC 8446, 4.4.2
  * A client's certificate must lead to one of our certificate authorities, be in date, be meant for clients (extended key usage) and,
- * where there is a revocation list, not be on it. One that does not ends the handshake with an alert that says why.
+ * where there are revocation lists, neither it nor an authority in its chain be on one, and none be missing. One that does not ends the handshake with an alert that says why.
  * Threads: any; immutable once made. */
 #ifndef LOFT_NET_TLS_TRUST_H
 #define LOFT_NET_TLS_TRUST_H

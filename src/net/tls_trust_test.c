@@ -12,6 +12,7 @@
 struct maker {
     EVP_PKEY *key;
     X509 *x509;
+    const struct maker *through; /* the authority between, which a client shows as well; NULL: none */
 };
 
 struct fixture {
@@ -46,7 +47,7 @@ static void add_extension(X509 *x509, X509 *issuer, int nid, const char *value)
 struct wanted {
     const char *common_name, *alt_name, *usage;
     int from_days, to_days;
-    bool of_stranger, self_signed, revoked;
+    bool of_stranger, self_signed, revoked, authority;
 };
 
 static struct maker make(const struct maker *issuer, const struct wanted *w, long serial)
@@ -63,7 +64,7 @@ static struct maker make(const struct maker *issuer, const struct wanted *w, lon
     X509_set_issuer_name(m.x509, issuer ? X509_get_subject_name(issuer->x509) : name);
     X509_set_pubkey(m.x509, m.key);
     add_extension(m.x509, issuer ? issuer->x509 : m.x509, NID_basic_constraints,
-                  issuer ? NULL : "critical,CA:TRUE");
+                  issuer && !w->authority ? NULL : "critical,CA:TRUE");
     add_extension(m.x509, issuer ? issuer->x509 : m.x509, NID_subject_alt_name, w->alt_name);
     add_extension(m.x509, issuer ? issuer->x509 : m.x509, NID_ext_key_usage, w->usage);
     assert_true(X509_sign(m.x509, issuer ? issuer->key : m.key, EVP_sha256()) > 0);
@@ -84,7 +85,7 @@ static void write_bio(BIO *bio, const char *path)
     BIO_free(bio);
 }
 
-static void write_crl(struct fixture *f, long revoked_serial, int days)
+static void add_crl(BIO *bio, const struct maker *issuer, long revoked_serial, int days)
 {
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *time = X509_gmtime_adj(NULL, -86400L);
@@ -94,18 +95,23 @@ static void write_crl(struct fixture *f, long revoked_serial, int days)
     X509_REVOKED_set_serialNumber(revoked, serial);
     X509_REVOKED_set_revocationDate(revoked, time);
     X509_CRL_set_version(crl, X509_CRL_VERSION_2);
-    X509_CRL_set_issuer_name(crl, X509_get_subject_name(f->ca.x509));
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->x509));
     X509_CRL_set1_lastUpdate(crl, time);
     X509_gmtime_adj(time, days * 86400L);
     X509_CRL_set1_nextUpdate(crl, time);
     X509_CRL_add0_revoked(crl, revoked);
-    assert_true(X509_CRL_sign(crl, f->ca.key, EVP_sha256()) > 0);
-    BIO *bio = BIO_new(BIO_s_mem());
+    assert_true(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
     PEM_write_bio_X509_CRL(bio, crl);
-    write_bio(bio, f->crl_path);
     X509_CRL_free(crl);
     ASN1_TIME_free(time);
     ASN1_INTEGER_free(serial);
+}
+
+static void write_crl(struct fixture *f, long revoked_serial, int days)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    add_crl(bio, &f->ca, revoked_serial, days);
+    write_bio(bio, f->crl_path);
 }
 
 /* ---- the server ---- */
@@ -187,6 +193,8 @@ static const char *visit(struct fixture *f, const struct maker *with, struct cli
     if (with) {
         assert_int_equal(SSL_CTX_use_certificate(ctx, with->x509), 1);
         assert_int_equal(SSL_CTX_use_PrivateKey(ctx, with->key), 1);
+        if (with->through)
+            assert_int_equal(SSL_CTX_add1_chain_cert(ctx, with->through->x509), 1);
     }
     f->tickets = 0;
     SSL_CTX_set_msg_callback(ctx, on_message);
@@ -269,6 +277,48 @@ static void test_tls_trust_refuses_all_when_the_revocation_list_is_old(void **st
     assert_non_null(strstr(next_log_line(f), "revocation-list-expired"));
     client_close(&c);
     maker_free(&with);
+}
+
+/* RFC 5280, 6.1.3: no certificate of the path may be revoked, so a list of each authority is wanted. */
+static void test_tls_trust_wants_no_authority_in_the_chain_revoked(void **state)
+{
+    enum { BETWEEN = 50, LEAF = 60, OTHER = 99 };
+    struct fixture *f = *state;
+    static const struct {
+        long of_ca, of_between; /* what their lists revoke; 0: there is no list */
+        const char *refused;
+    } cases[] = {
+        { OTHER, OTHER, NULL },
+        { BETWEEN, OTHER, " reason=revoked" },
+        { OTHER, LEAF, " reason=revoked" },
+        { OTHER, 0, " reason=no-revocation-list" },
+        { 0, OTHER, " reason=no-revocation-list" },
+    };
+    struct maker between = make(&f->ca, &(struct wanted){ "Between", .to_days = 5, .authority = true },
+                                BETWEEN);
+    struct maker with = make(&between, &(struct wanted){ "anna", "email:anna@example.org", NULL, 0, 5 },
+                             LEAF);
+    with.through = &between;
+    f->options.trust.crl_path = f->crl_path;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct client c;
+        BIO *bio = BIO_new(BIO_s_mem());
+        if (cases[i].of_ca)
+            add_crl(bio, &f->ca, cases[i].of_ca, 5);
+        if (cases[i].of_between)
+            add_crl(bio, &between, cases[i].of_between, 5);
+        write_bio(bio, f->crl_path);
+        assert_int_equal(tls_context_reload(f->tls, &f->options, NULL), 0);
+        const char *who = visit(f, &with, (struct client_tls){ 0 }, &c);
+        assert_row(str_starts(str_c(who), STR("anna@example.org ")) == !cases[i].refused, i, who);
+        if (cases[i].refused) {
+            const char *line = next_log_line(f);
+            assert_row(strstr(line, cases[i].refused), i, line);
+        }
+        client_close(&c);
+    }
+    maker_free(&with);
+    maker_free(&between);
 }
 
 /* CVE-2019-3814: a certificate without the name that counts is nobody's; and no bytes are cut off one. */
@@ -436,6 +486,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         T(test_tls_trust_takes_good_certificates_and_says_why_not),
         T(test_tls_trust_refuses_all_when_the_revocation_list_is_old),
+        T(test_tls_trust_wants_no_authority_in_the_chain_revoked),
         T(test_tls_trust_finds_the_name_that_counts_or_none),
         T(test_tls_trust_can_be_required),
         T(test_tls_trust_gives_no_ticket_for_a_certificate),
