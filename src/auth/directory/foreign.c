@@ -1,7 +1,7 @@
 #include "auth/directory/foreign.h"
 
 #include "auth/directory/groups.h"
-#include "auth/directory/names_private.h"
+#include "auth/directory/names.h"
 
 static const char own[] = "own";
 
@@ -23,15 +23,18 @@ bool foreign_may_open(const struct foreign *f, size_t provider, const struct use
 static int make(const struct foreign *f, size_t provider, struct str name, struct user *user_out,
                 struct err *err)
 {
-    int r = f->names ? names_check_domain(f->names, name, err) : 0;
+    int r = f->names ? names_check_new(f->names, name, err) : 0;
     if (r == -ERR_CANNOT)
         return err_set(err, ERR_NOT_FOUND, "the user is in no domain of this server");
     if (r == 0 && strcmp(f->order[provider], own) == 0)
         return err_set(err, ERR_NOT_FOUND, "the user was just deleted");
     if (r == 0)
         r = users_add_foreign(f->users, name, f->order[provider], user_out, err);
-    if (r == -ERR_EXISTS) /* another sign-in of that user was quicker */
-        r = users_find(f->users, name, user_out, err);
+    if (r != -ERR_EXISTS)
+        return r;
+    r = users_find(f->users, name, user_out, err);
+    if (r == -ERR_NOT_FOUND) /* and not another sign-in of that user that was quicker */
+        r = err_set(err, ERR_DENIED, "an alias, or a user who is spelled otherwise, has the name");
     return r;
 }
 

@@ -16,7 +16,7 @@ struct names;
 
 struct foreign {
     struct users *users; /* borrows */
-    struct names *names; /* borrows: new accounts are made in our domains only; NULL: in all */
+    struct names *names; /* borrows: new accounts are made by names_check_new; NULL: of all names */
     /* Names of the providers in their order, as in auth.providers. Borrows. */
     const char *const *order;
     size_t order_count;
@@ -31,8 +31,9 @@ bool foreign_may_open(const struct foreign *foreign, size_t provider, const stru
 /* Provider `order[provider]` knows `name` (normalised): the account that this opens, made when there is none.
  *   answer    what the provider said; answer->groups is taken over where groups_known. NULL: nothing
  *   user_out  as of the record that is there now
- *   errors    -ERR_DENIED: the account belongs to a provider further in front; -ERR_NOT_FOUND: no name, or not in one of
- *             our domains; -ERR_UNAVAILABLE, -ERR_IO, -ERR_CORRUPT, and errors of make_account */
+ *   errors    -ERR_DENIED: the account belongs to a provider further in front, or there is none and the name means an alias,
+ *             or a user who is spelled otherwise; -ERR_NOT_FOUND: no name, or not in one of our domains;
+ *             -ERR_UNAVAILABLE, -ERR_IO, -ERR_CORRUPT, and errors of make_account */
 MUST_USE int foreign_open(const struct foreign *foreign, size_t provider, struct str name,
                           const struct provider_answer *answer, struct user *user_out, struct err *err);
 

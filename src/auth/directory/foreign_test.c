@@ -35,7 +35,7 @@ static int make_account(void *ctx, const struct user *user, struct err *err)
     return r;
 }
 
-static void begin(struct fixture *f)
+static void begin_in(struct fixture *f, const char *default_domain)
 {
     struct store *inner = NULL;
     struct user user;
@@ -47,13 +47,18 @@ static void begin(struct fixture *f)
         .store = f->store, .clock = &f->clock.clock, .hash_passes = 1, .hash_memory_bytes = 8192
     };
     assert_int_equal(users_open(&users, &f->users, &f->err), 0);
-    struct names_params names = { f->users, "", '+', true };
+    struct names_params names = { f->users, default_domain, '+', true };
     assert_int_equal(names_new(&names, &f->names, &f->err), 0);
     assert_int_equal(users_add(f->users, STR("own@example.org"), STR("secret"), &user, &f->err), 0);
     assert_int_equal(users_add_foreign(f->users, STR("ldap@example.org"), "ldap", &user, &f->err), 0);
     assert_int_equal(users_add_foreign(f->users, STR("pam@example.org"), "pam", &user, &f->err), 0);
     assert_int_equal(users_add_foreign(f->users, STR("old@example.org"), "gone", &user, &f->err), 0);
     f->foreign = (struct foreign){ f->users, f->names, order, ARRAY_COUNT(order), make_account, f };
+}
+
+static void begin(struct fixture *f)
+{
+    begin_in(f, "");
 }
 
 static void end(struct fixture *f)
@@ -129,6 +134,40 @@ static void test_accounts_are_made_in_our_domains_only(void **state)
     assert_int_equal(open_account(&f, LDAP, "x@strange.example", &user), -ERR_NOT_FOUND);
     assert_int_equal(users_find(f.users, STR("x@strange.example"), &user, &f.err), -ERR_NOT_FOUND);
     assert_int_equal(open_account(&f, LDAP, "x@example.org", &user), 0);
+    end(&f);
+}
+
+/* Its mail would go to the new user, or one person would have two accounts. */
+static void test_no_account_is_made_over_an_alias_or_beside_a_user(void **state)
+{
+    static const struct {
+        const char *name;
+        int r;
+    } cases[] = {
+        { "team", -ERR_DENIED },
+        { "team@example.org", -ERR_DENIED },
+        { "own", -ERR_DENIED }, /* another spelling of own@example.org */
+        { "own@other.example", -ERR_DENIED },
+        { "@example.org", -ERR_DENIED },
+        { "new", 0 },
+        { "new@example.org", -ERR_DENIED }, /* beside the one just made */
+    };
+    struct fixture f;
+    struct user user;
+    (void)state;
+    begin_in(&f, "example.org");
+    assert_int_equal(names_add_domain(f.names, STR("example.org"), STR_NIL, &f.err), 0);
+    assert_int_equal(names_add_domain(f.names, STR("other.example"), STR("example.org"), &f.err), 0);
+    assert_int_equal(names_add_alias(f.names, STR("team"), STR("own@example.org"), NULL, NULL, &f.err), 0);
+    assert_int_equal(names_add_alias(f.names, STR("team"), STR("pam@example.org"), NULL, NULL, &f.err), 0);
+    assert_int_equal(
+        names_add_alias(f.names, STR("@example.org"), STR("pam@example.org"), NULL, NULL, &f.err), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_row(open_account(&f, LDAP, cases[i].name, &user) == cases[i].r, i, cases[i].name);
+        assert_row((users_find(f.users, str_c(cases[i].name), &user, &f.err) == 0) == (cases[i].r == 0), i,
+                   cases[i].name);
+    }
+    assert_int_equal(f.made, 1);
     end(&f);
 }
 
@@ -235,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_an_account_is_made_at_the_first_sign_in),
         cmocka_unit_test(test_a_provider_opens_its_own_accounts_and_those_behind_it),
         cmocka_unit_test(test_accounts_are_made_in_our_domains_only),
+        cmocka_unit_test(test_no_account_is_made_over_an_alias_or_beside_a_user),
         cmocka_unit_test(test_an_account_that_could_not_be_made_is_made_the_next_time),
         cmocka_unit_test(test_groups_are_those_of_the_provider),
         cmocka_unit_test(test_every_failing_call_is_told_and_the_next_sign_in_goes_on),
