@@ -259,8 +259,8 @@ static void record(const struct devices *d, const struct device_sighting *s, con
     fields[n++] = KV("user", s->user);
     fields[n++] = KV("mechanism", s->mechanism);
     if (s->app_password_id)
-        fields[n++] = KV("app_password", s->app_password_id);
-    n = sign_in_event_add_peer(fields, n, s->peer);
+        fields[n++] = log_field_u64("app_password", s->app_password_id);
+    sign_in_event_add_peer(fields, &n, s->peer);
     fields[n++] = KV("network", (const char *)network);
     fields[n++] = log_field_bool("notified", device->noticed);
     audit_record(d->params.audit, AUDIT_NEW_DEVICE, fields, n);

@@ -1,13 +1,12 @@
 #include "auth/sign_in_event.h"
 
-size_t sign_in_event_add_peer(struct log_field *fields, size_t n, const struct auth_peer *peer)
+void sign_in_event_add_peer(struct log_field *fields, size_t *n, const struct auth_peer *peer)
 {
-    fields[n++] = KV("protocol", peer->protocol);
-    fields[n++] = KV("address", (const char *)peer->address);
-    fields[n++] = KV("tls", peer->tls_version);
-    fields[n++] = KV("client", peer->client);
-    fields[n++] = KV("session", peer->session);
-    return n;
+    fields[(*n)++] = KV("protocol", peer->protocol);
+    fields[(*n)++] = KV("address", (const char *)peer->address);
+    fields[(*n)++] = KV("tls", peer->tls_version);
+    fields[(*n)++] = KV("client", peer->client);
+    fields[(*n)++] = KV("session", peer->session);
 }
 
 void sign_in_event_record(struct audit *audit, const struct sign_in_event *e)
@@ -21,7 +20,7 @@ void sign_in_event_record(struct audit *audit, const struct sign_in_event *e)
     fields[n++] = KV("mechanism", e->outcome->mechanism);
     fields[n++] = KV("provider", e->outcome->provider);
     if (e->outcome->app_password_id)
-        fields[n++] = KV("app_password", e->outcome->app_password_id);
-    n = sign_in_event_add_peer(fields, n, e->peer);
+        fields[n++] = log_field_u64("app_password", e->outcome->app_password_id);
+    sign_in_event_add_peer(fields, &n, e->peer);
     audit_record(audit, AUDIT_SIGN_IN, fields, n);
 }

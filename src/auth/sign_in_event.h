@@ -17,9 +17,9 @@ struct sign_in_event {
 };
 void sign_in_event_record(struct audit *audit, const struct sign_in_event *event);
 
-/* The fields that say who is at the other end, of every event that tells of a session: `n` of `fields` are taken, and at most
+/* The fields that say who is at the other end, of every event that tells of a session: `*n` of `fields` are taken, and at most
  * SIGN_IN_EVENT_PEER_FIELDS more are after it. */
 enum { SIGN_IN_EVENT_PEER_FIELDS = 5 };
-size_t sign_in_event_add_peer(struct log_field *fields, size_t n, const struct auth_peer *peer);
+void sign_in_event_add_peer(struct log_field *fields, size_t *n, const struct auth_peer *peer);
 
 #endif

@@ -183,9 +183,9 @@ static int expand(struct expansion *e, struct reader targets, uint64_t count, un
 static int take_target(struct expansion *e, struct str target, unsigned depth)
 {
     struct buf value = BUF_INIT;
-    struct reader targets;
+    struct reader targets = { 0 };
     struct user user;
-    uint64_t count;
+    uint64_t count = 0;
     if (++e->looked > NAMES_LOOKED_MAX)
         return err_set(e->err, ERR_LIMIT, "an alias stands for too many names");
     int r = users_find(e->names->users, target, &user, e->err);
@@ -236,9 +236,9 @@ static int expand_alias(struct expansion *e, struct str name, struct reader targ
 static int take_local(struct expansion *e, const struct spellings *s)
 {
     struct buf value = BUF_INIT;
-    struct reader targets;
+    struct reader targets = { 0 };
     struct user user;
-    uint64_t count;
+    uint64_t count = 0;
     int r = names_find_user(e->names, s, &user, e->err);
     if (r == 0)
         return take_user(e, &user);

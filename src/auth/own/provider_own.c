@@ -229,6 +229,8 @@ int provider_own_new(const struct provider_own_params *params, struct provider *
         own_free(own);
         return r;
     }
-    *provider_out = (struct provider){ &own_ops, own, params->hashes_max };
+    provider_out->ops = &own_ops;
+    provider_out->ctx = own;
+    provider_out->calls_max = params->hashes_max;
     return 0;
 }

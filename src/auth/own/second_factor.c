@@ -101,7 +101,7 @@ static int activate(struct users *users, const struct user *user, struct str cod
                             .now = step_now(users),
                             .skew = users->params.totp_skew_steps,
                             .wall_ms = clock_wall_ms(users->params.clock) };
-    struct recovery_codes codes;
+    struct recovery_codes codes = { .shown = { { 0 } } };
     make_recovery(user, &codes, a.hashes);
     int r = credential_change(users, user, CREDENTIAL_REVOKES, activate_plan, &a, err);
     if (r == 0)
