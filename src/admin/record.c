@@ -31,7 +31,6 @@ void admin_record(const struct admin_call *call, const struct admin_command *com
         else
             fields[n++] = KV(arg->name, strcmp(arg->name, "user") == 0 ? user_text(text, user) : text);
     }
-    if (r < 0)
-        fields[n++] = log_field_c("text", err->text);
+    fields[n++] = log_field_c("text", r < 0 ? err->text : NULL);
     audit_record(call->admin->backend->audit, command->event, fields, n);
 }

@@ -258,8 +258,8 @@ static void record(const struct devices *d, const struct device_sighting *s, con
     device_network(device, network);
     fields[n++] = KV("user", s->user);
     fields[n++] = KV("mechanism", s->mechanism);
-    if (s->app_password_id)
-        fields[n++] = log_field_u64("app_password", s->app_password_id);
+    fields[n++] = s->app_password_id ? log_field_u64("app_password", s->app_password_id)
+                                     : log_field_c("app_password", NULL);
     sign_in_event_add_peer(fields, &n, s->peer);
     fields[n++] = KV("network", (const char *)network);
     fields[n++] = log_field_bool("notified", device->noticed);

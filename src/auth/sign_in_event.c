@@ -19,8 +19,8 @@ void sign_in_event_record(struct audit *audit, const struct sign_in_event *e)
     fields[n++] = KV("by", e->by);
     fields[n++] = KV("mechanism", e->outcome->mechanism);
     fields[n++] = KV("provider", e->outcome->provider);
-    if (e->outcome->app_password_id)
-        fields[n++] = log_field_u64("app_password", e->outcome->app_password_id);
+    fields[n++] = e->outcome->app_password_id ? log_field_u64("app_password", e->outcome->app_password_id)
+                                              : log_field_c("app_password", NULL);
     sign_in_event_add_peer(fields, &n, e->peer);
     audit_record(audit, AUDIT_SIGN_IN, fields, n);
 }
