@@ -253,9 +253,11 @@ int chain_decoy(struct auth *a, struct attempt *t, struct str password, struct e
         int r = enter(a, t, i, true, err);
         if (r < 0)
             return r;
-        p->ops->decoy(p->ctx, password);
+        r = p->ops->decoy(p->ctx, password, err);
         gate_leave(&a->gates[i].dear);
-        break;
+        if (r == -ERR_UNAVAILABLE)
+            t->outcome->reason = AUTH_PROVIDER_DOWN;
+        return r < 0 ? r : -ERR_NOT_FOUND;
     }
     return -ERR_NOT_FOUND;
 }

@@ -91,10 +91,12 @@ static int scripted_token(void *ctx, struct str name, struct str token, const st
     return r == 0 && !str_eq(token, str_c(s->password)) ? err_set(err, ERR_AUTH, "wrong") : r;
 }
 
-static void scripted_decoy(void *ctx, struct str password)
+static int scripted_decoy(void *ctx, struct str password, struct err *err)
 {
     (void)password;
+    (void)err;
     ((struct scripted *)ctx)->decoys++;
+    return 0;
 }
 
 static uint64_t scripted_generation(void *ctx)

@@ -88,7 +88,7 @@ MUST_USE int chain_app_proof(struct auth *auth, struct attempt *t, scram_proves_
 /* t->user is of another provider than ours, and an app password was right: does that provider still know him? What it says of
  * holds is added to the answer. One that cannot be asked about a name knows everybody. */
 MUST_USE int chain_vouch(struct auth *auth, struct attempt *t, struct err *err);
-/* Spend what a wrong password costs. -ERR_NOT_FOUND; -ERR_UNAVAILABLE when too many are under way, as a user who exists would hear. */
+/* Spend what a wrong password costs. -ERR_NOT_FOUND; -ERR_UNAVAILABLE when too many are under way or memory is out, as a user who exists would hear. */
 MUST_USE int chain_decoy(struct auth *auth, struct attempt *t, struct str password, struct err *err);
 /* The generation of each provider that has one, else 0. */
 void chain_generations(struct auth *auth, uint64_t out[static AUTH_PROVIDERS_MAX]);

@@ -1,7 +1,7 @@
 #include "auth/auth.h"
 #include "auth/own/provider_own.h"
+#include "auth/testing_memory.h"
 #include "base/hash.h"
-#include "base/testing.h"
 #include "store/faulty/faulty.h"
 #include "store/mem/mem.h"
 
@@ -19,8 +19,8 @@ struct fixture {
     struct err err;
 };
 
-static void begin_with(struct fixture *f, struct auth_params params, uint32_t hashes_max,
-                       uint32_t failure_delay_ms)
+static void begin_hashing(struct fixture *f, struct auth_params params, uint32_t hashes_max,
+                          uint32_t failure_delay_ms, uint64_t hash_memory_bytes)
 {
     struct store *inner = NULL;
     struct user user;
@@ -28,7 +28,7 @@ static void begin_with(struct fixture *f, struct auth_params params, uint32_t ha
     assert_int_equal(mem_store_open((struct mem_store_options){ NULL }, &inner, &f->err), 0);
     faulty_store_open(&inner, &f->store);
     clock_fake_init(&f->clock, 1700000000000);
-    struct users_params users_params = { f->store, &f->clock.clock, 1, 8192 };
+    struct users_params users_params = { f->store, &f->clock.clock, 1, hash_memory_bytes };
     assert_int_equal(users_open(&users_params, &f->users, &f->err), 0);
     assert_int_equal(users_add(f->users, STR("anna"), STR("secret"), &user, &f->err), 0);
     assert_int_equal(users_add(f->users, STR("bob"), STR("other"), &user, &f->err), 0);
@@ -44,9 +44,15 @@ static void begin_with(struct fixture *f, struct auth_params params, uint32_t ha
                                                  .lock_s = 900 });
     f->params.guard = f->guard;
     f->params.provider_count = 1;
-    struct provider_own_params own = { f->users, 1, 8192, hashes_max };
+    struct provider_own_params own = { f->users, 1, hash_memory_bytes, hashes_max };
     assert_int_equal(provider_own_new(&own, &f->params.providers[0], &f->err), 0);
     assert_int_equal(auth_new(&f->params, &f->auth, &f->err), 0);
+}
+
+static void begin_with(struct fixture *f, struct auth_params params, uint32_t hashes_max,
+                       uint32_t failure_delay_ms)
+{
+    begin_hashing(f, params, hashes_max, failure_delay_ms, 8192);
 }
 
 static void begin(struct fixture *f)
@@ -313,6 +319,24 @@ static void test_broken_store_is_not_a_wrong_password(void **state)
     end(&f);
 }
 
+static void test_no_memory_to_hash_is_not_a_wrong_password(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "anna", "nobody" };
+    struct fixture f;
+    begin_hashing(&f, (struct auth_params){ .waiters_max = 8 }, 2, 500, 2 * TESTING_MEMORY_LEFT_BYTES);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct rlimit before = testing_memory_low();
+        int r = verify(&f, names[i], "secret", "c");
+        testing_memory_back(before);
+        assert_row(r == -ERR_UNAVAILABLE, i, names[i]);
+        assert_row(f.outcome.reason == AUTH_PROVIDER_DOWN, i, auth_reason_name(f.outcome.reason));
+        assert_row(f.outcome.delay_ms == 0, i, "no failure was counted");
+    }
+    assert_int_equal(verify(&f, "anna", "secret", "c"), 0);
+    end(&f);
+}
+
 static void test_plaintext_only_under_tls_or_on_loopback_by_choice(void **state)
 {
     (void)state;
@@ -413,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_stubborn_client_is_turned_away_without_a_look),
         cmocka_unit_test(test_local_client_keeps_no_score_of_its_own),
         cmocka_unit_test(test_broken_store_is_not_a_wrong_password),
+        cmocka_unit_test(test_no_memory_to_hash_is_not_a_wrong_password),
         cmocka_unit_test(test_plaintext_only_under_tls_or_on_loopback_by_choice),
         cmocka_unit_test(test_many_at_once_all_get_their_answer),
         cmocka_unit_test(test_too_many_at_once_are_turned_away),

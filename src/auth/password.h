@@ -15,7 +15,7 @@ MUST_USE int password_prepare(struct str password, struct buf *out, struct err *
 MUST_USE int password_hash(struct str prepared, uint64_t passes, uint64_t memory_bytes,
                            char hash_out[USER_HASH_BYTES_MAX], struct err *err);
 
-/* As slow as `hash` asks for, whatever the answer. */
-bool password_matches(struct str prepared, const char *hash);
+/* 0; -ERR_AUTH; -ERR_UNAVAILABLE when there is no memory to find out (of a hash as libsodium writes them; of others that is -ERR_AUTH). As slow as `hash` asks for, whether it is right or wrong. */
+MUST_USE int password_verify(struct str prepared, const char *hash, struct err *err);
 
 #endif

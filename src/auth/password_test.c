@@ -1,6 +1,6 @@
 #include "auth/password.h"
 #include "auth/sasl/sasl.h"
-#include "base/testing.h"
+#include "auth/testing_memory.h"
 
 #include <sodium.h>
 
@@ -55,13 +55,31 @@ static void test_hash_is_salted_argon2id_and_matches_its_password_only(void **st
     assert_int_equal(password_hash(STR("secret"), 1, 8192, two, &err), 0);
     assert_true(str_starts(str_c(one), STR("$argon2id$v=19$m=8,t=1,p=1$")));
     assert_string_not_equal(one, two);
-    assert_true(password_matches(STR("secret"), one));
-    assert_true(password_matches(STR("secret"), two));
-    assert_false(password_matches(STR("Secret"), one));
-    assert_false(password_matches(STR(""), one));
-    assert_false(password_matches(STR("secret"), "not a hash"));
+    assert_int_equal(password_verify(STR("secret"), one, &err), 0);
+    assert_int_equal(password_verify(STR("secret"), two, &err), 0);
+    assert_int_equal(password_verify(STR("Secret"), one, &err), -ERR_AUTH);
+    assert_int_equal(password_verify(STR(""), one, &err), -ERR_AUTH);
+    assert_int_equal(password_verify(STR("secret"), "not a hash", &err), -ERR_AUTH);
     /* Below argon2's least. */
     assert_int_equal(password_hash(STR("secret"), 1, 4096, one, &err), -ERR_UNAVAILABLE);
+}
+
+static void test_password_is_not_wrong_for_want_of_memory(void **state)
+{
+    (void)state;
+    static const char *const hashes[] = {
+        "$argon2id$v=19$m=65536,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$0000000000000000000000000000000000000000000",
+        "$argon2i$v=19$m=65536,t=3,p=1$c2FsdHNhbHRzYWx0c2FsdA$0000000000000000000000000000000000000000000",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(hashes); i++) {
+        struct err err;
+        assert_row(password_verify(STR("secret"), hashes[i], &err) == -ERR_AUTH, i, hashes[i]);
+        struct rlimit before = testing_memory_low();
+        int r = password_verify(STR("secret"), hashes[i], &err);
+        testing_memory_back(before);
+        assert_row(r == -ERR_UNAVAILABLE, i, hashes[i]);
+        assert_row(password_verify(STR("secret"), hashes[i], &err) == -ERR_AUTH, i, hashes[i]);
+    }
 }
 
 int main(void)
@@ -70,6 +88,7 @@ int main(void)
         cmocka_unit_test(test_password_has_one_spelling),
         cmocka_unit_test(test_password_has_a_limit),
         cmocka_unit_test(test_hash_is_salted_argon2id_and_matches_its_password_only),
+        cmocka_unit_test(test_password_is_not_wrong_for_want_of_memory),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

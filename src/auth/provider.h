@@ -94,8 +94,9 @@ struct provider_ops {
     int (*app_proof)(void *provider, struct str name, const struct auth_peer *peer, scram_proves_fn *proves,
                      void *proves_ctx, struct scram_verifier *verifier, struct provider_answer *answer,
                      struct err *err);
-    /* Spend what a wrong password costs: for a name that nobody knows. Of the first provider that has it. */
-    void (*decoy)(void *provider, struct str password);
+    /* Spend what a wrong password costs: for a name that nobody knows. Of the first provider that has it. 0; -ERR_UNAVAILABLE where a
+     * user who exists would hear that. */
+    int (*decoy)(void *provider, struct str password, struct err *err);
     /* A number that changes whenever an earlier yes for any user may no longer hold; NULL: answers are known good for
      * auth.known_good_s only. */
     uint64_t (*generation)(void *provider);

@@ -78,6 +78,8 @@ static int verify_by_attribute(struct question *q, struct err *err)
         int r = scheme_verify(q->person.passwords[i], "PLAIN", q->password, &why);
         if (r == 0)
             return 0;
+        if (r == -ERR_UNAVAILABLE) /* it may be this one */
+            return err_set(err, ERR_UNAVAILABLE, "%s", why.text);
         if (r != -ERR_AUTH)
             log_warn(&q->provider->params.log, "ldap-password", KV("dn", (const char *)q->person.dn),
                      KV("text", (const char *)why.text));

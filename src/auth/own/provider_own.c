@@ -104,12 +104,12 @@ static int own_verify(void *ctx, struct str name, struct str password, const str
     if (r == 0) {
         /* A password that cannot be anybody's costs what another does. */
         bool possible = password_prepare(password, &prepared, NULL) == 0;
-        bool yes = password_matches(buf_str(&prepared), possible ? user.hash : own->dummy_hash);
+        r = password_verify(buf_str(&prepared), possible ? user.hash : own->dummy_hash, err);
         answer->expired = has_expired(own, &user);
         answer->remember_until_ms = policy_expiry_ms(own->params.policy, &user);
-        if (yes && possible)
+        if (r == 0 && possible)
             add_verifiers(own->params.users, &user, buf_str(&prepared));
-        else
+        else if (r == 0)
             r = err_set(err, ERR_AUTH, "the password is wrong");
     }
     sasl_wipe(&prepared);
@@ -188,15 +188,14 @@ static int own_scram(void *ctx, struct str name, enum scram_hash hash, struct sc
     return r;
 }
 
-static void own_decoy(void *ctx, struct str password)
+static int own_decoy(void *ctx, struct str password, struct err *err)
 {
     const struct own *own = ctx;
     struct buf prepared = BUF_INIT;
-    int r = password_prepare(password, &prepared, NULL);
-    (void)(r == 0 && password_matches(buf_str(&prepared), own->dummy_hash));
-    if (r < 0)
-        (void)password_matches(STR("x"), own->dummy_hash);
+    bool possible = password_prepare(password, &prepared, NULL) == 0;
+    int r = password_verify(possible ? buf_str(&prepared) : STR("x"), own->dummy_hash, err);
     sasl_wipe(&prepared);
+    return r == -ERR_UNAVAILABLE ? r : 0;
 }
 
 static void own_free(void *ctx)

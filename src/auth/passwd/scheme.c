@@ -2,6 +2,7 @@
 
 #include "auth/openssl.h"
 #include "auth/passwd/crypt3.h"
+#include "auth/password.h"
 #include "base/codec.h"
 
 #include <assert.h>
@@ -348,7 +349,7 @@ static bool same_scram(const struct value *v, struct str password)
     return same;
 }
 
-static bool matches(struct value *v, struct str password)
+static bool matches(const struct value *v, struct str password)
 {
     switch (v->scheme->kind) {
     case KIND_PLAIN:
@@ -358,24 +359,33 @@ static bool matches(struct value *v, struct str password)
         return same_digest(v, password);
     case KIND_CRYPT:
         return crypt3_matches(buf_str(&v->text), password);
-    case KIND_ARGON2:
-        return crypto_pwhash_str_verify(buf_c(&v->text), password.p, password.n) == 0;
     case KIND_PBKDF2:
         return same_pbkdf2(v, password);
     case KIND_SCRAM:
         return same_scram(v, password);
+    case KIND_ARGON2:
+        break;
     }
     return false;
+}
+
+static int verify(struct value *v, struct str password, struct err *err)
+{
+    bool possible = password.n > 0 && password.n <= USER_PASSWORD_BYTES_MAX &&
+                    str_find_char(password, '\0') < 0;
+    if (possible && !v->never && v->scheme->kind == KIND_ARGON2)
+        return password_verify(password, buf_c(&v->text), err);
+    if (possible && !v->never && matches(v, password))
+        return 0;
+    return err_set(err, ERR_AUTH, "the password is wrong");
 }
 
 int scheme_verify(struct str stored, const char *standard, struct str password, struct err *err)
 {
     struct value v = { .scheme = NULL };
     int r = parse(stored, standard, &v, err);
-    bool possible = password.n > 0 && password.n <= USER_PASSWORD_BYTES_MAX &&
-                    str_find_char(password, '\0') < 0;
-    if (r == 0 && (v.never || !possible || !matches(&v, password)))
-        r = err_set(err, ERR_AUTH, "the password is wrong");
+    if (r == 0)
+        r = verify(&v, password, err);
     value_wipe(&v);
     return r;
 }

@@ -41,7 +41,7 @@ bool scheme_is_known(struct str name); /* as a default */
 MUST_USE int scheme_check(struct str stored, const char *standard, struct scheme_facts *facts_out,
                           struct err *err);
 
-/* 0: it is the password; -ERR_AUTH; the errors of scheme_check. `password` is taken as it is, byte by byte. */
+/* 0: it is the password; -ERR_AUTH; -ERR_UNAVAILABLE: no memory to find out; the errors of scheme_check. `password` is taken as it is, byte by byte. */
 MUST_USE int scheme_verify(struct str stored, const char *standard, struct str password, struct err *err);
 
 /* The verifier for SCRAM with `hash`: the stored one, or from a plain password with `salt` and SCRAM_ITERATIONS_MIN.

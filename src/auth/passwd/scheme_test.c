@@ -1,6 +1,6 @@
 #include "auth/passwd/scheme.h"
+#include "auth/testing_memory.h"
 #include "base/codec.h"
-#include "base/testing.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -167,6 +167,18 @@ static void test_scheme_without_a_password_takes_none(void **state)
     }
 }
 
+static void test_scheme_argon2_is_not_wrong_for_want_of_memory(void **state)
+{
+    (void)state;
+    struct str stored = STR("{ARGON2ID}$argon2id$v=19$m=65536,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
+                            "0000000000000000000000000000000000000000000");
+    assert_int_equal(scheme_verify(stored, "CRYPT", STR("secret"), NULL), -ERR_AUTH);
+    struct rlimit before = testing_memory_low();
+    int r = scheme_verify(stored, "CRYPT", STR("secret"), NULL);
+    testing_memory_back(before);
+    assert_int_equal(r, -ERR_UNAVAILABLE);
+}
+
 static void test_scheme_text_has_a_limit(void **state)
 {
     (void)state;
@@ -248,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_scheme_takes_bytes_as_they_are),
         cmocka_unit_test(test_scheme_says_what_is_wrong),
         cmocka_unit_test(test_scheme_without_a_password_takes_none),
+        cmocka_unit_test(test_scheme_argon2_is_not_wrong_for_want_of_memory),
         cmocka_unit_test(test_scheme_text_has_a_limit),
         cmocka_unit_test(test_scheme_gives_scram_of_its_own_and_of_plain_passwords),
         cmocka_unit_test(test_scheme_takes_what_dovecot_makes),
