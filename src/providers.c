@@ -69,6 +69,7 @@ static int open_oauth(const struct providers_params *p, struct provider *out, st
         .plain_on_loopback = c->oauth.plain_on_loopback,
         .clock = p->clock,
         .log = p->log,
+        .names = p->names,
     };
     return provider_oauth_new(&params, out, err);
 }

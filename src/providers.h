@@ -9,6 +9,7 @@
 struct providers_params {
     const struct config *config; /* borrows all, for as long as the providers live */
     struct users *users;
+    struct names *names;
     const struct policy *policy;
     const struct clock *clock;
     struct logger log;

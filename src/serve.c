@@ -276,6 +276,7 @@ static int start_auth(struct server *s, struct err *err)
                                   .scram_iterations = (uint32_t)c->auth.scram_iterations };
     const struct providers_params providers = { .config = c,
                                                 .users = s->backend.users,
+                                                .names = s->backend.names,
                                                 .policy = s->backend.policy,
                                                 .clock = &clock_system,
                                                 .log = s->log,

@@ -262,6 +262,27 @@ def test_an_account_is_made_when_its_user_first_comes_or_gets_mail(tmp_path):
             assert lmtp.begin(ANNA) == ["550 5.1.1"]
 
 
+def test_a_provider_that_leaves_out_the_domain_means_the_same_account(tmp_path):
+    passwords = tmp_path / "passwd"
+    passwords.write_text("anna@example.org:{PLAIN}correct horse\n"
+                         "a.meier@example.org:{PLAIN}correct horse::::::user=anna\n"
+                         "team@example.org:{PLAIN}correct horse\n"
+                         "teamster@example.org:{PLAIN}correct horse::::::user=team\n")
+    options = {"auth.providers": "own passwd-file", "passwd_file.path": str(passwords), "auth.default_domain": "example.org"}
+    with loft.Loft(options) as server:
+        server.add_user("own@example.org")
+        server.add_user("two@example.org")
+        server.run("alias", "add", "team", "own", "two")
+        for name in ("a.meier", "anna", "a.meier@example.org"):
+            assert login(server, name)[1].startswith("OK"), name
+        for _ in range(2):
+            for name in ("team", "teamster"):  # an alias is nobody's account, and gets none beside it
+                assert login(server, name)[1].startswith("NO"), name
+        with Lmtp(server) as lmtp:
+            assert lmtp.deliver(MESSAGE, "team@example.org") == [OK]
+        assert [user["name"] for user in server.json("user", "list")] == [ANNA, "own@example.org", "two@example.org"]
+
+
 # ---- passwords that may be chosen ----
 
 

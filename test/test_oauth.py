@@ -83,6 +83,20 @@ def test_first_sign_in_makes_the_account(issuer):
         assert Answer(server, issuer.token("carl@example.org"), "").ok  # the token alone says who it is
 
 
+@pytest.mark.parametrize("message", [oauthbearer, xoauth2])
+def test_a_token_may_leave_out_the_default_domain(issuer, message):
+    issuer.keys = [oauth_issuer.Key("ES256", "k")]
+    settings = {"oauth.issuer": issuer.url, "oauth.audience": "loft", "oauth.plain_on_loopback": "yes", "oauth.scope": "mail",
+                "oauth.user_claim": "preferred_username", "auth.providers": "oauth own", "auth.default_domain": "example.org"}
+    with loft.Loft(settings) as server:
+        server.add_user(ANNA)
+        for user in ("anna", ANNA, "Anna@Example.org"):
+            answer = Answer(server, issuer.token(ANNA, preferred_username="anna", aud="loft"), user, message=message)
+            assert answer.ok, (user, answer.text)
+        assert not Answer(server, issuer.token(ANNA, preferred_username="anna", aud="loft"), "bert", message=message).ok
+        assert [user["name"] for user in server.json("user", "list")] == [ANNA]
+
+
 def test_groups_of_a_token_are_those_of_its_user(issuer):
     with server_for(issuer, groups_claim="realm.groups") as server:
         def members(group):

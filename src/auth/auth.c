@@ -101,12 +101,11 @@ int attempt_find_record(struct auth *a, struct attempt *t, struct err *err)
     return err_set(err, ERR_UNAVAILABLE, "the directory of users cannot be read");
 }
 
-/* The account that is meant by what somebody typed; "" for what can be nobody's name. -ERR_UNAVAILABLE. */
-static int resolve(struct auth *a, struct attempt *t, struct str typed, char out[USER_NAME_BYTES_MAX + 1],
-                   struct err *err)
+int attempt_resolve(struct auth *a, struct attempt *t, struct str name, names_meaning_fn *meaning,
+                    char out[USER_NAME_BYTES_MAX + 1], struct err *err)
 {
-    int r = a->params.names ? names_sign_in(a->params.names, typed, out, err)
-                            : users_normalise_name(typed, out, NULL);
+    int r = a->params.names ? meaning(a->params.names, name, out, err)
+                            : users_normalise_name(name, out, NULL);
     if (r == 0)
         return 0;
     out[0] = '\0';
@@ -118,7 +117,7 @@ static int resolve(struct auth *a, struct attempt *t, struct str typed, char out
 
 static int begin(struct auth *a, struct attempt *t, struct str name, struct err *err)
 {
-    int r = resolve(a, t, str_is_nil(name) ? STR("") : name, t->name, err);
+    int r = attempt_resolve(a, t, str_is_nil(name) ? STR("") : name, names_sign_in, t->name, err);
     return r < 0 ? r : attempt_find_record(a, t, err);
 }
 
@@ -238,7 +237,7 @@ static int authorise(struct auth *a, struct attempt *t, struct err *err)
     char other[USER_NAME_BYTES_MAX + 1];
     if (t->request->authzid.n == 0)
         return 0;
-    int r = resolve(a, t, t->request->authzid, other, err);
+    int r = attempt_resolve(a, t, t->request->authzid, names_sign_in, other, err);
     return r < 0 || strcmp(other, t->name) == 0 ? r : act_for(a, t, other, err);
 }
 

@@ -21,11 +21,13 @@ static struct foreign foreign_of(const struct auth *a)
 static int take_name(struct auth *a, struct attempt *t, struct err *err)
 {
     char name[USER_NAME_BYTES_MAX + 1] = "";
-    if (t->answer.name[0] == '\0' ||
-        (users_normalise_name(str_c(t->answer.name), name, NULL) == 0 && strcmp(name, t->name) == 0))
+    if (t->answer.name[0] == '\0')
         return 0;
+    int r = attempt_resolve(a, t, str_c(t->answer.name), names_of_provider, name, err);
+    if (r < 0 || strcmp(name, t->name) == 0)
+        return r;
     memcpy(t->name, name, sizeof name);
-    int r = attempt_find_record(a, t, err);
+    r = attempt_find_record(a, t, err);
     return r < 0 || t->by_token ? r : attempt_check_factor(a, t, err);
 }
 
@@ -101,7 +103,9 @@ static int find_elsewhere(struct auth *a, struct str name, struct user *user_out
     struct attempt t = {
         .request = &request, .by_token = true, .outcome = &outcome, .answer = { .groups = BUF_INIT }
     };
-    int r = users_normalise_name(name, t.name, NULL) < 0 ? -ERR_NOT_FOUND : chain_find(a, &t, err);
+    int r = attempt_resolve(a, &t, name, names_of_provider, t.name, err);
+    if (r == 0)
+        r = t.name[0] ? chain_find(a, &t, err) : -ERR_NOT_FOUND;
     if (r == -ERR_AUTH)
         r = -ERR_NOT_FOUND;
     if (r == 0)

@@ -55,6 +55,11 @@ MUST_USE int attempt_begin(struct auth *auth, struct attempt *t, const struct au
 /* As above, of what may be "name/label": a password, or the proof of one. */
 MUST_USE int attempt_begin_labelled(struct auth *auth, struct attempt *t, const struct auth_request *request,
                                     struct auth_outcome *outcome, struct err *err);
+/* The account that a name means, by names_sign_in or names_of_provider; "" for what can be nobody's. -ERR_UNAVAILABLE. */
+typedef int names_meaning_fn(struct names *names, struct str name, char out[USER_NAME_BYTES_MAX + 1],
+                             struct err *err);
+MUST_USE int attempt_resolve(struct auth *auth, struct attempt *t, struct str name, names_meaning_fn *meaning,
+                             char out[USER_NAME_BYTES_MAX + 1], struct err *err);
 /* Asks the guard; again where time has passed since, in which others may have failed. 0; -ERR_UNAVAILABLE: this client has failed so often that it is turned away without a look. */
 MUST_USE int attempt_look(struct auth *auth, struct attempt *t, struct err *err);
 /* -ERR_AUTH */

@@ -40,8 +40,9 @@ struct scram_verifier {
 /* What is known of a user beside the yes. Zeroed by the caller; a provider fills what it knows. Of a user who is disabled, locked
  * or expired it says so and answers by the credential alone: 0 when that is right. */
 struct provider_answer {
-    char name[USER_NAME_BYTES_MAX +
-              1];       /* as the provider spells the user; "": as asked. Normalised by auth.c */
+    char name
+        [USER_NAME_BYTES_MAX +
+         1]; /* as the provider spells the user; "": as asked. auth.c takes it through names_of_provider */
     bool disabled;      /* known, may not sign in */
     bool expired;       /* the password was right, but is too old (RFC 5530 EXPIRED) */
     bool locked;        /* for a while, by the provider (an LDAP policy, say) */

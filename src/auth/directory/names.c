@@ -116,29 +116,49 @@ static int follow_alias(struct names *names, const struct spellings *s, char out
     return r;
 }
 
-int names_sign_in(struct names *names, struct str typed, char out[USER_NAME_BYTES_MAX + 1], struct err *err)
+/* Whoever is there in one of the spellings. -ERR_NOT_FOUND: nobody, and `out` is what a new user is called; "": the name can be
+ * nobody's. */
+static int find_spelled(struct names *names, struct str name, struct spellings *s,
+                        char out[USER_NAME_BYTES_MAX + 1], struct err *err)
 {
     char normal[USER_NAME_BYTES_MAX + 1];
-    struct spellings s;
     struct user user;
-    int r = names_normalise(names, typed, normal, err);
+    out[0] = '\0';
+    int r = names_normalise(names, name, normal, err);
     if (r == 0)
-        r = names_spell(names, normal, &s, err);
+        r = names_spell(names, normal, s, err);
     if (r < 0)
         return r;
-    r = names_find_user(names, &s, &user, err);
+    r = names_find_user(names, s, &user, err);
+    if (r == -ERR_NOT_FOUND)
+        memcpy(out, s->name[s->canonical], sizeof s->name[0]);
     if (r == 0) {
         memcpy(out, user.name, sizeof user.name);
         sodium_memzero(user.hash, sizeof user.hash);
-        return 0;
-    }
-    if (r == -ERR_NOT_FOUND && names->sign_in_with_alias && normal[0] != '@') /* nobody is the catch-all */
-        r = follow_alias(names, &s, out, err);
-    if (r == -ERR_NOT_FOUND) {
-        memcpy(out, s.name[s.canonical], sizeof s.name[0]);
-        r = 0;
     }
     return r;
+}
+
+int names_of_provider(struct names *names, struct str told, char out[USER_NAME_BYTES_MAX + 1],
+                      struct err *err)
+{
+    struct spellings s;
+    int r = find_spelled(names, told, &s, out, err);
+    return r == -ERR_NOT_FOUND && out[0] ? 0 : r;
+}
+
+int names_sign_in(struct names *names, struct str typed, char out[USER_NAME_BYTES_MAX + 1], struct err *err)
+{
+    char target[USER_NAME_BYTES_MAX + 1];
+    struct spellings s;
+    int r = find_spelled(names, typed, &s, out, err);
+    if (r != -ERR_NOT_FOUND || !out[0])
+        return r;
+    if (names->sign_in_with_alias && s.name[0][0] != '@') /* nobody is the catch-all */
+        r = follow_alias(names, &s, target, err);
+    if (r == 0)
+        memcpy(out, target, strlen(target) + 1);
+    return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
 /* ---- deliveries ---- */

@@ -43,6 +43,11 @@ void names_free(struct names **names);
 MUST_USE int names_sign_in(struct names *names, struct str typed, char out[USER_NAME_BYTES_MAX + 1],
                            struct err *err);
 
+/* The name of the account that a provider means that calls a user `told`: as names_sign_in, but no alias is followed. Whoever a
+ * provider calls as we call an alias is not for that the one that it stands for. */
+MUST_USE int names_of_provider(struct names *names, struct str told, char out[USER_NAME_BYTES_MAX + 1],
+                               struct err *err);
+
 /* Is there a user of that (normalised) name? users_find, and whoever keeps users elsewhere: auth_find_recipient. */
 typedef int names_find_fn(void *ctx, struct str name, struct user *user_out, struct err *err);
 

@@ -172,6 +172,36 @@ static void test_what_is_typed_to_sign_in_means_an_account(void **state)
     end(&f);
 }
 
+static void test_what_a_provider_calls_a_user_means_an_account(void **state)
+{
+    static const struct {
+        struct str told;
+        const char *name; /* NULL: not found */
+    } cases[] = {
+        { STR_INIT("anna"), "anna@example.org" },
+        { STR_INIT("Anna@Other.example"), "anna@example.org" },
+        { STR_INIT("root@example.org"), "root" },
+        { STR_INIT("new"), "new@example.org" },
+        { STR_INIT("new@other.example"), "new@example.org" },
+        { STR_INIT("new@strange.example"), "new@strange.example" },
+        { STR_INIT("short"), "short@example.org" }, /* an alias is another one's name */
+        { STR_INIT("a.nna@example.org"), "a.nna@example.org" },
+        { STR_INIT(""), NULL },
+        { STR_INIT("an/na"), NULL },
+    };
+    struct fixture f;
+    (void)state;
+    begin(&f);
+    fill(&f);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char name[USER_NAME_BYTES_MAX + 1];
+        int r = names_of_provider(f.names, cases[i].told, name, &f.err);
+        assert_row(r == (cases[i].name ? 0 : -ERR_NOT_FOUND), i, cases[i].told.p);
+        assert_row(strcmp(name, cases[i].name ? cases[i].name : "") == 0, i, name);
+    }
+    end(&f);
+}
+
 static void test_nobody_signs_in_with_an_alias_when_that_is_off(void **state)
 {
     char name[USER_NAME_BYTES_MAX + 1];
@@ -600,6 +630,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_typed_to_sign_in_means_an_account),
+        cmocka_unit_test(test_what_a_provider_calls_a_user_means_an_account),
         cmocka_unit_test(test_nobody_signs_in_with_an_alias_when_that_is_off),
         cmocka_unit_test(test_without_a_default_domain_names_are_as_typed),
         cmocka_unit_test(test_default_domain_is_checked),

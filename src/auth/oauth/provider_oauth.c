@@ -92,12 +92,14 @@ static int check_token(struct oauth *o, struct str token, struct token_facts *fa
     return introspection_ask(o->introspection, token, facts, err);
 }
 
-/* Whom the client claims to be is what it wants to read; the token says who it is. */
-static int check_name(struct str name, struct token_facts *facts, struct err *err)
+/* Whom the client claims to be is what it wants to read; the token says who it is, and both may leave out the default domain. */
+static int check_name(const struct oauth *o, struct str name, struct token_facts *facts, struct err *err)
 {
-    char claimed[USER_NAME_BYTES_MAX + 1];
-    if (name.n == 0)
-        return 0;
+    char claimed[USER_NAME_BYTES_MAX + 1], told[USER_NAME_BYTES_MAX + 1];
+    memcpy(told, facts->name, sizeof told);
+    int r = o->params.names ? names_of_provider(o->params.names, str_c(told), facts->name, err) : 0;
+    if (r < 0 || name.n == 0)
+        return r;
     if (users_normalise_name(name, claimed, NULL) < 0 || strcmp(claimed, facts->name) != 0)
         return token_facts_refuse(facts, TOKEN_USER, "it is of another user than the client says", err);
     return 0;
@@ -111,7 +113,7 @@ static int oauth_token(void *provider, struct str name, struct str token, const 
     (void)peer;
     int r = check_token(o, token, &facts, err);
     if (r == 0)
-        r = check_name(name, &facts, err);
+        r = check_name(o, name, &facts, err);
     answer->token_fault = facts.fault;
     answer->reason = reason_of(facts.fault);
     answer->expires_ms = facts.expires_ms;

@@ -9,6 +9,7 @@
 #ifndef LOFT_AUTH_PROVIDER_OAUTH_H
 #define LOFT_AUTH_PROVIDER_OAUTH_H
 
+#include "auth/directory/names.h"
 #include "auth/oauth/http.h"
 #include "auth/oauth/introspection.h"
 #include "auth/provider.h"
@@ -36,6 +37,7 @@ struct provider_oauth_params {
     bool plain_on_loopback;
     const struct clock *clock; /* borrows */
     struct logger log;
+    struct names *names;     /* borrows; NULL: users are called as the token says */
     const struct http *http; /* borrows; NULL: one is made from the above */
 };
 
