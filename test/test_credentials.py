@@ -276,6 +276,7 @@ def test_app_password_is_good_only_for_what_it_is_for(loft, anna):
     assert sign_in(loft, anna, sieve) == UNIFORM
     assert sign_in(loft, anna, elsewhere) == UNIFORM
     assert sign_in(loft, anna, here).startswith(OPEN)
+    wait_until(lambda: sum("login-failed" in line and anna in line for line in loft.log) == 2)
     reasons = [line for line in loft.log if "login-failed" in line and anna in line]
     assert "reason=scope" in reasons[-2] and "reason=address-refused" in reasons[-1], reasons
 
@@ -414,6 +415,7 @@ def test_scram_takes_all_passwords_of_a_user_under_one_name(hash_name):
             assert scram(loft, anna, password, hash_name).startswith(OPEN)
         for password in "wrong", sieve, phone[:-1] + ("y" if phone.endswith("x") else "x"):
             assert scram(loft, anna, password, hash_name) == UNIFORM
+        assert wait_until(lambda: sum("login-failed" in line for line in loft.log) == 3)
         reasons = [line for line in loft.log if "login-failed" in line]
         assert "reason=scope" in reasons[1] and "reason=wrong" in reasons[2], reasons
         loft.run("user", "passwd", anna, "--password-stdin", input=b"new one\n")  # keeps the salt for them
@@ -435,7 +437,7 @@ def test_mbsync_comes_in_by_scram_with_an_app_password(loft, anna, tmp_path):
         "Channel c\nFar :far:\nNear :near:\nPatterns INBOX\nCreate Near\nSyncState *\n")
     done = subprocess.run(["mbsync", "-c", tmp_path / "rc", "c"], capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert any("mechanism=SCRAM-SHA-256" in line and anna in line for line in loft.log if " login " in line)
+    assert wait_until(lambda: any(" login " in line and "mechanism=SCRAM-SHA-256" in line and anna in line for line in loft.log))
 
 
 def test_scram_takes_the_password_and_each_app_password_under_a_name_of_its_own(loft, anna):
