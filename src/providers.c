@@ -23,15 +23,16 @@ static int open_own(const struct providers_params *p, struct provider *out, stru
 static int open_passwd_file(const struct providers_params *p, struct provider *out, struct err *err)
 {
     const struct config *c = p->config;
-    const struct provider_passwd_file_params params = { .path = c->passwd_file.path,
-                                                        .format = { .scheme = c->passwd_file.scheme,
-                                                                    .domain = c->passwd_file.domain,
-                                                                    .allow_weak = c->passwd_file.allow_weak },
-                                                        .log = p->log,
-                                                        .scram = c->passwd_file.scram,
-                                                        .clock = p->clock,
-                                                        .hashes_max = (uint32_t)c->auth.hashes_at_once };
-    return provider_passwd_file_new(&params, out, err);
+    struct provider_passwd_file_params params = { .path = c->passwd_file.path,
+                                                  .format = { .scheme = c->passwd_file.scheme,
+                                                              .domain = c->passwd_file.domain,
+                                                              .allow_weak = c->passwd_file.allow_weak },
+                                                  .log = p->log,
+                                                  .scram = c->passwd_file.scram,
+                                                  .clock = p->clock,
+                                                  .hashes_max = (uint32_t)c->auth.hashes_at_once };
+    int r = users_secret(p->users, params.salt_secret, err);
+    return r < 0 ? r : provider_passwd_file_new(&params, out, err);
 }
 
 static int open_oauth(const struct providers_params *p, struct provider *out, struct err *err)
@@ -77,7 +78,7 @@ static int open_oauth(const struct providers_params *p, struct provider *out, st
 static int open_ldap(const struct providers_params *p, struct provider *out, struct err *err)
 {
     const struct config *c = p->config;
-    const struct provider_ldap_params params = {
+    struct provider_ldap_params params = {
         .uris = c->ldap.uris,
         .starttls = c->ldap.starttls,
         .allow_plaintext = c->ldap.allow_plaintext,
@@ -102,7 +103,8 @@ static int open_ldap(const struct providers_params *p, struct provider *out, str
         .clock = p->clock,
         .log = p->log,
     };
-    return provider_ldap_new(&params, out, err);
+    int r = users_secret(p->users, params.salt_secret, err);
+    return r < 0 ? r : provider_ldap_new(&params, out, err);
 }
 
 static int open_pam(const struct providers_params *p, struct provider *out, struct err *err)

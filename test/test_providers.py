@@ -136,6 +136,25 @@ def test_scram_is_there_for_users_of_a_file_by_setting(tmp_path):
                 assert scram(server, name, "wrong").startswith(b"NO")
 
 
+def salt_told(server, name):
+    wire = Imap(server)
+    wire.send(b"s AUTHENTICATE SCRAM-SHA-256 " + b64(Scram(name, "").first()) + b"\r\n")
+    told = base64.b64decode(wire.raw()[2:])
+    wire.close()
+    return dict(part.split(b"=", 1) for part in told.split(b","))[b"s"]
+
+
+def test_no_restart_tells_by_salts_who_exists(tmp_path):
+    path = tmp_path / "users"
+    path.write_text("anna@example.org:{PLAIN}secret\n")
+    with loft.Loft({"auth.providers": "own passwd-file", "passwd_file.path": str(path), "passwd_file.scram": "yes"}) as server:
+        names = ("anna@example.org", "nobody@example.org")
+        before = [salt_told(server, name) for name in names]
+        assert len(set(before)) == 2
+        server.restart()
+        assert [salt_told(server, name) for name in names] == before
+
+
 # ---- LDAP ----
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 #include "auth/auth_private.h"
 
 #include "auth/own/app_password.h"
+#include "auth/scram.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -16,18 +17,6 @@ struct auth_scram {
     const char *provider; /* that said it */
 };
 
-enum { DECOY_SALT_BYTES = 16 };
-
-/* Bytes that depend on the name and on our key alone. */
-static void made_up(const struct auth *a, char what, struct str name, unsigned char *out, size_t n)
-{
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, a->decoy_key, sizeof a->decoy_key, n);
-    crypto_generichash_update(&state, (const unsigned char *)&what, 1);
-    crypto_generichash_update(&state, (const unsigned char *)name.p, name.n);
-    crypto_generichash_final(&state, out, n);
-}
-
 /* One of the counts that those have who exist: which one is the name's. */
 static uint32_t made_up_iterations(const struct auth *a, struct str name)
 {
@@ -39,7 +28,8 @@ static uint32_t made_up_iterations(const struct auth *a, struct str name)
         if (p->ops->scram)
             counts[n++] = p->scram_iterations ? p->scram_iterations : a->params.scram_iterations;
     }
-    made_up(a, 'i', name, choice, sizeof choice);
+    crypto_generichash(choice, sizeof choice, (const unsigned char *)name.p, name.n, a->decoy_key,
+                       sizeof a->decoy_key);
     return counts[n ? choice[0] % n : 0];
 }
 
@@ -48,8 +38,8 @@ static void make_up(const struct auth *a, struct str name, enum scram_hash hash,
 {
     *out = (struct scram_verifier){ .hash = hash,
                                     .iterations = made_up_iterations(a, name),
-                                    .salt_bytes = DECOY_SALT_BYTES };
-    made_up(a, hash == SCRAM_SHA_1 ? '1' : '2', name, out->salt, DECOY_SALT_BYTES);
+                                    .salt_bytes = SCRAM_MADE_SALT_BYTES };
+    scram_made_salt(a->decoy_key, hash, name, out->salt);
 }
 
 static struct str keep(struct str s, char *room, size_t room_bytes)

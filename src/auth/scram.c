@@ -58,3 +58,14 @@ bool scram_matches(const struct scram_verifier *verifier, struct str password)
     sodium_memzero(&own, sizeof own);
     return same;
 }
+
+void scram_made_salt(const unsigned char secret[USERS_SECRET_BYTES], enum scram_hash hash, struct str name,
+                     unsigned char salt_out[SCRAM_MADE_SALT_BYTES])
+{
+    crypto_generichash_state state;
+    unsigned char which = hash == SCRAM_SHA_1 ? '1' : '2';
+    crypto_generichash_init(&state, secret, USERS_SECRET_BYTES, SCRAM_MADE_SALT_BYTES);
+    crypto_generichash_update(&state, &which, 1);
+    crypto_generichash_update(&state, (const unsigned char *)name.p, name.n);
+    crypto_generichash_final(&state, salt_out, SCRAM_MADE_SALT_BYTES);
+}

@@ -4,19 +4,17 @@
 #include "auth/ldap/ldap_pool.h"
 #include "auth/passwd/scheme.h"
 #include "base/file.h"
-#include "base/rand.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 
-enum { SALT_BYTES = 16, PASSWORD_FILE_BYTES_MAX = USER_PASSWORD_BYTES_MAX + 2 };
+enum { PASSWORD_FILE_BYTES_MAX = USER_PASSWORD_BYTES_MAX + 2 };
 
 struct ldap_provider {
     struct provider_ldap_params params;
     struct ldap_reader reader;
     struct ldap_pool *pool;
-    struct buf service_password;                         /* a secret */
-    unsigned char salt_key[crypto_generichash_KEYBYTES]; /* for SCRAM of plain passwords */
+    struct buf service_password; /* a secret */
 };
 
 /* ---- one sign-in, over one connection ---- */
@@ -91,9 +89,8 @@ static int verify_by_attribute(struct question *q, struct err *err)
 
 static int find_verifier(struct question *q, struct err *err)
 {
-    unsigned char salt[SALT_BYTES];
-    crypto_generichash(salt, sizeof salt, (const unsigned char *)q->name.p, q->name.n, q->provider->salt_key,
-                       sizeof q->provider->salt_key);
+    unsigned char salt[SCRAM_MADE_SALT_BYTES];
+    scram_made_salt(q->provider->params.salt_secret, q->hash, q->name, salt);
     for (size_t i = 0; i < q->person.password_count; i++)
         if (scheme_scram(q->person.passwords[i], "PLAIN", q->hash, str_make(salt, sizeof salt),
                          q->verifier_out, NULL) == 0)
@@ -302,7 +299,6 @@ int provider_ldap_new(const struct provider_ldap_params *params, struct provider
         abort();
     p->params = *params;
     p->reader.params = &p->params;
-    rand_system.bytes(&rand_system, p->salt_key, sizeof p->salt_key);
     int r = check_settings(p, err);
     if (r < 0) {
         ldap_free(p);

@@ -35,6 +35,7 @@ struct provider_ldap_params {
     const char *group_attribute;    /* values are DNs of groups, or names */
     const char *group_base, *group_filter, *group_name_attribute; /* or: a search for groups */
     uint32_t connections, timeout_ms;
+    unsigned char salt_secret[USERS_SECRET_BYTES]; /* users_secret(): for SCRAM of plain passwords */
     const struct clock *clock;
     struct logger log;
 };

@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/network.h"
-#include "base/rand.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,7 +10,6 @@
 #include <sys/stat.h>
 
 enum {
-    SALT_BYTES = 16,
     /* A file that was changed this shortly before it was read may be changed again without a new time. */
     SETTLE_MS = 100,
 };
@@ -24,7 +22,6 @@ struct copy {
 
 struct passwd_provider {
     struct provider_passwd_file_params params;
-    unsigned char salt_key[crypto_generichash_KEYBYTES]; /* for SCRAM of plain passwords */
 
     pthread_mutex_t lock;
     struct copy *copy;
@@ -220,24 +217,17 @@ static int passwd_verify(void *ctx, struct str name, struct str password, const 
     return r;
 }
 
-/* Always the same for a user, and told to nobody before: who asks twice learns nothing. */
-static void salt_of(const struct passwd_provider *p, struct str name, unsigned char out[SALT_BYTES])
-{
-    crypto_generichash(out, SALT_BYTES, (const unsigned char *)name.p, name.n, p->salt_key,
-                       sizeof p->salt_key);
-}
-
 static int passwd_scram(void *ctx, struct str name, enum scram_hash hash, struct scram_verifier *verifier_out,
                         struct provider_answer *answer, struct err *err)
 {
     struct passwd_provider *p = ctx;
     struct copy *copy;
-    unsigned char salt[SALT_BYTES];
+    unsigned char salt[SCRAM_MADE_SALT_BYTES];
     int r = current(p, &copy, err);
     if (r < 0)
         return r;
     const struct passwd_entry *entry = passwd_file_find(copy->file, name);
-    salt_of(p, name, salt);
+    scram_made_salt(p->params.salt_secret, hash, name, salt);
     r = check_entry(entry, err);
     if (r == 0 && !str_is_nil(entry->nets))
         r = err_set(err, ERR_AUTH, "SCRAM is not for users with allow_nets");
@@ -292,7 +282,6 @@ int provider_passwd_file_new(const struct provider_passwd_file_params *params, s
     if (!p)
         abort();
     p->params = *params;
-    rand_system.bytes(&rand_system, p->salt_key, sizeof p->salt_key);
     pthread_mutex_init(&p->lock, NULL);
     refresh(p);
     int r = p->copy->file ? 0 : err_set(err, p->why.kind, "%s", p->why.text);

@@ -18,6 +18,7 @@ struct provider_passwd_file_params {
     const char *path; /* borrows all, until free */
     struct passwd_file_params format;
     struct logger log;
+    unsigned char salt_secret[USERS_SECRET_BYTES]; /* users_secret(): for SCRAM of plain passwords */
     const struct clock *clock;
     bool scram;          /* all have {SCRAM-*} or plain passwords */
     uint32_t hashes_max; /* verified at once; not 0 */

@@ -158,6 +158,8 @@ static void test_provider_passwd_file_gives_scram(void **state)
 {
     struct fixture *f = *state;
     struct provider_answer a = { .groups = BUF_INIT };
+    static const unsigned char salt_secret[USERS_SECRET_BYTES] = { 0 }; /* of the fixture */
+    unsigned char salt[SCRAM_MADE_SALT_BYTES], other[SCRAM_MADE_SALT_BYTES];
     struct scram_verifier v, again;
     struct err err = { 0 };
     write_file(f, "anna:{PLAIN}secret\nbert:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"
@@ -166,6 +168,14 @@ static void test_provider_passwd_file_gives_scram(void **state)
     const struct provider_ops *ops = f->provider.ops;
     assert_int_equal(ops->scram(f->provider.ctx, STR("anna"), SCRAM_SHA_256, &v, &a, &err), 0);
     assert_true(scram_matches(&v, STR("secret")) && v.iterations == SCRAM_ITERATIONS_MIN);
+    /* As that of a name that is nobody's, and the same after a restart. */
+    scram_made_salt(salt_secret, SCRAM_SHA_256, STR("anna"), salt);
+    assert_int_equal(v.salt_bytes, sizeof salt);
+    assert_memory_equal(v.salt, salt, sizeof salt);
+    scram_made_salt(salt_secret, SCRAM_SHA_1, STR("anna"), other);
+    assert_memory_not_equal(salt, other, sizeof salt);
+    scram_made_salt(salt_secret, SCRAM_SHA_256, STR("bert"), other);
+    assert_memory_not_equal(salt, other, sizeof salt);
     assert_int_equal(f->provider.scram_iterations, v.iterations); /* made-up ones ask for as many */
     assert_int_equal(ops->scram(f->provider.ctx, STR("anna"), SCRAM_SHA_256, &again, &a, &err), 0);
     assert_memory_equal(&v, &again, sizeof v);
